@@ -1,0 +1,76 @@
+//! The seam between the order manager and a broker: bytes and `now` in; bytes, reports and deadlines
+//! out. A session owns no socket and reads no clock, so live, replay and simulation drive the same
+//! code.
+
+use crate::msg::{OrderRequest, Report};
+use crate::types::{Reason, Timestamp};
+
+/// One of a session's connections; a session that needs one only uses 0.
+pub type Channel = u8;
+
+/// The bytes of exactly one order request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// On which connection.
+    pub channel: Channel,
+    /// What to write, all of it.
+    pub bytes: Vec<u8>,
+}
+
+/// What a session wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Open this connection.
+    Dial(Channel),
+    /// Close this connection.
+    Hangup(Channel),
+    /// Write session bytes: logon, heartbeat, query. Never an order.
+    Send(Channel, Vec<u8>),
+    /// Tell the order manager.
+    Report(Report),
+}
+
+/// A broker's protocol as a state machine.
+///
+/// Contract: after every `on_*` call, drain [`Self::poll_output`] to `None` before the next one, and
+/// call [`Self::on_deadline`] once [`Self::deadline`] has passed. The session tells
+/// `Report::Session(Up)` once it is logged in and has asked for a snapshot, then `Report::Snapshot`,
+/// and `Report::Session(Down)` when the link goes, also if no snapshot came.
+pub trait BrokerSession: Send {
+    /// The driver may open connections from now on.
+    fn start(&mut self, now: Timestamp);
+
+    /// A connection stands.
+    fn on_connected(&mut self, now: Timestamp, channel: Channel);
+
+    /// Bytes came in.
+    fn on_bytes(&mut self, now: Timestamp, channel: Channel, bytes: &[u8]);
+
+    /// A connection ended or could not be opened; `error` is for the log.
+    fn on_closed(&mut self, now: Timestamp, channel: Channel, error: &str);
+
+    /// Time passed.
+    fn on_deadline(&mut self, now: Timestamp);
+
+    /// Encodes one order request into `frame` for the caller to write at once, under a kill permit.
+    /// Nothing is sent, queued or remembered as sent here: if the caller does not write the frame,
+    /// the request never happened.
+    ///
+    /// # Errors
+    /// The reason why the broker cannot take it now, or not at all.
+    fn encode(
+        &mut self,
+        now: Timestamp,
+        request: &OrderRequest,
+        frame: &mut Frame,
+    ) -> Result<(), Reason>;
+
+    /// Asks the broker for a complete snapshot; it comes as `Report::Snapshot`.
+    fn request_snapshot(&mut self, now: Timestamp);
+
+    /// What the session wants done next.
+    fn poll_output(&mut self) -> Option<Output>;
+
+    /// When [`Self::on_deadline`] is due.
+    fn deadline(&self) -> Option<Timestamp>;
+}

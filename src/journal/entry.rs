@@ -1,0 +1,368 @@
+//! Entries: what a frame holds. Market records are compact, all else is postcard with its length.
+
+use super::frame::{Frame, FrameError, FrameReader, FrameWriter};
+use super::market_codec::{KIND_OTHER, MarketCodec};
+use super::varint;
+use crate::msg::{Input, MarketData, OrderRequest};
+use crate::types::{BrokerId, ClientOrderId, InstrumentTable, Reason, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+
+pub use super::market_codec::Units;
+
+/// Version of the format; a file of another one is refused by name.
+pub const FORMAT: u32 = 1;
+
+/// One entry of a log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Entry {
+    /// First entry of every file.
+    Header(Box<Header>),
+    /// Something a decision actor consumed at `at`.
+    Input {
+        /// When it was delivered.
+        at: Timestamp,
+        /// What.
+        input: Input,
+    },
+    /// Market records of the reference feed up to `position` were consumed: they stand in that
+    /// feed's file or seed, not here. Each is delivered at its own time, never before the one
+    /// before it.
+    Feed {
+        /// Records consumed so far.
+        position: u64,
+    },
+    /// What the actors decided in answer to the inputs before it. Replay makes it anew and compares.
+    Derived(Derived),
+    /// Digest of the state after everything before it.
+    Checkpoint {
+        /// SHA-256.
+        digest: [u8; 32],
+    },
+    /// An opaque record of the room that owns the file (the sandbox ledger).
+    Other(Vec<u8>),
+}
+
+/// A decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Derived {
+    /// Approved and handed to a broker.
+    Sent {
+        /// To which.
+        broker: BrokerId,
+        /// What.
+        request: OrderRequest,
+    },
+    /// Refused before it could leave.
+    Denied {
+        /// The request's own id.
+        cl_ord_id: ClientOrderId,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// What a file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeaderKind {
+    /// A recorded market session.
+    Recording,
+    /// A gateway's journal. `config` is the text it ran under.
+    Journal {
+        /// Version of the program.
+        build: String,
+        /// The configuration, canonical.
+        config: String,
+        /// Digest and name of the file or seed that stands for the market records, if there is one.
+        feed: Option<(String, [u8; 32])>,
+    },
+    /// A venue's ledger.
+    Ledger,
+}
+
+/// First entry of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What the file is.
+    pub kind: HeaderKind,
+    /// Instruments, in the order of the ids used in the file.
+    pub instruments: InstrumentTable,
+    /// Steps of their prices and sizes.
+    pub units: Vec<Units>,
+}
+
+impl Header {
+    /// A header whose units are the instruments' tick and lot.
+    pub fn new(kind: HeaderKind, instruments: InstrumentTable) -> Self {
+        let units = instruments
+            .iter()
+            .map(|(_, i)| Units { price: i.tick.raw().max(1), size: i.lot.raw().max(1) })
+            .collect();
+        Self { format: FORMAT, kind, instruments, units }
+    }
+
+    fn codec(&self) -> MarketCodec {
+        MarketCodec::new(self.units.clone(), matches!(self.kind, HeaderKind::Journal { .. }))
+    }
+}
+
+/// Collects entries into frames and writes them.
+#[derive(Debug)]
+pub struct EntryWriter<W> {
+    frames: FrameWriter<W>,
+    codec: MarketCodec,
+    payload: Vec<u8>,
+    scratch: Vec<u8>,
+    count: u32,
+}
+
+impl<W: Write> EntryWriter<W> {
+    /// Begins a new file with its header.
+    ///
+    /// # Errors
+    /// The stream's.
+    pub fn create(to: W, header: &Header) -> io::Result<Self> {
+        let mut writer = Self::with(FrameWriter::create(to)?, header);
+        writer.push(&Entry::Header(Box::new(header.clone())))?;
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    /// Goes on in a file that stands at its end, after entry `next_seq - 1`.
+    pub fn resume(to: W, header: &Header, next_seq: u64) -> Self {
+        Self::with(FrameWriter::resume(to, next_seq), header)
+    }
+
+    fn with(frames: FrameWriter<W>, header: &Header) -> Self {
+        Self {
+            frames,
+            codec: header.codec(),
+            payload: Vec::with_capacity(1 << 16),
+            scratch: Vec::with_capacity(1 << 10),
+            count: 0,
+        }
+    }
+
+    /// Buffers a market record.
+    ///
+    /// # Errors
+    /// None in practice: encoding into memory cannot fail.
+    #[inline]
+    pub fn push_market(&mut self, at: Timestamp, record: &MarketData) -> io::Result<()> {
+        if self.codec.encode(at, record, &mut self.payload) {
+            self.count += 1;
+            return Ok(());
+        }
+        self.push(&Entry::Input { at, input: Input::Market(*record) })
+    }
+
+    /// Buffers an entry.
+    ///
+    /// # Errors
+    /// None in practice: encoding into memory cannot fail.
+    pub fn push(&mut self, entry: &Entry) -> io::Result<()> {
+        if let Entry::Input { at, input: Input::Market(record) } = entry
+            && self.codec.encode(*at, record, &mut self.payload)
+        {
+            self.count += 1;
+            return Ok(());
+        }
+        let scratch = std::mem::take(&mut self.scratch);
+        let scratch = postcard::to_extend(entry, scratch).map_err(io::Error::other)?;
+        self.payload.push(KIND_OTHER);
+        varint::put(&mut self.payload, scratch.len() as u64);
+        self.payload.extend_from_slice(&scratch);
+        self.scratch = scratch;
+        self.scratch.clear();
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Bytes that wait for [`Self::flush`].
+    pub fn buffered(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Number of the next entry.
+    pub fn next_seq(&self) -> u64 {
+        self.frames.next_seq() + u64::from(self.count)
+    }
+
+    /// Writes what is buffered as one frame.
+    ///
+    /// # Errors
+    /// The stream's.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.count > 0 {
+            self.frames.write(self.count, &self.payload)?;
+            self.payload.clear();
+            self.count = 0;
+            self.codec.start_frame();
+        }
+        Ok(())
+    }
+
+    /// The stream.
+    pub fn get_mut(&mut self) -> &mut W {
+        self.frames.get_mut()
+    }
+}
+
+/// Reads a file entry by entry.
+#[derive(Debug)]
+pub struct EntryReader<R> {
+    frames: FrameReader<R>,
+    header: Header,
+    codec: MarketCodec,
+    frame: Frame,
+    at: usize,
+    left: u32,
+}
+
+impl<R: Read> EntryReader<R> {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// A file that is not ours, torn before its header, or of another format.
+    pub fn open(from: R) -> Result<Self, FrameError> {
+        let mut frames = FrameReader::open(from)?;
+        let mut frame = Frame::default();
+        let no_header = FrameError::Damaged { offset: 8, last_seq: 0, what: "no header entry" };
+        if !frames.next(&mut frame)? {
+            return Err(no_header);
+        }
+        let mut bytes = frame.payload.as_slice();
+        let header = match take_other(&mut bytes) {
+            Some(Entry::Header(header)) if header.format == FORMAT => header,
+            Some(Entry::Header(_)) => {
+                return Err(FrameError::Damaged {
+                    offset: 8,
+                    last_seq: 0,
+                    what: "the file has another format version than this program",
+                });
+            }
+            _ => return Err(no_header),
+        };
+        if header.units.len() != header.instruments.len()
+            || header.units.iter().any(|unit| unit.price < 1 || unit.size < 1)
+        {
+            return Err(no_header);
+        }
+        Ok(Self {
+            codec: header.codec(),
+            at: frame.payload.len() - bytes.len(),
+            left: frame.count.saturating_sub(1),
+            frames,
+            header: *header,
+            frame,
+        })
+    }
+
+    /// The file's header.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// File offset after the frame that the last entry was in.
+    pub const fn offset(&self) -> u64 {
+        self.frames.offset()
+    }
+
+    /// Number of the entry that [`Self::next`] gives next.
+    pub const fn next_seq(&self) -> u64 {
+        self.frames.next_seq() - self.left as u64
+    }
+
+    /// The next entry, `None` at a clean end. The header is not given again.
+    ///
+    /// # Errors
+    /// Torn or damaged files; what was given before is good.
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<Entry>, FrameError> {
+        if self.left == 0 && !self.next_frame()? {
+            return Ok(None);
+        }
+        let mut bytes = &self.frame.payload[self.at..];
+        let entry = match bytes.split_first() {
+            Some((&tag, rest)) if tag & 7 != KIND_OTHER => {
+                bytes = rest;
+                self.codec
+                    .decode(tag, &mut bytes)
+                    .map(|(at, record)| Entry::Input { at, input: Input::Market(record) })
+            }
+            _ => take_other(&mut bytes),
+        };
+        self.at = self.frame.payload.len() - bytes.len();
+        self.left -= 1;
+        entry.map(Some).ok_or_else(|| self.damaged())
+    }
+
+    /// The next market record, for recordings, without the detour over [`Entry`]; entries of other
+    /// kinds are passed over.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    #[inline]
+    pub fn next_market(&mut self) -> Result<Option<MarketData>, FrameError> {
+        loop {
+            if self.left == 0 && !self.next_frame()? {
+                return Ok(None);
+            }
+            let mut bytes = &self.frame.payload[self.at..];
+            self.left -= 1;
+            if let Some((&tag, rest)) = bytes.split_first()
+                && tag & 7 != KIND_OTHER
+            {
+                bytes = rest;
+                let record = self.codec.decode(tag, &mut bytes);
+                self.at = self.frame.payload.len() - bytes.len();
+                return record.map(|(_, record)| Some(record)).ok_or_else(|| self.damaged());
+            }
+            let entry = take_other(&mut bytes);
+            self.at = self.frame.payload.len() - bytes.len();
+            match entry {
+                Some(Entry::Input { input: Input::Market(record), .. }) => return Ok(Some(record)),
+                Some(_) => {}
+                None => return Err(self.damaged()),
+            }
+        }
+    }
+
+    fn next_frame(&mut self) -> Result<bool, FrameError> {
+        while self.left == 0 {
+            if self.at != self.frame.payload.len() {
+                return Err(self.damaged());
+            }
+            if !self.frames.next(&mut self.frame)? {
+                return Ok(false);
+            }
+            self.at = 0;
+            self.left = self.frame.count;
+            self.codec.start_frame();
+        }
+        Ok(true)
+    }
+
+    fn damaged(&self) -> FrameError {
+        FrameError::Damaged {
+            offset: self.frames.offset(),
+            last_seq: self.next_seq().saturating_sub(1),
+            what: "an entry whose checksum is right cannot be read",
+        }
+    }
+}
+
+fn take_other(bytes: &mut &[u8]) -> Option<Entry> {
+    let (&tag, rest) = bytes.split_first()?;
+    if tag != KIND_OTHER {
+        return None;
+    }
+    *bytes = rest;
+    let length = usize::try_from(varint::get(bytes)?).ok()?;
+    let (entry, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    let (entry, left) = postcard::take_from_bytes(entry).ok()?;
+    left.is_empty().then_some(entry)
+}

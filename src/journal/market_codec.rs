@@ -1,0 +1,422 @@
+//! Compact form of quotes, trades and book levels: differences to the record before, in steps of the
+//! instrument's unit. Each frame stands alone: the first record of a frame refers to nothing.
+//!
+//! ```text
+//! record = tag u8 | ts delta | [at delta] | [instrument] | [extra] | fields
+//! tag    = kind (3 bits) | RAW | EXTRA | SAME instrument | two bits of the kind
+//! ```
+//! `RAW` says that some price or size is no multiple of its unit and all are in 1e-9.
+
+use super::varint::{get, get_signed, put, put_signed};
+use crate::msg::{BookAction, BookLevel, MarketData, Quote, Trade};
+use crate::types::{ExchangeId, InstrumentId, Price, Qty, Side, Timestamp};
+
+/// Kind of a record that this codec does not know: an entry in its long form.
+pub const KIND_OTHER: u8 = 7;
+const KIND_QUOTE: u8 = 0;
+const KIND_TRADE: u8 = 1;
+const KIND_LEVEL: u8 = 2;
+const RAW: u8 = 1 << 3;
+const EXTRA: u8 = 1 << 4;
+const SAME: u8 = 1 << 5;
+const NO_BID: u8 = 1 << 6;
+const NO_ASK: u8 = 1 << 7;
+const SELL: u8 = 1 << 6;
+const CLEAR: u8 = 1 << 7;
+
+/// Steps in which an instrument's prices and sizes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Units {
+    /// Price step in 1e-9, above zero.
+    pub price: i64,
+    /// Size step in 1e-9, above zero.
+    pub size: i64,
+}
+
+impl Units {
+    /// The finest: every value is a multiple.
+    pub const FINEST: Self = Self { price: 1, size: 1 };
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Last {
+    frame: u64,
+    bid: i64,
+    ask: i64,
+    price: i64,
+}
+
+/// Both directions of the codec: what the record before was.
+#[derive(Debug, Clone)]
+pub struct MarketCodec {
+    units: Vec<Units>,
+    last: Vec<Last>,
+    /// Journals keep the delivery time of each record beside the venue's; recordings do not.
+    stamped: bool,
+    frame: u64,
+    ts: u64,
+    at: u64,
+    instrument: u16,
+}
+
+impl MarketCodec {
+    /// A codec for instruments with these units, in the order of their ids.
+    pub fn new(units: Vec<Units>, stamped: bool) -> Self {
+        let last = vec![Last::default(); units.len()];
+        Self { units, last, stamped, frame: 1, ts: 0, at: 0, instrument: 0 }
+    }
+
+    /// Forgets the record before: call it at the start of each frame.
+    pub fn start_frame(&mut self) {
+        self.frame += 1;
+        self.ts = 0;
+        self.at = 0;
+        self.instrument = 0;
+    }
+
+    fn last(&mut self, id: InstrumentId) -> &mut Last {
+        let last = &mut self.last[id.index()];
+        if last.frame != self.frame {
+            *last = Last { frame: self.frame, ..Last::default() };
+        }
+        last
+    }
+
+    /// Appends a record; `false` if it is of a kind, or of an instrument, that has no compact form.
+    #[inline]
+    pub fn encode(&mut self, at: Timestamp, record: &MarketData, out: &mut Vec<u8>) -> bool {
+        let id = record.instrument();
+        let Some(&units) = self.units.get(id.index()) else {
+            return false;
+        };
+        let same = if id.0 == self.instrument { SAME } else { 0 };
+        let fits = |prices: [Price; 2], sizes: [Qty; 2]| {
+            prices.iter().all(|p| p.raw() % units.price == 0)
+                && sizes.iter().all(|s| s.raw() >= 0 && s.raw() % units.size == 0)
+        };
+        match record {
+            MarketData::Quote(q) => {
+                if q.bid_size.is_negative() || q.ask_size.is_negative() {
+                    return false;
+                }
+                let (raw, unit) = if fits([q.bid, q.ask], [q.bid_size, q.ask_size]) {
+                    (0, units)
+                } else {
+                    (RAW, Units::FINEST)
+                };
+                let no_bid = if q.bid.is_zero() && q.bid_size.is_zero() { NO_BID } else { 0 };
+                let no_ask = if q.ask.is_zero() && q.ask_size.is_zero() { NO_ASK } else { 0 };
+                let extra = q.exchange.0 != 0 || q.suspicious;
+                out.push(KIND_QUOTE | raw | flag(extra, EXTRA) | same | no_bid | no_ask);
+                self.put_head(at, q.ts, id, same != 0, out);
+                if extra {
+                    put(out, u64::from(q.exchange.0) << 1 | u64::from(q.suspicious));
+                }
+                let last = self.last(id);
+                if no_bid == 0 {
+                    put_signed(out, q.bid.raw().wrapping_sub(last.bid) / divisor(raw, unit.price));
+                    put(out, (q.bid_size.raw() / unit.size) as u64);
+                    last.bid = q.bid.raw();
+                }
+                if no_ask == 0 {
+                    put_signed(out, q.ask.raw().wrapping_sub(last.ask) / divisor(raw, unit.price));
+                    put(out, (q.ask_size.raw() / unit.size) as u64);
+                    last.ask = q.ask.raw();
+                }
+                if raw != 0 {
+                    // A later record in units must start from a multiple: forget what is none.
+                    *last = Last { frame: last.frame, ..Last::default() };
+                }
+            }
+            MarketData::Trade(t) => {
+                if t.size.is_negative() {
+                    return false;
+                }
+                let (raw, unit) =
+                    if fits([t.price; 2], [t.size; 2]) { (0, units) } else { (RAW, Units::FINEST) };
+                let extra =
+                    t.exchange.0 != 0 || t.suspicious || t.aggressor.is_some() || t.condition != 0;
+                out.push(KIND_TRADE | raw | flag(extra, EXTRA) | same);
+                self.put_head(at, t.ts, id, same != 0, out);
+                if extra {
+                    let aggressor = match t.aggressor {
+                        None => 0,
+                        Some(Side::Buy) => 1,
+                        Some(Side::Sell) => 2,
+                    };
+                    put(
+                        out,
+                        u64::from(t.condition) << 11
+                            | u64::from(t.exchange.0) << 3
+                            | aggressor << 1
+                            | u64::from(t.suspicious),
+                    );
+                }
+                let last = self.last(id);
+                let from = if raw != 0 { 0 } else { last.price };
+                put_signed(out, t.price.raw().wrapping_sub(from) / divisor(raw, unit.price));
+                put(out, (t.size.raw() / unit.size) as u64);
+                if raw == 0 {
+                    last.price = t.price.raw();
+                }
+            }
+            MarketData::Level(l) => {
+                if l.size.is_negative() {
+                    return false;
+                }
+                let (raw, unit) =
+                    if fits([l.price; 2], [l.size; 2]) { (0, units) } else { (RAW, Units::FINEST) };
+                let extra = l.exchange.0 != 0 || l.more;
+                let side = flag(l.side == Side::Sell, SELL);
+                let action = flag(l.action == BookAction::Clear, CLEAR);
+                out.push(KIND_LEVEL | raw | flag(extra, EXTRA) | same | side | action);
+                self.put_head(at, l.ts, id, same != 0, out);
+                if extra {
+                    put(out, u64::from(l.exchange.0) << 1 | u64::from(l.more));
+                }
+                let last = self.last(id);
+                let from = if raw != 0 { 0 } else { last.price };
+                put_signed(out, l.price.raw().wrapping_sub(from) / divisor(raw, unit.price));
+                put(out, (l.size.raw() / unit.size) as u64);
+                if raw == 0 {
+                    last.price = l.price.raw();
+                }
+            }
+            MarketData::Bar(_)
+            | MarketData::QuoteBar(_)
+            | MarketData::Status(_)
+            | MarketData::Gap(_) => return false,
+        }
+        true
+    }
+
+    fn put_head(
+        &mut self,
+        at: Timestamp,
+        ts: Timestamp,
+        id: InstrumentId,
+        same: bool,
+        out: &mut Vec<u8>,
+    ) {
+        put_signed(out, ts.nanos().wrapping_sub(self.ts) as i64);
+        self.ts = ts.nanos();
+        if self.stamped {
+            put_signed(out, at.nanos().wrapping_sub(self.at) as i64);
+            self.at = at.nanos();
+        }
+        if !same {
+            put(out, u64::from(id.0));
+            self.instrument = id.0;
+        }
+    }
+
+    /// Reads the record whose `tag` was taken from the front of `bytes`; `None` if it is not whole
+    /// or names an instrument that the header lacks.
+    #[inline]
+    pub fn decode(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<(Timestamp, MarketData)> {
+        self.ts = self.ts.wrapping_add(get_signed(bytes)? as u64);
+        if self.stamped {
+            self.at = self.at.wrapping_add(get_signed(bytes)? as u64);
+        }
+        let ts = Timestamp::from_nanos(self.ts);
+        let at = if self.stamped { Timestamp::from_nanos(self.at) } else { ts };
+        if tag & SAME == 0 {
+            self.instrument = u16::try_from(get(bytes)?).ok()?;
+        }
+        let instrument = InstrumentId(self.instrument);
+        let mut unit = *self.units.get(instrument.index())?;
+        let raw = tag & RAW != 0;
+        if raw {
+            unit = Units::FINEST;
+        }
+        let extra = if tag & EXTRA != 0 { get(bytes)? } else { 0 };
+        let last = self.last(instrument);
+        let record = match tag & 7 {
+            KIND_QUOTE => {
+                let (mut bid, mut bid_size, mut ask, mut ask_size) = (0, 0, 0, 0);
+                if tag & NO_BID == 0 {
+                    bid = price(last.bid, get_signed(bytes)?, unit)?;
+                    bid_size = size(get(bytes)?, unit)?;
+                    last.bid = bid;
+                }
+                if tag & NO_ASK == 0 {
+                    ask = price(last.ask, get_signed(bytes)?, unit)?;
+                    ask_size = size(get(bytes)?, unit)?;
+                    last.ask = ask;
+                }
+                if raw {
+                    *last = Last { frame: last.frame, ..Last::default() };
+                }
+                MarketData::Quote(Quote {
+                    ts,
+                    instrument,
+                    exchange: ExchangeId(u8::try_from(extra >> 1).ok()?),
+                    suspicious: extra & 1 != 0,
+                    bid: Price::from_raw(bid),
+                    bid_size: Qty::from_raw(bid_size),
+                    ask: Price::from_raw(ask),
+                    ask_size: Qty::from_raw(ask_size),
+                })
+            }
+            KIND_TRADE => {
+                let from = if raw { 0 } else { last.price };
+                let paid = price(from, get_signed(bytes)?, unit)?;
+                if !raw {
+                    last.price = paid;
+                }
+                MarketData::Trade(Trade {
+                    ts,
+                    instrument,
+                    exchange: ExchangeId((extra >> 3) as u8),
+                    suspicious: extra & 1 != 0,
+                    aggressor: match extra >> 1 & 3 {
+                        0 => None,
+                        1 => Some(Side::Buy),
+                        2 => Some(Side::Sell),
+                        _ => return None,
+                    },
+                    price: Price::from_raw(paid),
+                    size: Qty::from_raw(size(get(bytes)?, unit)?),
+                    condition: u32::try_from(extra >> 11).ok()?,
+                })
+            }
+            KIND_LEVEL => {
+                let from = if raw { 0 } else { last.price };
+                let level = price(from, get_signed(bytes)?, unit)?;
+                if !raw {
+                    last.price = level;
+                }
+                MarketData::Level(BookLevel {
+                    ts,
+                    instrument,
+                    exchange: ExchangeId(u8::try_from(extra >> 1).ok()?),
+                    action: if tag & CLEAR != 0 { BookAction::Clear } else { BookAction::Set },
+                    more: extra & 1 != 0,
+                    side: if tag & SELL != 0 { Side::Sell } else { Side::Buy },
+                    price: Price::from_raw(level),
+                    size: Qty::from_raw(size(get(bytes)?, unit)?),
+                })
+            }
+            _ => return None,
+        };
+        Some((at, record))
+    }
+}
+
+const fn flag(on: bool, bit: u8) -> u8 {
+    if on { bit } else { 0 }
+}
+
+const fn divisor(raw: u8, unit: i64) -> i64 {
+    if raw != 0 { 1 } else { unit }
+}
+
+#[inline]
+fn price(from: i64, steps: i64, unit: Units) -> Option<i64> {
+    if unit.price == 1 {
+        // Raw differences may wrap; so does the way back.
+        return Some(from.wrapping_add(steps));
+    }
+    steps.checked_mul(unit.price)?.checked_add(from)
+}
+
+#[inline]
+fn size(steps: u64, unit: Units) -> Option<i64> {
+    i64::try_from(steps).ok()?.checked_mul(unit.size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_quote() -> impl Strategy<Value = MarketData> {
+        let side = prop_oneof![
+            Just((0i64, 0i64)),
+            (1i64..2_000_000, 0i64..50_000).prop_map(|(p, s)| (p * 10_000_000, s * 1_000_000_000)),
+            (any::<i64>(), 0i64..i64::MAX),
+        ];
+        (any::<u64>(), 0u16..3, any::<u8>(), any::<bool>(), side.clone(), side).prop_map(
+            |(ts, id, exchange, suspicious, bid, ask)| {
+                MarketData::Quote(Quote {
+                    ts: Timestamp::from_nanos(ts),
+                    instrument: InstrumentId(id),
+                    exchange: ExchangeId(exchange),
+                    suspicious,
+                    bid: Price::from_raw(bid.0),
+                    bid_size: Qty::from_raw(bid.1),
+                    ask: Price::from_raw(ask.0),
+                    ask_size: Qty::from_raw(ask.1),
+                })
+            },
+        )
+    }
+
+    fn any_trade() -> impl Strategy<Value = MarketData> {
+        let price = prop_oneof![(1i64..9_000).prop_map(|p| p * 10_000_000), any::<i64>()];
+        (any::<u64>(), 0u16..3, any::<u8>(), any::<bool>(), price, 0i64..i64::MAX, any::<u32>())
+            .prop_map(|(ts, id, exchange, flag, price, size, condition)| {
+                MarketData::Trade(Trade {
+                    ts: Timestamp::from_nanos(ts),
+                    instrument: InstrumentId(id),
+                    exchange: ExchangeId(exchange),
+                    suspicious: flag,
+                    aggressor: flag.then_some(Side::Sell),
+                    price: Price::from_raw(price),
+                    size: Qty::from_raw(size),
+                    condition,
+                })
+            })
+    }
+
+    fn any_level() -> impl Strategy<Value = MarketData> {
+        (any::<u64>(), 0u16..3, any::<u8>(), any::<[bool; 3]>(), any::<i64>(), 0i64..i64::MAX)
+            .prop_map(|(ts, id, exchange, [sell, clear, more], price, size)| {
+                MarketData::Level(BookLevel {
+                    ts: Timestamp::from_nanos(ts),
+                    instrument: InstrumentId(id),
+                    exchange: ExchangeId(exchange),
+                    action: if clear { BookAction::Clear } else { BookAction::Set },
+                    more,
+                    side: if sell { Side::Sell } else { Side::Buy },
+                    price: Price::from_raw(price),
+                    size: Qty::from_raw(size),
+                })
+            })
+    }
+
+    fn units() -> Vec<Units> {
+        vec![
+            Units { price: 10_000_000, size: 1_000_000_000 },
+            Units { price: 100_000, size: 1 },
+            Units::FINEST,
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn round_trips(records in prop::collection::vec(prop_oneof![any_quote(), any_trade(), any_level()], 1..40), stamped: bool) {
+            let (mut to, mut from) = (MarketCodec::new(units(), stamped), MarketCodec::new(units(), stamped));
+            for chunk in records.chunks(7) {
+                to.start_frame();
+                from.start_frame();
+                let mut bytes = Vec::new();
+                for record in chunk {
+                    prop_assert!(to.encode(record.ts(), record, &mut bytes));
+                }
+                let mut rest = bytes.as_slice();
+                for record in chunk {
+                    let tag = rest[0];
+                    rest = &rest[1..];
+                    prop_assert_eq!(from.decode(tag, &mut rest), Some((record.ts(), *record)));
+                }
+                prop_assert!(rest.is_empty());
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(tag: u8, bytes: Vec<u8>) {
+            let _ = MarketCodec::new(units(), true).decode(tag, &mut bytes.as_slice());
+        }
+    }
+}

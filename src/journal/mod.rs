@@ -1,0 +1,9 @@
+//! Layer 3, memory: one log and one codec for journals, recordings, ledgers and the sandbox wire.
+
+pub mod entry;
+pub mod frame;
+pub mod market_codec;
+pub mod varint;
+
+pub use entry::{Derived, Entry, EntryReader, EntryWriter, Header, HeaderKind, Units};
+pub use frame::{Frame, FrameError, FrameReader, FrameWriter};

@@ -1,0 +1,7 @@
+#![forbid(unsafe_code)]
+#![deny(unused, missing_docs)]
+//! qtos-gateway.
+pub mod broker;
+pub mod journal;
+pub mod msg;
+pub mod types;

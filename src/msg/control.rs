@@ -1,0 +1,108 @@
+//! Control: decisions of operators, the guardian and the driver, as inputs like any other.
+
+use crate::types::{AgentId, KillLevel, Scope};
+use serde::{Deserialize, Serialize};
+
+/// One control message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Control {
+    /// A boot of the gateway: client order ids of this run carry these two numbers.
+    Boot {
+        /// Random tag of the state folder.
+        instance: u32,
+        /// Boot number.
+        epoch: u32,
+    },
+    /// A kill was raised. The atomic latch is set already; this makes the core's state agree.
+    Kill(KillOrder),
+    /// A kill was lowered by the two-step arm.
+    Arm(KillOrder),
+    /// A hold began or ended.
+    Hold {
+        /// What it covers.
+        scope: Scope,
+        /// Which condition.
+        kind: HoldKind,
+        /// Began or ended.
+        on: bool,
+    },
+    /// An agent is to run, pause or stay out.
+    Agent {
+        /// Which agent.
+        agent: AgentId,
+        /// Its state from now on.
+        state: AgentState,
+    },
+}
+
+/// A kill or an arm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillOrder {
+    /// What it covers.
+    pub scope: Scope,
+    /// The level from now on.
+    pub level: KillLevel,
+    /// Who and why, in the words given.
+    pub reason: String,
+    /// Number of the trip; an arm names the trip it ends.
+    pub episode: u64,
+}
+
+/// A condition that blocks new orders while it is true (Decision 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldKind {
+    /// The service is starting.
+    Booting,
+    /// The broker's orders and positions are not confirmed.
+    Unreconciled,
+    /// The broker's link is down.
+    StreamDown,
+    /// The broker's position is not ours.
+    PositionMismatch,
+    /// The journal cannot be written.
+    Journal,
+    /// A lane does not move.
+    Stalled,
+    /// The service is ending.
+    Draining,
+}
+
+impl HoldKind {
+    /// The kind's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Booting => "booting",
+            Self::Unreconciled => "unreconciled",
+            Self::StreamDown => "stream_down",
+            Self::PositionMismatch => "position_mismatch",
+            Self::Journal => "journal",
+            Self::Stalled => "stalled",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// Whether an agent is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    /// Called, and its requests are heard.
+    #[default]
+    Running,
+    /// Called, but its new orders are refused until resumed.
+    Paused,
+    /// It panicked or broke its budget: not called, orders cancelled, until an operator resumes it.
+    Quarantined,
+}
+
+impl AgentState {
+    /// The state's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Order requests: what agents and operators ask for. FIX D (new), E (list), G (replace), F (cancel).
+
+use crate::types::{
+    AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Side, TimeInForce, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// A request to change the set of open orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderRequest {
+    /// A new order, or a list of orders that depend on each other.
+    New(NewOrder),
+    /// New terms for an open order.
+    Replace(ReplaceOrder),
+    /// Take an open order back.
+    Cancel(CancelOrder),
+}
+
+/// What an order asks for, without whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderTerms {
+    /// FIX 54.
+    pub side: Side,
+    /// FIX 38 or 152.
+    pub qty: OrderQty,
+    /// FIX 40 with its prices.
+    pub ord_type: OrdType,
+    /// FIX 59.
+    pub tif: TimeInForce,
+    /// FIX 126, for [`TimeInForce::Gtd`].
+    pub expire_at: Option<Timestamp>,
+    /// May trade outside regular hours.
+    pub extended_hours: bool,
+}
+
+/// A further order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// Its own FIX 11.
+    pub cl_ord_id: ClientOrderId,
+    /// What it asks for. Its quantity is in units.
+    pub terms: OrderTerms,
+}
+
+/// FIX 1385 ContingencyType with the other orders of the list. Exposure is counted once: legs that
+/// exclude each other reserve the larger, legs that wait reserve what their trigger has filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Contingent {
+    /// A single order.
+    None,
+    /// 1: a fill of one cancels the other; a partial fill reduces it.
+    OneCancelsOther(Leg),
+    /// 2: the leg begins when the order fills.
+    OneTriggersOther(Leg),
+    /// 2 then 1: the order triggers two legs that exclude each other.
+    Bracket {
+        /// A limit order on the far side.
+        take_profit: Leg,
+        /// A stop on the far side.
+        stop_loss: Leg,
+    },
+}
+
+impl Contingent {
+    /// The further orders.
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> {
+        let (first, second) = match self {
+            Self::None => (None, None),
+            Self::OneCancelsOther(leg) | Self::OneTriggersOther(leg) => (Some(leg), None),
+            Self::Bracket { take_profit, stop_loss } => (Some(take_profit), Some(stop_loss)),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
+/// A new order (FIX D) or list (FIX E).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewOrder {
+    /// FIX 11; names the agent as well.
+    pub cl_ord_id: ClientOrderId,
+    /// For which account (FIX 1).
+    pub account: AccountId,
+    /// FIX 55.
+    pub instrument: InstrumentId,
+    /// The agent's own number of what it wants: the same number is never executed twice.
+    pub intent: u64,
+    /// What it asks for.
+    pub terms: OrderTerms,
+    /// Orders that depend on it.
+    pub contingent: Contingent,
+}
+
+/// New terms for an open order (FIX G). `qty` is the new total, filled part included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplaceOrder {
+    /// FIX 41: the order as it stands.
+    pub orig_cl_ord_id: ClientOrderId,
+    /// FIX 11: its name under the new terms.
+    pub cl_ord_id: ClientOrderId,
+    /// The agent's own number of what it wants.
+    pub intent: u64,
+    /// The new terms; side and time in force may not change.
+    pub terms: OrderTerms,
+}
+
+/// Take an open order back (FIX F).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelOrder {
+    /// FIX 41: which one.
+    pub orig_cl_ord_id: ClientOrderId,
+}

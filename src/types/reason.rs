@@ -1,0 +1,88 @@
+//! Why an order was refused: one closed list for checks, kills, queues and brokers alike.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// Why an order, replace or cancel was refused. The words are stable: metrics, JSON and
+        /// runbooks use them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the order of this list.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The reason's word.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// More units than `max_order_qty`.
+    MaxOrderQty = "max_order_qty",
+    /// Worth more than `max_order_value`.
+    MaxOrderValue = "max_order_value",
+    /// The worst-case position would pass `max_position`.
+    MaxPosition = "max_position",
+    /// Too far from the market.
+    PriceCollar = "price_collar",
+    /// Too many orders in the window.
+    OrderRate = "order_rate",
+    /// The instrument is not on the list.
+    SymbolList = "symbol_list",
+    /// The agent used this intent number before.
+    DuplicateIntent = "duplicate_intent",
+    /// The day's loss reached its limit.
+    DailyLoss = "daily_loss",
+    /// No price to judge the order by.
+    NoPrice = "no_price",
+    /// The price is too old, or the feed has a gap.
+    StalePrice = "stale_price",
+    /// The instrument is halted.
+    Halted = "halted",
+    /// The instrument's currency is not the account's and there is no FX mark.
+    NoFxMark = "no_fx_mark",
+    /// Quantity, price, step or combination that no broker accepts.
+    InvalidOrder = "invalid_order",
+    /// The order to cancel or replace is not known or not open.
+    UnknownOrder = "unknown_order",
+    /// The order belongs to another agent.
+    NotOwner = "not_owner",
+    /// A change of this order is already under way.
+    ChangePending = "change_pending",
+    /// A kill switch covers the order.
+    Kill = "kill",
+    /// A hold covers the order.
+    Hold = "hold",
+    /// A queue on the way to the broker is full.
+    Busy = "busy",
+    /// The agent is paused or quarantined.
+    AgentStopped = "agent_stopped",
+    /// The agent sent more requests in one call than its budget.
+    AgentBudget = "agent_budget",
+    /// The broker connection cannot take an order now.
+    BrokerNotReady = "broker_not_ready",
+    /// The broker does not support this order.
+    BrokerUnsupported = "broker_unsupported",
+    /// The broker refused for lack of money or margin.
+    BrokerFunds = "broker_funds",
+    /// The broker knows this client order id already.
+    BrokerDuplicate = "broker_duplicate",
+    /// The broker refused as it is too late: filled, cancelled, expired.
+    BrokerTooLate = "broker_too_late",
+    /// The broker refused for another reason; its text is in the log.
+    BrokerOther = "broker_other",
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
