@@ -3,5 +3,6 @@
 //! qtos-gateway.
 pub mod broker;
 pub mod journal;
+pub mod kill;
 pub mod msg;
 pub mod types;
