@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![deny(unused, missing_docs)]
 //! qtos-gateway.
+pub mod actors;
 pub mod broker;
 pub mod journal;
 pub mod kill;
