@@ -2,6 +2,7 @@
 #![deny(unused, missing_docs)]
 //! qtos-gateway.
 pub mod actors;
+pub mod agents;
 pub mod broker;
 pub mod journal;
 pub mod kill;

@@ -185,6 +185,13 @@ impl Core {
     /// Takes in a control message.
     pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
         self.risk.halts.apply(control);
+        if let Control::Boot { .. } = control {
+            // Whatever links there were died with the run before.
+            for number in 0..self.oms.links().len() {
+                let down = Report::Session(SessionStatus::Down);
+                self.report(at, BrokerId(number as u8), &down, out);
+            }
+        }
         self.sweep(at, out);
     }
 

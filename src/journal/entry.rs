@@ -26,11 +26,12 @@ pub enum Entry {
         input: Input,
     },
     /// Market records of the reference feed up to `position` were consumed: they stand in that
-    /// feed's file or seed, not here. Each is delivered at its own time, never before the one
-    /// before it.
+    /// feed's file or seed, not here.
     Feed {
         /// Records consumed so far.
         position: u64,
+        /// When they were delivered; `None`: each at its own time, never before the one before it.
+        at: Option<Timestamp>,
     },
     /// What the actors decided in answer to the inputs before it. Replay makes it anew and compares.
     Derived(Derived),
