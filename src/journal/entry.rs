@@ -292,7 +292,7 @@ impl<R: Read> EntryReader<R> {
                     .decode(tag, &mut bytes)
                     .map(|(at, record)| Entry::Input { at, input: Input::Market(record) })
             }
-            _ => take_other(&mut bytes),
+            _ => take_other(&mut bytes).filter(|entry| self.knows(entry)),
         };
         self.at = self.frame.payload.len() - bytes.len();
         self.left -= 1;
@@ -320,7 +320,7 @@ impl<R: Read> EntryReader<R> {
                 self.at = self.frame.payload.len() - bytes.len();
                 return record.map(|(_, record)| Some(record)).ok_or_else(|| self.damaged());
             }
-            let entry = take_other(&mut bytes);
+            let entry = take_other(&mut bytes).filter(|entry| self.knows(entry));
             self.at = self.frame.payload.len() - bytes.len();
             match entry {
                 Some(Entry::Input { input: Input::Market(record), .. }) => return Ok(Some(record)),
@@ -328,6 +328,12 @@ impl<R: Read> EntryReader<R> {
                 None => return Err(self.damaged()),
             }
         }
+    }
+
+    /// A market record in its long form must name an instrument of the header, as the compact ones.
+    fn knows(&self, entry: &Entry) -> bool {
+        let Entry::Input { input: Input::Market(record), .. } = entry else { return true };
+        record.instrument().index() < self.header.instruments.len()
     }
 
     fn next_frame(&mut self) -> Result<bool, FrameError> {
