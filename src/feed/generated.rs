@@ -8,9 +8,11 @@ use crate::types::{
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// An instrument of a generated market.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GeneratedInstrument {
     /// Its name and steps.
     pub instrument: Instrument,
@@ -33,7 +35,7 @@ impl GeneratedInstrument {
 }
 
 /// What to generate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GeneratedMarket {
     /// Everything follows from it.
     pub seed: u64,
@@ -61,6 +63,16 @@ impl GeneratedMarket {
             records: None,
             trade_every: 8,
         }
+    }
+
+    /// SHA-256 of all of it: what stands for the stream where a recording has its file's digest.
+    ///
+    /// # Errors
+    /// None in practice: encoding into memory cannot fail.
+    pub fn digest(&self) -> Result<[u8; 32], FeedError> {
+        let bytes =
+            postcard::to_stdvec(self).map_err(|error| FeedError::Source(error.to_string()))?;
+        Ok(Sha256::digest(&bytes).into())
     }
 }
 
@@ -221,6 +233,17 @@ mod tests {
         assert_ne!(records, take(2, "100", 1_000));
         let trades = records.iter().filter(|r| matches!(r, MarketData::Trade(_))).count();
         assert!((60..200).contains(&trades), "{trades} trades");
+    }
+
+    #[test]
+    fn a_digest_stands_for_its_parameters() {
+        let market = |seed, price: &str| {
+            let stock = GeneratedInstrument::stock("A", price.parse().unwrap());
+            GeneratedMarket::new(seed, vec![stock]).digest().unwrap()
+        };
+        assert_eq!(market(1, "5"), market(1, "5"));
+        assert_ne!(market(1, "5"), market(2, "5"));
+        assert_ne!(market(1, "5"), market(1, "6"));
     }
 
     #[test]

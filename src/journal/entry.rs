@@ -44,6 +44,7 @@ pub enum Entry {
 }
 
 /// A decision.
+#[allow(clippy::large_enum_variant, reason = "plain data; nearly all decisions are the large one")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Derived {
     /// Approved and handed to a broker.
@@ -279,6 +280,7 @@ impl<R: Read> EntryReader<R> {
     ///
     /// # Errors
     /// Torn or damaged files; what was given before is good.
+    #[allow(clippy::should_implement_trait, reason = "it fails, and borrows nothing to iterate")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Entry>, FrameError> {
         if self.left == 0 && !self.next_frame()? {

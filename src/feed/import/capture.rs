@@ -18,7 +18,7 @@
 use super::book_sync::{BookSync, Level, Snapshot, Update};
 use super::lines::{Line, Lines, Meter, Metered};
 use super::units::Survey;
-use super::{Imported, OnProgress, Watched};
+use super::{Imported, OnProgress, Watched, symbol};
 use crate::feed::{FeedError, RecordingWriter};
 use crate::msg::{MarketData, Quote, Trade};
 use crate::types::{
@@ -267,17 +267,18 @@ impl State {
         name: &str,
     ) -> Result<InstrumentId, FeedError> {
         // Captures hold a handful of symbols.
-        let at = symbols.iter().position(|known| known.eq_ignore_ascii_case(name));
-        if let Some(at) = at {
+        let place = |symbols: &[String], name: &str| symbols.iter().position(|known| known == name);
+        if let Some(at) = place(symbols, name) {
+            return Ok(InstrumentId(at as u16));
+        }
+        let name = symbol(name).map_err(|error| line.error("s", error.to_string()))?;
+        if let Some(at) = place(symbols, &name) {
             return Ok(InstrumentId(at as u16));
         }
         let id = u16::try_from(symbols.len())
             .map_err(|_| line.error("s", "more than 65535 symbols"))
             .map(InstrumentId)?;
-        if name.is_empty() {
-            return Err(line.error("s", "no symbol"));
-        }
-        symbols.push(name.to_ascii_uppercase());
+        symbols.push(name);
         self.books.push(BookSync::new(id));
         Ok(id)
     }

@@ -15,7 +15,7 @@
 
 use super::lines::{Line, Lines, Meter, Metered};
 use super::units::Survey;
-use super::{Imported, OnProgress, Watched};
+use super::{Imported, OnProgress, Watched, symbol as checked};
 use crate::feed::{FeedError, RecordingWriter};
 use crate::msg::{Bar, MarketData, Ohlc, Quote};
 use crate::types::{
@@ -39,6 +39,7 @@ pub fn import(
     out: &Path,
     on_progress: OnProgress<'_>,
 ) -> Result<Imported, FeedError> {
+    let symbol = checked(symbol)?;
     let meter = Meter::default();
     let bytes = file.metadata().map_err(|error| FeedError::io(file, error))?.len();
     let mut watched = Watched { meter: meter.clone(), total: 2 * bytes, count: 0, on: on_progress };
@@ -58,7 +59,7 @@ pub fn import(
         Layout::Bars => shortest,
     };
 
-    let table = InstrumentTable::new(vec![survey.instrument(symbol, Currency::USD)])
+    let table = InstrumentTable::new(vec![survey.instrument(&symbol, Currency::USD)])
         .map_err(FeedError::Source)?;
     let to = RecordingWriter::create(out, table, vec![survey.units()])?;
     let mut rows = Rows::open(file, &meter, interval)?;

@@ -23,7 +23,7 @@
 use super::lines::{Line, Lines, Meter};
 use super::merge::Merge;
 use super::zip_csv::ZipCsv;
-use super::{Imported, OnProgress, Watched};
+use super::{Imported, OnProgress, Watched, symbol};
 use crate::feed::{FeedError, RecordingWriter};
 use crate::journal::Units;
 use crate::msg::{Bar, MarketData, Ohlc, Quote, QuoteBar, Trade};
@@ -53,7 +53,7 @@ pub fn import(
     on_progress: OnProgress<'_>,
 ) -> Result<Imported, FeedError> {
     let meter = Meter::default();
-    let mut names: Vec<String> = symbols.iter().map(|s| s.to_ascii_uppercase()).collect();
+    let mut names = symbols.iter().map(|name| symbol(name)).collect::<Result<Vec<_>, _>>()?;
     names.sort();
     let mut found = Vec::new();
     for name in &names {
@@ -76,10 +76,9 @@ pub fn import(
 }
 
 fn files(dir: &Path, symbol: &str, date: Date) -> Result<Vec<PathBuf>, FeedError> {
-    let name = symbol.to_ascii_lowercase();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
-    if !name.bytes().all(plain) || !name.bytes().any(|b| b.is_ascii_alphanumeric()) {
-        return Err(FeedError::Source(format!("`{symbol}` is no symbol")));
+    let name = symbol.to_lowercase();
+    if name.contains('/') {
+        return Err(FeedError::Source(format!("`{symbol}`: a folder's name has no `/`")));
     }
     let day = date.strftime("%Y%m%d");
     let paths = ["quote", "trade"].map(|kind| dir.join(&name).join(format!("{day}_{kind}.zip")));
@@ -202,7 +201,7 @@ impl DayClock {
         let bad = || line.error("ms", format!("`{text}`: not within the day"));
         let nanos = nanos.filter(|nanos| *nanos < DAY_NANOS).ok_or_else(bad)?;
         let at = match self.midnight {
-            Some(midnight) => Some(midnight + nanos),
+            Some(midnight) => midnight.checked_add(nanos),
             None => self.find(nanos).ok().and_then(|at| u64::try_from(at).ok()),
         };
         at.map(Timestamp::from_nanos).ok_or_else(bad)
@@ -363,5 +362,29 @@ fn mark(line: Line<'_>, text: &str) -> Result<bool, FeedError> {
         "0" => Ok(false),
         "1" => Ok(true),
         _ => Err(line.error("suspicious", format!("`{text}`: neither 0 nor 1"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_of_23_and_25_hours_follow_the_wall_clock() {
+        let moment = |date: &str, ms: &str| {
+            let clock = DayClock::new(date.parse().unwrap(), "America/New_York").unwrap();
+            let mut lines = Lines::new("F".into(), Box::new(&b"x"[..]));
+            let line = lines.next().unwrap().unwrap();
+            (clock.midnight.is_some(), clock.at(line, ms).unwrap().to_string()[..16].to_string())
+        };
+        let half_past_nine = "34200000";
+        for (date, one_offset, expected) in [
+            ("2013-10-08", true, "2013-10-08T13:30"),
+            ("2013-12-02", true, "2013-12-02T14:30"),
+            ("2013-03-10", false, "2013-03-10T13:30"),
+            ("2013-11-03", false, "2013-11-03T14:30"),
+        ] {
+            assert_eq!(moment(date, half_past_nine), (one_offset, expected.into()));
+        }
     }
 }

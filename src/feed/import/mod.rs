@@ -39,6 +39,15 @@ pub struct Imported {
     pub skipped: u64,
 }
 
+/// The gateway's name of an instrument: upper case, of letters, digits and `. - _ / :`.
+fn symbol(text: &str) -> Result<String, FeedError> {
+    let plain = |c: char| c.is_alphanumeric() || "._-/:".contains(c);
+    if text.chars().all(plain) && text.chars().any(char::is_alphanumeric) && text.len() <= 64 {
+        return Ok(text.to_uppercase());
+    }
+    Err(FeedError::Source(format!("`{text}` is no symbol: letters, digits and . - _ / : only")))
+}
+
 /// Calls back every so many records.
 const EVERY: u64 = 1 << 14;
 

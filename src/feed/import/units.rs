@@ -53,7 +53,7 @@ impl Survey {
     pub fn instrument(&self, symbol: &str, currency: Currency) -> Instrument {
         let units = self.units();
         Instrument {
-            symbol: symbol.to_ascii_uppercase(),
+            symbol: symbol.into(),
             tick: Price::from_raw(power_of_ten(units.price)),
             lot: Qty::from_raw(power_of_ten(units.size)),
             multiplier: 1,
