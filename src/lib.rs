@@ -4,6 +4,7 @@
 pub mod actors;
 pub mod agents;
 pub mod broker;
+pub mod feed;
 pub mod journal;
 pub mod kill;
 pub mod msg;
