@@ -7,6 +7,7 @@
 pub mod gate;
 pub mod link;
 pub mod rerun;
+pub mod segments;
 
 pub use gate::Cleared;
 pub use link::{InProcess, Link, MarketEffect, Remembered};
