@@ -61,12 +61,9 @@ impl Accounts {
 
     /// Positions that are not flat: account, instrument, signed quantity, average price.
     pub fn positions(&self) -> impl Iterator<Item = (AccountId, InstrumentId, Qty, Notional)> {
-        self.positions
-            .iter()
-            .filter(|(_, position)| !position.qty.is_zero())
-            .map(|(&(account, instrument), position)| {
-                (account, instrument, position.qty, position.cost)
-            })
+        self.positions.iter().filter(|(_, position)| !position.qty.is_zero()).map(
+            |(&(account, instrument), position)| (account, instrument, position.qty, position.cost),
+        )
     }
 
     /// Whether a fill of this size keeps the position inside the range of numbers.

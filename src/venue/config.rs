@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn draws_repeat_and_follow_the_ratio() {
-        let rules = rules("reject_ratio = \"0.25\"\njitter_ns = 100\nlatency_ns = 50\nseed = 7").unwrap();
+        let rules =
+            rules("reject_ratio = \"0.25\"\njitter_ns = 100\nlatency_ns = 50\nseed = 7").unwrap();
         let rejected = (0..10_000).filter(|&n| rules.rejects(n)).count();
         assert!((2_300..2_700).contains(&rejected), "{rejected}");
         assert!((0..1_000).all(|n| (50..=150).contains(&rules.delay(1, n).0)));

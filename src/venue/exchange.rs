@@ -340,10 +340,12 @@ impl Exchange {
     }
 
     fn check_list(&self, new: &NewOrder) -> Result<(), Reason> {
-        let ids = || {
-            std::iter::once(new.cl_ord_id).chain(new.contingent.legs().map(|leg| leg.cl_ord_id))
-        };
-        if ids().enumerate().any(|(at, id)| self.ids.contains_key(&id) || ids().take(at).any(|i| i == id)) {
+        let ids =
+            || std::iter::once(new.cl_ord_id).chain(new.contingent.legs().map(|leg| leg.cl_ord_id));
+        if ids()
+            .enumerate()
+            .any(|(at, id)| self.ids.contains_key(&id) || ids().take(at).any(|i| i == id))
+        {
             return Err(Reason::BrokerDuplicate);
         }
         if new.instrument.index() >= self.instruments.len()
@@ -357,8 +359,7 @@ impl Exchange {
             order::check(&leg.terms, instrument, self.now)?;
         }
         let is_cash = |terms: &OrderTerms| matches!(terms.qty, OrderQty::Cash(_));
-        let any_cash =
-            is_cash(&new.terms) || new.contingent.legs().any(|leg| is_cash(&leg.terms));
+        let any_cash = is_cash(&new.terms) || new.contingent.legs().any(|leg| is_cash(&leg.terms));
         if any_cash && new.contingent != Contingent::None {
             return Err(Reason::BrokerUnsupported);
         }
@@ -495,9 +496,7 @@ impl Exchange {
     pub(super) fn sweep(&mut self) {
         while let Some(id) = self.stale.pop() {
             let orders = &self.orders;
-            self.books[id.index()]
-                .resting
-                .retain(|&index| orders[index as usize].order.is_open());
+            self.books[id.index()].resting.retain(|&index| orders[index as usize].order.is_open());
         }
     }
 

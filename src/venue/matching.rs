@@ -133,14 +133,7 @@ impl Exchange {
         self.fill(index, qty, price, fee, out);
     }
 
-    fn fill(
-        &mut self,
-        index: OrderIndex,
-        qty: Qty,
-        price: Price,
-        fee: Notional,
-        out: &mut Outbox,
-    ) {
+    fn fill(&mut self, index: OrderIndex, qty: Qty, price: Price, fee: Notional, out: &mut Outbox) {
         let order = &mut self.orders[index as usize].order;
         order.cum += qty;
         let done = order.cum == order.qty;

@@ -148,7 +148,11 @@ fn trail(side: Side, best: Price, offset: TrailingOffset) -> Price {
 }
 
 /// Whether this exchange takes an order of these terms.
-pub(super) fn check(terms: &OrderTerms, instrument: &Instrument, now: Timestamp) -> Result<(), Reason> {
+pub(super) fn check(
+    terms: &OrderTerms,
+    instrument: &Instrument,
+    now: Timestamp,
+) -> Result<(), Reason> {
     let on_step = |value: i64, step: i64| value > 0 && value % step.max(1) == 0;
     let price = |price: Price| on_step(price.raw(), instrument.tick.raw());
     let prices = match terms.ord_type {

@@ -79,14 +79,13 @@ impl Touch {
     pub fn apply(&mut self, record: &MarketData, model: FillModel) -> Option<Move> {
         let by_bar = model == FillModel::SameBarClose;
         match record {
-            MarketData::Quote(quote) => {
-                (!by_bar && !quote.suspicious).then(|| self.quote(quote))
-            }
+            MarketData::Quote(quote) => (!by_bar && !quote.suspicious).then(|| self.quote(quote)),
             MarketData::Trade(trade) => (!by_bar && !trade.suspicious && !trade.price.is_zero())
                 .then(|| self.print(trade.price, trade.price, trade.price, trade.size)),
             MarketData::Bar(bar) => {
                 let price = bar.price;
-                let (low, high) = if by_bar { (price.close, price.close) } else { (price.low, price.high) };
+                let (low, high) =
+                    if by_bar { (price.close, price.close) } else { (price.low, price.high) };
                 (!price.close.is_zero()).then(|| self.print(low, high, price.close, bar.volume))
             }
             MarketData::QuoteBar(bar) => {
