@@ -9,3 +9,4 @@ pub mod journal;
 pub mod kill;
 pub mod msg;
 pub mod types;
+pub mod venue;
