@@ -5,3 +5,4 @@ pub mod broker;
 pub mod journal;
 pub mod msg;
 pub mod types;
+pub mod wiring;
