@@ -4,9 +4,11 @@
 pub mod actors;
 pub mod agents;
 pub mod broker;
+pub mod desk;
 pub mod feed;
 pub mod journal;
 pub mod kill;
 pub mod msg;
 pub mod types;
 pub mod venue;
+pub mod wiring;

@@ -88,9 +88,11 @@ impl Link for InProcess {
     }
 
     fn send(&mut self, now: Timestamp, cleared: Cleared) -> Result<(), NotSent> {
-        let (session, mut submit) = self.loopback.halves();
-        let mut wire = LoopbackWire { now, submit: &mut submit };
-        let released = release(now, &cleared, session, &mut self.writer, &mut wire, &mut self.frame);
+        let released = {
+            let (session, mut submit) = self.loopback.halves();
+            let mut wire = LoopbackWire { now, submit: &mut submit };
+            release(now, &cleared, session, &mut self.writer, &mut wire, &mut self.frame)
+        };
         self.loopback.settle(now);
         released
     }

@@ -8,6 +8,7 @@ pub mod instrument;
 pub mod order;
 pub mod reason;
 pub mod scope;
+pub mod text;
 pub mod time;
 
 pub use fixed::{Notional, NumberError, Price, Qty};

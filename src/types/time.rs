@@ -84,6 +84,17 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// In the largest unit that leaves a whole number: `5s`, `250ms`.
+impl fmt::Display for Nanos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s")];
+        let small = [(1_000_000, "ms"), (1_000, "us"), (1, "ns")];
+        let fits = |(size, _): &(u64, &str)| self.0 >= *size && self.0.is_multiple_of(*size);
+        let (size, unit) = units.into_iter().chain(small).find(fits).unwrap_or((1, "ns"));
+        write!(f, "{}{unit}", self.0 / size)
+    }
+}
+
 impl fmt::Debug for Nanos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}ns", self.0)
@@ -148,6 +159,9 @@ mod tests {
     fn reads_spans() {
         assert_eq!("250ms".parse(), Ok(Nanos::from_millis(250)));
         assert_eq!("2m".parse(), Ok(Nanos::from_secs(120)));
+        for text in ["2m", "250ms", "61s", "1h", "7ns", "0ns"] {
+            assert_eq!(text.parse::<Nanos>().unwrap().to_string(), text);
+        }
         assert!("5".parse::<Nanos>().is_err());
         assert!("99999999999999999999s".parse::<Nanos>().is_err());
     }

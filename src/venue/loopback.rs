@@ -5,8 +5,8 @@ use super::exchange::Exchange;
 use super::floor::Venue;
 use super::port::ConnectionId;
 use crate::broker::{BrokerSession, Output, SandboxSession};
-use crate::msg::{MarketData, OrderRequest, Report};
-use crate::types::{Reason, Timestamp};
+use crate::msg::{MarketData, Report};
+use crate::types::Timestamp;
 use std::collections::VecDeque;
 
 /// Session, venue and the link between them.
@@ -24,8 +24,9 @@ impl Loopback {
         Self { session, venue: Venue::new(exchange, false), link: None, reports: VecDeque::new() }
     }
 
-    /// Connects and logs on; the reports say how it went.
+    /// Connects and logs on, anew if there was a link before; the reports say how it went.
     pub fn start(&mut self, now: Timestamp) {
+        self.close(now, "restart");
         self.session.start(now);
         self.settle(now);
     }
@@ -40,26 +41,16 @@ impl Loopback {
         }
     }
 
-    /// Encodes a request as the session would for a socket, see [`BrokerSession::encode`].
-    ///
-    /// # Errors
-    /// The reason why the session cannot take it.
-    pub fn encode(
-        &mut self,
-        now: Timestamp,
-        request: &OrderRequest,
-        frame: &mut crate::broker::Frame,
-    ) -> Result<(), Reason> {
-        self.session.encode(now, request, frame)
-    }
-
-    /// Hands the bytes of an encoded request to the venue; with no latency it is executed at once.
-    /// Without a link they are lost, as on a dead socket.
-    pub fn submit(&mut self, now: Timestamp, bytes: &[u8]) {
-        if let Some(link) = self.link {
-            self.venue.on_bytes(now, link, bytes);
-        }
-        self.settle(now);
+    /// The session to encode a request with, and the way to hand the encoded bytes to the venue; with
+    /// no latency they are executed at once. Without a link they are lost, as on a dead socket. Call
+    /// [`Self::settle`] after.
+    pub fn halves(&mut self) -> (&mut SandboxSession, impl FnMut(Timestamp, &[u8])) {
+        let (venue, link) = (&mut self.venue, self.link);
+        (&mut self.session, move |now, bytes: &[u8]| {
+            if let Some(link) = link {
+                venue.on_bytes(now, link, bytes);
+            }
+        })
     }
 
     /// Asks for a snapshot; it comes as a report.
@@ -117,7 +108,7 @@ impl Loopback {
     }
 
     /// Carries bytes both ways until both sides are silent.
-    fn settle(&mut self, now: Timestamp) {
+    pub fn settle(&mut self, now: Timestamp) {
         loop {
             while let Some(output) = self.session.poll_output() {
                 match output {

@@ -1,0 +1,268 @@
+//! What a config file says: the shape of its sections. [`super::Topology`] is what it means.
+
+use super::secret::SecretRef;
+use crate::types::text::Text;
+use crate::types::{Currency, Nanos, Price, Qty};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::net::SocketAddr;
+use toml::Spanned;
+
+/// Whether orders may reach real money (Decision 14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Sandbox brokers only.
+    #[default]
+    Sandbox,
+    /// Real brokers, if the environment agrees.
+    Live,
+}
+
+/// Which promise the journal gives before an order's bytes are sent (Decision 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// The record survives the death of the process.
+    #[default]
+    Process,
+    /// The record survives a power failure.
+    Power,
+}
+
+/// What a lane's thread does when it has nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Idle {
+    /// Keeps a processor busy: the shortest way from tick to order.
+    Spin,
+    /// Spins, then yields, then sleeps for ever longer, at most a millisecond.
+    #[default]
+    Backoff,
+    /// Sleeps until it is woken.
+    Park,
+}
+
+/// A name of a feed, broker, account, agent or lane.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Name(pub String);
+
+impl TryFrom<String> for Name {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        let letter = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if (1..=32).contains(&name.len()) && name.bytes().all(letter) {
+            Ok(Self(name))
+        } else {
+            Err(format!("`{name}` is not a name: 1 to 32 letters, digits, `-`, `_` or `.`"))
+        }
+    }
+}
+
+/// A currency code as text.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Code(pub Currency);
+
+impl TryFrom<String> for Code {
+    type Error = String;
+    fn try_from(code: String) -> Result<Self, String> {
+        Currency::new(&code)
+            .map(Self)
+            .ok_or_else(|| format!("`{code}` is not a currency: 1 to 8 letters or digits"))
+    }
+}
+
+/// A limit's value: each control parses its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LimitValue {
+    /// One word or number.
+    Text(String),
+    /// Several.
+    List(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for LimitValue {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = LimitValue;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("text, a number or a list of them")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<LimitValue, E> {
+                Ok(LimitValue::Text(text.to_owned()))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<LimitValue, E> {
+                Ok(LimitValue::Text(number.to_string()))
+            }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<LimitValue, E> {
+                crate::types::text::exact_digits(number).map(LimitValue::Text).map_err(E::custom)
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<LimitValue, A::Error> {
+                let mut list = Vec::new();
+                while let Some(Text(item)) = seq.next_element::<Text<String>>()? {
+                    list.push(item);
+                }
+                Ok(LimitValue::List(list))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Config {
+    #[serde(default)]
+    pub mode: Mode,
+    pub currency: Option<Code>,
+    #[serde(default)]
+    pub journal: JournalSection,
+    #[serde(default)]
+    pub control: ControlSection,
+    #[serde(default)]
+    pub market: MarketSection,
+    #[serde(default)]
+    pub supervise: SuperviseSection,
+    #[serde(default)]
+    pub instrument: Vec<InstrumentSection>,
+    #[serde(default)]
+    pub fx: Vec<FxSection>,
+    #[serde(default)]
+    pub feed: Vec<FeedSection>,
+    #[serde(default)]
+    pub broker: Vec<BrokerSection>,
+    #[serde(default)]
+    pub account: Vec<AccountSection>,
+    #[serde(default)]
+    pub lane: Vec<LaneSection>,
+    #[serde(default)]
+    pub agent: Vec<AgentSection>,
+    #[serde(default)]
+    pub limit: Vec<LimitSection>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JournalSection {
+    #[serde(default)]
+    pub durability: Durability,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ControlSection {
+    pub listen: Option<Spanned<Text<SocketAddr>>>,
+    pub token: Option<Text<SecretRef>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MarketSection {
+    pub stale_after: Option<Spanned<Text<Nanos>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuperviseSection {
+    pub restarts: Option<u32>,
+    pub window: Option<Spanned<Text<Nanos>>>,
+    pub backoff_min: Option<Spanned<Text<Nanos>>>,
+    pub backoff_max: Option<Spanned<Text<Nanos>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InstrumentSection {
+    pub symbol: Spanned<Name>,
+    pub tick: Option<Spanned<Text<Price>>>,
+    pub lot: Option<Spanned<Text<Qty>>>,
+    pub multiplier: Option<Spanned<u32>>,
+    pub currency: Option<Code>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FxSection {
+    pub currency: Spanned<Code>,
+    pub symbol: Spanned<String>,
+}
+
+/// Kinds of feeds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FeedKind {
+    Recording,
+    Generated,
+    Sandbox,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeedSection {
+    pub name: Spanned<Name>,
+    pub kind: FeedKind,
+    #[serde(rename = "params")]
+    _params: Option<IgnoredAny>,
+}
+
+/// Kinds of brokers.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum BrokerKind {
+    Sandbox,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BrokerSection {
+    pub name: Spanned<Name>,
+    pub kind: BrokerKind,
+    pub addr: Option<Text<SocketAddr>>,
+    pub exchange: Option<Spanned<IgnoredAny>>,
+    pub ack_timeout: Option<Spanned<Text<Nanos>>>,
+    pub absence_after: Option<Spanned<Text<Nanos>>>,
+    pub reconnect_min: Option<Spanned<Text<Nanos>>>,
+    pub reconnect_max: Option<Spanned<Text<Nanos>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccountSection {
+    pub name: Spanned<Name>,
+    pub broker: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LaneSection {
+    pub name: Spanned<Name>,
+    #[serde(default)]
+    pub idle: Idle,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AgentSection {
+    pub name: Spanned<Name>,
+    pub kind: Spanned<String>,
+    pub account: Spanned<String>,
+    pub symbols: Spanned<Vec<Spanned<String>>>,
+    pub lane: Option<Spanned<String>>,
+    #[serde(rename = "params")]
+    _params: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitSection {
+    pub control: Spanned<String>,
+    pub scope: Spanned<String>,
+    pub value: LimitValue,
+}

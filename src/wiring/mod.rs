@@ -1,0 +1,22 @@
+//! Layer 7, composition: a config file becomes a [`Topology`], in which every name is a number and
+//! nothing is left to check.
+
+mod build;
+mod config;
+mod names;
+mod print;
+mod secret;
+mod source;
+mod topology;
+
+pub use config::{Durability, Idle, LimitValue, Mode};
+pub use names::{EXTERNAL, Names, OPERATOR};
+pub use secret::{Secret, SecretRef};
+pub use source::{ConfigError, Params, Source};
+pub use topology::{
+    AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
+    LaneSpec, LimitRow, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
+};
+
+#[cfg(test)]
+mod tests;

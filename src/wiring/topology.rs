@@ -1,0 +1,303 @@
+//! What a config file means.
+
+use super::config::{Durability, Idle, LimitValue, Mode};
+use super::names::Names;
+use super::secret::SecretRef;
+use super::source::{ConfigError, Params, Source};
+use crate::types::{AccountId, AgentId, BrokerId, Currency, InstrumentId, Nanos, Scope};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The kinds and controls that a config file may name: those of this crate, and those that another
+/// crate has registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// Kinds of agents.
+    pub agent_kinds: Vec<String>,
+    /// Controls of the risk gate, in the order of its chain. Each needs a global row.
+    pub controls: Vec<String>,
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        Self {
+            agent_kinds: own(&["ema_cross", "quoter", "observer"]),
+            controls: own(&[
+                "symbol_list",
+                "duplicate_intent",
+                "order_rate",
+                "max_order_qty",
+                "price_collar",
+                "max_order_value",
+                "max_position",
+                "daily_loss",
+            ]),
+        }
+    }
+}
+
+/// Everything a driver needs to build a gateway. Only [`Topology::parse`] makes one, so every id in
+/// it is good and every control has its limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topology {
+    pub(super) source: Source,
+    /// Whether orders may reach real money.
+    pub mode: Mode,
+    /// The account currency.
+    pub currency: Currency,
+    /// The journal's promise.
+    pub durability: Durability,
+    /// Control API.
+    pub control: ControlSpec,
+    /// A price older than this is stale.
+    pub stale_after: Nanos,
+    /// When an actor that fails is started again.
+    pub restarts: RestartPolicy,
+    /// All names and instruments.
+    pub names: Names,
+    /// FX marks, sorted by currency.
+    pub fx: Vec<FxMark>,
+    /// Feeds, sorted by name.
+    pub feeds: Vec<FeedSpec>,
+    /// Brokers: [`BrokerId`] is the index.
+    pub brokers: Vec<BrokerSpec>,
+    /// Accounts: [`AccountId`] is the index.
+    pub accounts: Vec<AccountSpec>,
+    /// Lanes: [`LaneId`] is the index, the core lane is first.
+    pub lanes: Vec<LaneSpec>,
+    /// Strategies, in the order of their ids from [`AgentId::FIRST`].
+    pub agents: Vec<AgentSpec>,
+    /// Limits, in the order of the controls, the global row first.
+    pub limits: Vec<LimitRow>,
+}
+
+/// The control API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlSpec {
+    /// A loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// A token to use instead of a new one at every boot.
+    pub token: Option<SecretRef>,
+}
+
+/// First and longest wait of a growing pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first failure; above zero.
+    pub min: Nanos,
+    /// Never longer than this; at least `min`.
+    pub max: Nanos,
+}
+
+/// When an actor that fails is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// So many restarts in `window` are allowed; one more escalates.
+    pub restarts: u32,
+    /// A sliding window, above zero.
+    pub window: Nanos,
+    /// Pause before each restart.
+    pub backoff: Backoff,
+}
+
+/// The instrument whose price is that of one unit of `currency` in the account currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FxMark {
+    /// A currency other than the account's.
+    pub currency: Currency,
+    /// An instrument in the account currency.
+    pub instrument: InstrumentId,
+}
+
+/// Where market data comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedSpec {
+    /// Its name.
+    pub name: String,
+    /// Its kind with what the kind needs.
+    pub source: FeedSource,
+}
+
+/// A kind of feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedSource {
+    /// A recorded session.
+    Recording(PathBuf),
+    /// A seeded market; its own room reads the parameters.
+    Generated(Params),
+    /// The market data of a sandbox venue process.
+    Sandbox(SocketAddr),
+}
+
+/// A broker connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerSpec {
+    /// Its name.
+    pub name: String,
+    /// What is at the other end.
+    pub venue: Venue,
+    /// A request without an answer for this long is in doubt.
+    pub ack_timeout: Nanos,
+    /// A snapshot taken this long after a request was sent, and without it, proves that it never
+    /// arrived.
+    pub absence_after: Nanos,
+    /// Pause before a new connection.
+    pub reconnect: Backoff,
+}
+
+/// What a broker connection reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Venue {
+    /// A sandbox exchange in this process; the venue's room reads the parameters.
+    InProcess(Params),
+    /// A sandbox venue process.
+    Remote(SocketAddr),
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSpec {
+    /// Its name.
+    pub name: String,
+    /// Where its orders go.
+    pub broker: BrokerId,
+}
+
+/// A lane: its place in the lane table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneId(pub u8);
+
+impl LaneId {
+    /// The lane of market, risk and order manager; it always exists.
+    pub const CORE: Self = Self(0);
+    /// As an index into the lane table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneSpec {
+    /// Its name; `core` is the first one's.
+    pub name: String,
+    /// What its thread does when there is nothing to do.
+    pub idle: Idle,
+}
+
+/// A strategy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSpec {
+    /// Its number.
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// One of the vocabulary's kinds.
+    pub kind: String,
+    /// The kind reads them.
+    pub params: Params,
+    /// Whose money.
+    pub account: AccountId,
+    /// What it sees and may trade; sorted, at least one.
+    pub symbols: Vec<InstrumentId>,
+    /// Where it runs.
+    pub lane: LaneId,
+}
+
+/// One limit. Its control parses the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitRow {
+    /// One of the vocabulary's controls.
+    pub control: String,
+    /// What it covers.
+    pub scope: Scope,
+    /// As written.
+    pub value: LimitValue,
+    /// Line of the row's `control` key.
+    pub line: usize,
+}
+
+/// Why a config file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// It says something that cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Topology {
+    /// Reads and parses a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is wrong somewhere.
+    pub fn load(path: &Path, vocabulary: &Vocabulary) -> Result<Self, LoadError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| LoadError::File(path.to_owned(), error))?;
+        Ok(Self::parse(&path.display().to_string(), &text, vocabulary)?)
+    }
+
+    /// Parses a text; `file` is the name to blame in errors.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub fn parse(file: &str, text: &str, vocabulary: &Vocabulary) -> Result<Self, ConfigError> {
+        super::build::build(Source::new(file, text), vocabulary)
+    }
+
+    /// The text it was parsed from: the journal keeps it, recovery parses it again.
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The broker that an account's orders go to.
+    pub fn broker_of(&self, account: AccountId) -> BrokerId {
+        self.accounts[account.index()].broker
+    }
+
+    /// The strategy with this id; `None` for the operator and external orders.
+    pub fn agent(&self, id: AgentId) -> Option<&AgentSpec> {
+        self.agents.get(id.index().checked_sub(usize::from(AgentId::FIRST))?)
+    }
+
+    /// The rows of one control, the global one first.
+    pub fn limits_of(&self, control: &str) -> impl Iterator<Item = &LimitRow> {
+        self.limits.iter().filter(move |row| row.control == control)
+    }
+
+    /// An error about the value of a limit, for the control that parses it.
+    pub fn limit_error(&self, row: &LimitRow, message: impl std::fmt::Display) -> ConfigError {
+        ConfigError {
+            file: self.source.file().to_owned(),
+            line: row.line,
+            column: 1,
+            message: format!("limit `{}`: {message}", row.control),
+        }
+    }
+}
+
+impl Mode {
+    /// Whether the environment agrees with the mode. `opt_in` is the value of
+    /// `QTOS_LIVE_TRADING_ENABLED` (Decision 14).
+    ///
+    /// # Errors
+    /// Live without the opt-in.
+    pub fn check(self, opt_in: Option<&str>) -> Result<(), &'static str> {
+        match self {
+            Self::Live if opt_in != Some("true") => Err(
+                "mode = \"live\" needs the environment variable QTOS_LIVE_TRADING_ENABLED to be exactly `true`",
+            ),
+            Self::Live | Self::Sandbox => Ok(()),
+        }
+    }
+    /// The mode's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Live => "live",
+        }
+    }
+}
