@@ -2,7 +2,9 @@
 #![deny(unused, missing_docs)]
 //! qtos-gateway.
 pub mod broker;
+pub mod entry;
 pub mod journal;
 pub mod msg;
 pub mod types;
+pub mod view;
 pub mod wiring;
