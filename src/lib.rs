@@ -2,6 +2,7 @@
 #![deny(unused, missing_docs)]
 //! qtos-gateway.
 pub mod broker;
+pub mod cli;
 pub mod entry;
 pub mod journal;
 pub mod msg;

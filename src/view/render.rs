@@ -1,9 +1,9 @@
 //! Border values for people: aligned columns, one idea a line.
 
 use super::{
-    Actors, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Fills, FlattenResult, Info,
-    JournalCheck, KillResult, Limits, OrderView, Orders, PositionView, Positions, Status, Summary,
-    VerifyResult,
+    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Fills,
+    FlattenResult, Info, JournalCheck, KillResult, Limits, OrderView, Orders, PositionView,
+    Positions, Status, Summary, VerifyResult,
 };
 use serde::Serialize;
 use std::fmt::Display;
@@ -166,6 +166,12 @@ impl Render for Agents {
             ]);
         }
         table.text("no agents")
+    }
+}
+
+impl Render for AgentView {
+    fn render(&self) -> String {
+        Agents { agents: vec![self.clone()] }.render()
     }
 }
 
