@@ -73,7 +73,10 @@ impl Source {
     fn toml_error(&self, error: &toml::de::Error, fallback: usize) -> ConfigError {
         let offset = error.span().map_or(fallback, |span| span.start);
         let message = error.message().trim_end().replace('\n', "; ");
-        let key = self.key_before(offset).filter(|key| !message.contains(&format!("`{key}`")));
+        let named = |key: &&str| {
+            message.starts_with("missing field") || message.contains(&format!("`{key}`"))
+        };
+        let key = self.key_before(offset).filter(|key| !named(key));
         self.error(offset, key.map_or(message.clone(), |key| format!("`{key}`: {message}")))
     }
 

@@ -110,7 +110,11 @@ fn every_scope_reads_back() {
 #[test]
 fn each_mistake_is_named_with_its_place() {
     let table: &[(&str, &str, &str)] = &[
-        ("currency = \"USD\"\n", "currency = \"USD\nx", "t.toml:2:2: key with no value, expected `=`"),
+        (
+            "currency = \"USD\"\n",
+            "currency = \"USD\nx",
+            "t.toml:2:2: key with no value, expected `=`",
+        ),
         (
             "tick = 0.005",
             "tik = 0.005",
@@ -209,7 +213,7 @@ fn each_mistake_is_named_with_its_place() {
         (
             "control = \"symbol_list\"\nscope = \"global\"",
             "control = \"symbol_list\"\nscope = \"agent:zeta\"",
-            "t.toml:49:20: missing limit: `symbol_list` needs a [[limit]] with scope = \"global\"",
+            "t.toml:49:19: missing limit: `symbol_list` needs a [[limit]] with scope = \"global\"",
         ),
         (
             "value = 2.5",

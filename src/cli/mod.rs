@@ -1,0 +1,75 @@
+//! Layer 10, the command line: one file a command, one object on standard output with `--json`.
+
+mod agent;
+pub mod args;
+mod arm;
+pub mod check;
+mod client;
+mod error;
+mod fills;
+mod flatten;
+mod kill;
+mod limits;
+mod order;
+mod orders;
+mod output;
+mod positions;
+mod progress;
+mod status;
+
+pub use error::{CliError, Exit};
+pub use progress::Progress;
+
+use args::{Cli, ClientCommand, Command, EngineCommand, Global};
+use clap::Parser;
+use std::ffi::OsString;
+
+/// Reads a command line and runs it. `engine` runs the commands that work in this process.
+///
+/// Errors go to standard error as `error: ...`, and with `--json` to standard output as well.
+pub fn run<E>(words: impl IntoIterator<Item = OsString>, engine: E) -> Exit
+where
+    E: FnOnce(EngineCommand, &Global) -> Result<Exit, CliError>,
+{
+    let words: Vec<OsString> = words.into_iter().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            if !error.use_stderr() {
+                return Exit::Done;
+            }
+            let json = words.iter().any(|word| word == "--json");
+            let message = error.kind().to_string();
+            return CliError::usage(error.to_string().lines().next().unwrap_or(&message))
+                .on_stdout(json);
+        }
+    };
+    let global = cli.global;
+    let result = match cli.command {
+        Command::Engine(command) => engine(command, &global),
+        Command::Client(command) => client_command(&command, &global),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        error.on_stdout(global.json)
+    })
+}
+
+fn client_command(command: &ClientCommand, global: &Global) -> Result<Exit, CliError> {
+    match command {
+        ClientCommand::Status(args) => status::run(args, global),
+        ClientCommand::Order(args) => order::run(args, global),
+        ClientCommand::Orders(args) => orders::run(args, global),
+        ClientCommand::Fills(args) => fills::run(args, global),
+        ClientCommand::Positions(args) => positions::run(args, global),
+        ClientCommand::Flatten(args) => flatten::run(args, global),
+        ClientCommand::Agent(args) => agent::run(args, global),
+        ClientCommand::Limits(args) => limits::run(args, global),
+        ClientCommand::Kill(args) => kill::run(args, global),
+        ClientCommand::Arm(args) => arm::run(args, global),
+    }
+}
+
+#[cfg(test)]
+mod tests;

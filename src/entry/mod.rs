@@ -1,0 +1,18 @@
+//! Layer 9, what comes in from outside: the control API on loopback.
+//!
+//! Text becomes ids and terms here; behind [`Gateway`] there are only typed requests.
+
+mod error;
+mod gateway;
+mod guard;
+mod order;
+mod routes;
+mod server;
+
+pub use gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
+pub use server::{CONTROL_FILE, ControlServer, EntryError, TOKEN_FILE};
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! What operators ask for, and what they get back.
+
+use super::state::OrderView;
+use crate::types::{KillLevel, Notional, Price, Qty, Side, TimeInForce, Timestamp, text};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `control.json` in the state folder: how to reach the running gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlFile {
+    /// Base address, `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// File with the bearer token.
+    pub token_file: PathBuf,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Body of a new order. A type has exactly its prices, and there is one of `qty` and `cash`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrderRequest {
+    /// May be left out where there is one account only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Instrument.
+    pub symbol: String,
+    /// `buy` or `sell`.
+    pub side: Side,
+    /// `market`, `limit`, `stop`, `stop_limit` or `trailing_stop`.
+    #[serde(rename = "type")]
+    pub ord_type: String,
+    /// Units; or `cash`.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub qty: Option<Qty>,
+    /// Money; or `qty`.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub cash: Option<Notional>,
+    /// Worst price of a limit or stop limit.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Trigger of a stop or stop limit.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub stop_px: Option<Price>,
+    /// Distance of a trailing stop in price; or `trail_bps`.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Price>,
+    /// Distance of a trailing stop in basis points, 1 to 9,999; or `trail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail_bps: Option<u32>,
+    /// FIX 59.
+    #[serde(default = "day")]
+    pub tif: TimeInForce,
+    /// FIX 126, with `gtd`.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub expire_at: Option<Timestamp>,
+    /// May trade outside regular hours.
+    #[serde(default)]
+    pub extended_hours: bool,
+    /// The caller's own number of what it wants: the same number is never executed twice, so a
+    /// request may be repeated after a lost answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<u64>,
+}
+
+const fn day() -> TimeInForce {
+    TimeInForce::Day
+}
+
+/// Body of a replace: what is absent stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplaceOrderRequest {
+    /// New total, filled part included.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub qty: Option<Qty>,
+    /// New worst price.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// New trigger.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub stop_px: Option<Price>,
+}
+
+/// Body of a flatten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlattenRequest {
+    /// Which positions.
+    pub scope: String,
+    /// Why; goes into the journal.
+    pub reason: String,
+}
+
+/// What a flatten did. It trades through the same gates as any order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlattenResult {
+    /// Which positions.
+    pub scope: String,
+    /// The exits that were sent.
+    pub orders: Vec<OrderView>,
+    /// The exits that were refused.
+    pub denied: Vec<OrderDenied>,
+}
+
+/// An order that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDenied {
+    /// Account.
+    pub account: String,
+    /// Agent.
+    pub agent: String,
+    /// Instrument.
+    pub symbol: String,
+    /// The reason's word.
+    pub reason: String,
+}
+
+/// Body of a kill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KillRequest {
+    /// What.
+    pub scope: String,
+    /// How hard; above normal.
+    pub level: KillLevel,
+    /// Why. A kill without a reason is still a kill.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A kill that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillResult {
+    /// What.
+    pub scope: String,
+    /// Its level now.
+    pub level: KillLevel,
+    /// Number of the trip.
+    pub episode: u64,
+    /// Open orders in scope at that moment.
+    pub open_orders: u64,
+}
+
+/// Body of the arm's first step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmRequest {
+    /// What to lower.
+    pub scope: String,
+    /// Why it is safe.
+    pub reason: String,
+}
+
+/// The answer to the first step: look at the facts, then return the challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmChallenge {
+    /// The word to return.
+    pub challenge: String,
+    /// How long it is good.
+    pub expires_seconds: u64,
+    /// What the operator should know before.
+    pub facts: Vec<String>,
+}
+
+/// Body of the arm's second step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmConfirm {
+    /// The word of the first step.
+    pub challenge: String,
+}
+
+/// A scope that was lowered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmResult {
+    /// What.
+    pub scope: String,
+    /// Its level now.
+    pub level: KillLevel,
+}
+
+/// What an operator does with an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentAction {
+    /// Refuse its new orders from now on.
+    Pause,
+    /// Hear it again, also after a quarantine.
+    Resume,
+}

@@ -1,0 +1,51 @@
+//! Layer 7, border values: what the control API sends and the command line prints.
+//!
+//! Money and quantities are decimal text, times are RFC 3339 in UTC with nine digits, digests are
+//! 64 lower-case hex digits. Scripts rely on the names. Each type renders itself for people as well.
+
+mod control;
+mod render;
+mod report;
+mod state;
+
+pub use control::{
+    AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult, ControlFile, FlattenRequest,
+    FlattenResult, KillRequest, KillResult, NewOrderRequest, OrderDenied, ReplaceOrderRequest,
+};
+pub use render::{Render, word};
+pub use report::{
+    AgentSummary, Bench, BenchRow, Check, Divergence, Info, JournalCheck, Summary, SymbolInfo,
+    VerifyResult,
+};
+pub use state::{
+    ActorView, Actors, AgentView, Agents, FillView, Fills, HoldView, KillView, LimitView, Limits,
+    OrderView, Orders, PositionView, Positions, Readiness, Status, TripView,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// An error as JSON: `{"error":{"code":..., "message":...}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorView {
+    /// The one field.
+    pub error: ErrorBody,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// A stable word.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl ErrorView {
+    /// From a code and a message.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { error: ErrorBody { code: code.to_owned(), message: message.into() } }
+    }
+}
+
+#[cfg(test)]
+mod tests;
