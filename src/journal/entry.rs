@@ -64,6 +64,16 @@ pub enum Derived {
     },
 }
 
+/// Where the inputs of a session come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum World {
+    /// A feed or broker of another process, or the wall clock: every input is on record.
+    Open,
+    /// A recording or seed as feed, every record at its own time, and all brokers in this process:
+    /// brokers and timers follow from the feed and are made anew.
+    Closed,
+}
+
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HeaderKind {
@@ -75,8 +85,10 @@ pub enum HeaderKind {
         build: String,
         /// The configuration, canonical.
         config: String,
-        /// Digest and name of the file or seed that stands for the market records, if there is one.
+        /// Name and digest of the file or seed that stands for the market records, if there is one.
         feed: Option<(String, [u8; 32])>,
+        /// Where its inputs came from.
+        world: World,
     },
     /// A venue's ledger.
     Ledger,

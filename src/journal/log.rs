@@ -35,6 +35,15 @@ pub enum Durability {
     Power,
 }
 
+impl std::fmt::Display for Durability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Process => "process",
+            Self::Power => "power",
+        })
+    }
+}
+
 /// Proof that everything pushed before was recorded. Only [`Log::commit`] makes one (INV-3).
 #[derive(Debug)]
 pub struct Recorded {
@@ -81,9 +90,12 @@ impl Log {
     ///
     /// # Errors
     /// The disk's.
-    pub fn create(disk: Box<dyn Disk>, header: &Header, durability: Durability) -> io::Result<Self> {
-        let by_reference =
-            matches!(&header.kind, super::HeaderKind::Journal { feed: Some(_), .. });
+    pub fn create(
+        disk: Box<dyn Disk>,
+        header: &Header,
+        durability: Durability,
+    ) -> io::Result<Self> {
+        let by_reference = matches!(&header.kind, super::HeaderKind::Journal { feed: Some(_), .. });
         let mut writer = EntryWriter::create(disk, header)?;
         writer.get_mut().sync()?;
         Ok(Self { writer: Some(writer), durability, feed: None, by_reference, failed: false })

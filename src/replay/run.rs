@@ -96,9 +96,11 @@ pub fn summary(desk: &Desk, names: &Names, elapsed: Duration) -> Summary {
         for (number, name) in names.agents().iter().enumerate() {
             let id = AgentId(number as u16);
             let own_orders = core.oms.orders().iter().filter(|order| order.route.agent == id);
-            let own_fills = core.oms.fills().iter().filter(|fill| {
-                core.oms.orders()[fill.order as usize].route.agent == id
-            });
+            let own_fills = core
+                .oms
+                .fills()
+                .iter()
+                .filter(|fill| core.oms.orders()[fill.order as usize].route.agent == id);
             let row = AgentSummary {
                 orders: own_orders.count() as u64,
                 fills: own_fills.count() as u64,
