@@ -1,4 +1,4 @@
-//! Compact form of quotes, trades and book levels: differences to the record before, in steps of the
+//! Compact form of quotes, trades, bars and book levels: differences to the record before, in steps of the
 //! instrument's unit. Each frame stands alone: the first record of a frame refers to nothing.
 //!
 //! ```text
@@ -7,15 +7,19 @@
 //! ```
 //! `RAW` says that some price or size is no multiple of its unit and all are in 1e-9.
 
+mod ohlc;
+
 use super::varint::{get, get_signed, put, put_signed};
-use crate::msg::{BookAction, BookLevel, MarketData, Quote, Trade};
-use crate::types::{ExchangeId, InstrumentId, Price, Qty, Side, Timestamp};
+use crate::msg::{Bar, BookAction, BookLevel, MarketData, Ohlc, Quote, QuoteBar, Trade};
+use crate::types::{ExchangeId, InstrumentId, Nanos, Price, Qty, Side, Timestamp};
 
 /// Kind of a record that this codec does not know: an entry in its long form.
 pub const KIND_OTHER: u8 = 7;
 const KIND_QUOTE: u8 = 0;
 const KIND_TRADE: u8 = 1;
 const KIND_LEVEL: u8 = 2;
+const KIND_BAR: u8 = 3;
+const KIND_QUOTE_BAR: u8 = 4;
 const RAW: u8 = 1 << 3;
 const EXTRA: u8 = 1 << 4;
 const SAME: u8 = 1 << 5;
@@ -23,6 +27,9 @@ const NO_BID: u8 = 1 << 6;
 const NO_ASK: u8 = 1 << 7;
 const SELL: u8 = 1 << 6;
 const CLEAR: u8 = 1 << 7;
+
+/// Prices beyond this are written raw, so that a difference of two others never overflows.
+const FAR: u64 = 1 << 62;
 
 /// Steps in which an instrument's prices and sizes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -44,6 +51,7 @@ struct Last {
     bid: i64,
     ask: i64,
     price: i64,
+    interval: u64,
 }
 
 /// Both directions of the codec: what the record before was.
@@ -91,7 +99,7 @@ impl MarketCodec {
         };
         let same = if id.0 == self.instrument { SAME } else { 0 };
         let fits = |prices: [Price; 2], sizes: [Qty; 2]| {
-            prices.iter().all(|p| p.raw() % units.price == 0)
+            prices.iter().all(|p| p.raw() % units.price == 0 && p.raw().unsigned_abs() < FAR)
                 && sizes.iter().all(|s| s.raw() >= 0 && s.raw() % units.size == 0)
         };
         match record {
@@ -182,10 +190,59 @@ impl MarketCodec {
                     last.price = l.price.raw();
                 }
             }
-            MarketData::Bar(_)
-            | MarketData::QuoteBar(_)
-            | MarketData::Status(_)
-            | MarketData::Gap(_) => return false,
+            MarketData::Bar(b) => {
+                if b.volume.is_negative() {
+                    return false;
+                }
+                let fits = ohlc::fits(&b.price, units) && b.volume.raw() % units.size == 0;
+                let (raw, unit) = if fits { (0, units) } else { (RAW, Units::FINEST) };
+                let extra = self.last(id).interval != b.interval.0;
+                out.push(KIND_BAR | raw | flag(extra, EXTRA) | same);
+                self.put_head(at, b.ts, id, same != 0, out);
+                let last = self.last(id);
+                if extra {
+                    put(out, b.interval.0);
+                    last.interval = b.interval.0;
+                }
+                ohlc::put(out, &b.price, if raw != 0 { 0 } else { last.price }, unit);
+                put(out, (b.volume.raw() / unit.size) as u64);
+                if raw == 0 {
+                    last.price = b.price.close.raw();
+                }
+            }
+            MarketData::QuoteBar(b) => {
+                if b.bid_size.is_negative() || b.ask_size.is_negative() {
+                    return false;
+                }
+                let sizes = [b.bid_size, b.ask_size];
+                let fits = ohlc::fits(&b.bid, units)
+                    && ohlc::fits(&b.ask, units)
+                    && sizes.iter().all(|s| s.raw() % units.size == 0);
+                let (raw, unit) = if fits { (0, units) } else { (RAW, Units::FINEST) };
+                let no_bid = flag(ohlc::is_zero(&b.bid) && b.bid_size.is_zero(), NO_BID);
+                let no_ask = flag(ohlc::is_zero(&b.ask) && b.ask_size.is_zero(), NO_ASK);
+                let extra = self.last(id).interval != b.interval.0;
+                out.push(KIND_QUOTE_BAR | raw | flag(extra, EXTRA) | same | no_bid | no_ask);
+                self.put_head(at, b.ts, id, same != 0, out);
+                let last = self.last(id);
+                if extra {
+                    put(out, b.interval.0);
+                    last.interval = b.interval.0;
+                }
+                for (none, side, size, from) in [
+                    (no_bid, &b.bid, b.bid_size, &mut last.bid),
+                    (no_ask, &b.ask, b.ask_size, &mut last.ask),
+                ] {
+                    if none == 0 {
+                        ohlc::put(out, side, if raw != 0 { 0 } else { *from }, unit);
+                        put(out, (size.raw() / unit.size) as u64);
+                        if raw == 0 {
+                            *from = side.close.raw();
+                        }
+                    }
+                }
+            }
+            MarketData::Status(_) | MarketData::Gap(_) => return false,
         }
         true
     }
@@ -297,6 +354,49 @@ impl MarketCodec {
                     size: Qty::from_raw(size(get(bytes)?, unit)?),
                 })
             }
+            KIND_BAR => {
+                if tag & EXTRA != 0 {
+                    last.interval = extra;
+                }
+                let price = ohlc::get(bytes, if raw { 0 } else { last.price }, unit)?;
+                if !raw {
+                    last.price = price.close.raw();
+                }
+                MarketData::Bar(Bar {
+                    ts,
+                    instrument,
+                    interval: Nanos(last.interval),
+                    price,
+                    volume: Qty::from_raw(size(get(bytes)?, unit)?),
+                })
+            }
+            KIND_QUOTE_BAR => {
+                if tag & EXTRA != 0 {
+                    last.interval = extra;
+                }
+                let mut side = |none: u8, from: &mut i64| {
+                    if tag & none != 0 {
+                        return Some((Ohlc::default(), Qty::ZERO));
+                    }
+                    let side = ohlc::get(bytes, if raw { 0 } else { *from }, unit)?;
+                    if !raw {
+                        *from = side.close.raw();
+                    }
+                    Some((side, Qty::from_raw(size(get(bytes)?, unit)?)))
+                };
+                let (bid, bid_size) = side(NO_BID, &mut last.bid)?;
+                let (ask, ask_size) = side(NO_ASK, &mut last.ask)?;
+                let interval = Nanos(last.interval);
+                MarketData::QuoteBar(QuoteBar {
+                    ts,
+                    instrument,
+                    interval,
+                    bid,
+                    bid_size,
+                    ask,
+                    ask_size,
+                })
+            }
             _ => return None,
         };
         Some((at, record))
@@ -326,97 +426,4 @@ fn size(steps: u64, unit: Units) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn any_quote() -> impl Strategy<Value = MarketData> {
-        let side = prop_oneof![
-            Just((0i64, 0i64)),
-            (1i64..2_000_000, 0i64..50_000).prop_map(|(p, s)| (p * 10_000_000, s * 1_000_000_000)),
-            (any::<i64>(), 0i64..i64::MAX),
-        ];
-        (any::<u64>(), 0u16..3, any::<u8>(), any::<bool>(), side.clone(), side).prop_map(
-            |(ts, id, exchange, suspicious, bid, ask)| {
-                MarketData::Quote(Quote {
-                    ts: Timestamp::from_nanos(ts),
-                    instrument: InstrumentId(id),
-                    exchange: ExchangeId(exchange),
-                    suspicious,
-                    bid: Price::from_raw(bid.0),
-                    bid_size: Qty::from_raw(bid.1),
-                    ask: Price::from_raw(ask.0),
-                    ask_size: Qty::from_raw(ask.1),
-                })
-            },
-        )
-    }
-
-    fn any_trade() -> impl Strategy<Value = MarketData> {
-        let price = prop_oneof![(1i64..9_000).prop_map(|p| p * 10_000_000), any::<i64>()];
-        (any::<u64>(), 0u16..3, any::<u8>(), any::<bool>(), price, 0i64..i64::MAX, any::<u32>())
-            .prop_map(|(ts, id, exchange, flag, price, size, condition)| {
-                MarketData::Trade(Trade {
-                    ts: Timestamp::from_nanos(ts),
-                    instrument: InstrumentId(id),
-                    exchange: ExchangeId(exchange),
-                    suspicious: flag,
-                    aggressor: flag.then_some(Side::Sell),
-                    price: Price::from_raw(price),
-                    size: Qty::from_raw(size),
-                    condition,
-                })
-            })
-    }
-
-    fn any_level() -> impl Strategy<Value = MarketData> {
-        (any::<u64>(), 0u16..3, any::<u8>(), any::<[bool; 3]>(), any::<i64>(), 0i64..i64::MAX)
-            .prop_map(|(ts, id, exchange, [sell, clear, more], price, size)| {
-                MarketData::Level(BookLevel {
-                    ts: Timestamp::from_nanos(ts),
-                    instrument: InstrumentId(id),
-                    exchange: ExchangeId(exchange),
-                    action: if clear { BookAction::Clear } else { BookAction::Set },
-                    more,
-                    side: if sell { Side::Sell } else { Side::Buy },
-                    price: Price::from_raw(price),
-                    size: Qty::from_raw(size),
-                })
-            })
-    }
-
-    fn units() -> Vec<Units> {
-        vec![
-            Units { price: 10_000_000, size: 1_000_000_000 },
-            Units { price: 100_000, size: 1 },
-            Units::FINEST,
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn round_trips(records in prop::collection::vec(prop_oneof![any_quote(), any_trade(), any_level()], 1..40), stamped: bool) {
-            let (mut to, mut from) = (MarketCodec::new(units(), stamped), MarketCodec::new(units(), stamped));
-            for chunk in records.chunks(7) {
-                to.start_frame();
-                from.start_frame();
-                let mut bytes = Vec::new();
-                for record in chunk {
-                    prop_assert!(to.encode(record.ts(), record, &mut bytes));
-                }
-                let mut rest = bytes.as_slice();
-                for record in chunk {
-                    let tag = rest[0];
-                    rest = &rest[1..];
-                    prop_assert_eq!(from.decode(tag, &mut rest), Some((record.ts(), *record)));
-                }
-                prop_assert!(rest.is_empty());
-            }
-        }
-
-        #[test]
-        fn no_bytes_panic(tag: u8, bytes: Vec<u8>) {
-            let _ = MarketCodec::new(units(), true).decode(tag, &mut bytes.as_slice());
-        }
-    }
-}
+mod tests;
