@@ -7,11 +7,11 @@
 //! ```
 //! `RAW` says that some price or size is no multiple of its unit and all are in 1e-9.
 
-mod ohlc;
+mod bars;
 
 use super::varint::{get, get_signed, put, put_signed};
-use crate::msg::{Bar, BookAction, BookLevel, MarketData, Ohlc, Quote, QuoteBar, Trade};
-use crate::types::{ExchangeId, InstrumentId, Nanos, Price, Qty, Side, Timestamp};
+use crate::msg::{BookAction, BookLevel, MarketData, Quote, Trade};
+use crate::types::{ExchangeId, InstrumentId, Price, Qty, Side, Timestamp};
 
 /// Kind of a record that this codec does not know: an entry in its long form.
 pub const KIND_OTHER: u8 = 7;
@@ -190,58 +190,8 @@ impl MarketCodec {
                     last.price = l.price.raw();
                 }
             }
-            MarketData::Bar(b) => {
-                if b.volume.is_negative() {
-                    return false;
-                }
-                let fits = ohlc::fits(&b.price, units) && b.volume.raw() % units.size == 0;
-                let (raw, unit) = if fits { (0, units) } else { (RAW, Units::FINEST) };
-                let extra = self.last(id).interval != b.interval.0;
-                out.push(KIND_BAR | raw | flag(extra, EXTRA) | same);
-                self.put_head(at, b.ts, id, same != 0, out);
-                let last = self.last(id);
-                if extra {
-                    put(out, b.interval.0);
-                    last.interval = b.interval.0;
-                }
-                ohlc::put(out, &b.price, if raw != 0 { 0 } else { last.price }, unit);
-                put(out, (b.volume.raw() / unit.size) as u64);
-                if raw == 0 {
-                    last.price = b.price.close.raw();
-                }
-            }
-            MarketData::QuoteBar(b) => {
-                if b.bid_size.is_negative() || b.ask_size.is_negative() {
-                    return false;
-                }
-                let sizes = [b.bid_size, b.ask_size];
-                let fits = ohlc::fits(&b.bid, units)
-                    && ohlc::fits(&b.ask, units)
-                    && sizes.iter().all(|s| s.raw() % units.size == 0);
-                let (raw, unit) = if fits { (0, units) } else { (RAW, Units::FINEST) };
-                let no_bid = flag(ohlc::is_zero(&b.bid) && b.bid_size.is_zero(), NO_BID);
-                let no_ask = flag(ohlc::is_zero(&b.ask) && b.ask_size.is_zero(), NO_ASK);
-                let extra = self.last(id).interval != b.interval.0;
-                out.push(KIND_QUOTE_BAR | raw | flag(extra, EXTRA) | same | no_bid | no_ask);
-                self.put_head(at, b.ts, id, same != 0, out);
-                let last = self.last(id);
-                if extra {
-                    put(out, b.interval.0);
-                    last.interval = b.interval.0;
-                }
-                for (none, side, size, from) in [
-                    (no_bid, &b.bid, b.bid_size, &mut last.bid),
-                    (no_ask, &b.ask, b.ask_size, &mut last.ask),
-                ] {
-                    if none == 0 {
-                        ohlc::put(out, side, if raw != 0 { 0 } else { *from }, unit);
-                        put(out, (size.raw() / unit.size) as u64);
-                        if raw == 0 {
-                            *from = side.close.raw();
-                        }
-                    }
-                }
-            }
+            MarketData::Bar(b) => return self.encode_bar(at, b, units, same, out),
+            MarketData::QuoteBar(b) => return self.encode_quote_bar(at, b, units, same, out),
             MarketData::Status(_) | MarketData::Gap(_) => return false,
         }
         true
@@ -354,48 +304,12 @@ impl MarketCodec {
                     size: Qty::from_raw(size(get(bytes)?, unit)?),
                 })
             }
-            KIND_BAR => {
-                if tag & EXTRA != 0 {
-                    last.interval = extra;
-                }
-                let price = ohlc::get(bytes, if raw { 0 } else { last.price }, unit)?;
-                if !raw {
-                    last.price = price.close.raw();
-                }
-                MarketData::Bar(Bar {
-                    ts,
-                    instrument,
-                    interval: Nanos(last.interval),
-                    price,
-                    volume: Qty::from_raw(size(get(bytes)?, unit)?),
-                })
-            }
-            KIND_QUOTE_BAR => {
-                if tag & EXTRA != 0 {
-                    last.interval = extra;
-                }
-                let mut side = |none: u8, from: &mut i64| {
-                    if tag & none != 0 {
-                        return Some((Ohlc::default(), Qty::ZERO));
-                    }
-                    let side = ohlc::get(bytes, if raw { 0 } else { *from }, unit)?;
-                    if !raw {
-                        *from = side.close.raw();
-                    }
-                    Some((side, Qty::from_raw(size(get(bytes)?, unit)?)))
-                };
-                let (bid, bid_size) = side(NO_BID, &mut last.bid)?;
-                let (ask, ask_size) = side(NO_ASK, &mut last.ask)?;
-                let interval = Nanos(last.interval);
-                MarketData::QuoteBar(QuoteBar {
-                    ts,
-                    instrument,
-                    interval,
-                    bid,
-                    bid_size,
-                    ask,
-                    ask_size,
-                })
+            KIND_BAR | KIND_QUOTE_BAR => {
+                let decode =
+                    if tag & 7 == KIND_BAR { Self::decode_bar } else { Self::decode_quote_bar };
+                let (bar, rest) = decode(self, tag, ts, unit, extra, bytes)?;
+                *bytes = rest;
+                bar
             }
             _ => return None,
         };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::msg::{Bar, QuoteBar};
+use crate::msg::{Bar, Ohlc, QuoteBar};
 use crate::types::Nanos;
 use proptest::prelude::*;
 
