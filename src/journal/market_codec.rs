@@ -54,6 +54,21 @@ struct Last {
     interval: u64,
 }
 
+struct Head {
+    ts: Timestamp,
+    at: Timestamp,
+    instrument: InstrumentId,
+    raw: bool,
+    unit: Units,
+    extra: u64,
+}
+
+/// A record with this tag is a quote, a trade or a book level.
+#[inline]
+pub const fn is_tick(tag: u8) -> bool {
+    tag & 7 <= KIND_LEVEL
+}
+
 /// Both directions of the codec: what the record before was.
 #[derive(Debug, Clone)]
 pub struct MarketCodec {
@@ -219,8 +234,17 @@ impl MarketCodec {
 
     /// Reads the record whose `tag` was taken from the front of `bytes`; `None` if it is not whole
     /// or names an instrument that the header lacks.
-    #[inline]
     pub fn decode(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<(Timestamp, MarketData)> {
+        match tag & 7 {
+            KIND_BAR => self.decode_bar(tag, bytes),
+            KIND_QUOTE_BAR => self.decode_quote_bar(tag, bytes),
+            _ => self.decode_tick(tag, bytes),
+        }
+    }
+
+    /// What all records begin with.
+    #[inline]
+    fn head(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<Head> {
         self.ts = self.ts.wrapping_add(get_signed(bytes)? as u64);
         if self.stamped {
             self.at = self.at.wrapping_add(get_signed(bytes)? as u64);
@@ -231,12 +255,17 @@ impl MarketCodec {
             self.instrument = u16::try_from(get(bytes)?).ok()?;
         }
         let instrument = InstrumentId(self.instrument);
-        let mut unit = *self.units.get(instrument.index())?;
+        let unit = *self.units.get(instrument.index())?;
         let raw = tag & RAW != 0;
-        if raw {
-            unit = Units::FINEST;
-        }
         let extra = if tag & EXTRA != 0 { get(bytes)? } else { 0 };
+        Some(Head { ts, at, instrument, raw, unit: if raw { Units::FINEST } else { unit }, extra })
+    }
+
+    /// As [`Self::decode`] for the kinds that [`is_tick`] names, which are nearly all there are: kept
+    /// apart so that the large bars do not cost them.
+    #[inline]
+    pub fn decode_tick(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<(Timestamp, MarketData)> {
+        let Head { ts, at, instrument, raw, unit, extra } = self.head(tag, bytes)?;
         let last = self.last(instrument);
         let record = match tag & 7 {
             KIND_QUOTE => {
@@ -303,13 +332,6 @@ impl MarketCodec {
                     price: Price::from_raw(level),
                     size: Qty::from_raw(size(get(bytes)?, unit)?),
                 })
-            }
-            KIND_BAR | KIND_QUOTE_BAR => {
-                let decode =
-                    if tag & 7 == KIND_BAR { Self::decode_bar } else { Self::decode_quote_bar };
-                let (bar, rest) = decode(self, tag, ts, unit, extra, bytes)?;
-                *bytes = rest;
-                bar
             }
             _ => return None,
         };

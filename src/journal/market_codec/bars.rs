@@ -5,12 +5,11 @@
 //! quote bar = head | [interval] | [four prices | size] of the bid | [the same] of the ask
 //! ```
 //! The interval is there where it differs from the instrument's last (`EXTRA`). The open is a
-//! difference to the last close, the other prices to the open. Decoding takes and returns the bytes
-//! by value, so that the code of quotes can keep them in registers.
+//! difference to the last close, the other prices to the open.
 
 use super::{
-    EXTRA, FAR, KIND_BAR, KIND_QUOTE_BAR, MarketCodec, NO_ASK, NO_BID, RAW, Units, flag, price,
-    size,
+    EXTRA, FAR, Head, KIND_BAR, KIND_QUOTE_BAR, MarketCodec, NO_ASK, NO_BID, RAW, Units, flag,
+    price, size,
 };
 use crate::journal::varint::{get, get_signed, put, put_signed};
 use crate::msg::{Bar, MarketData, Ohlc, QuoteBar};
@@ -77,48 +76,40 @@ impl MarketCodec {
         }
     }
 
-    #[inline(never)]
-    pub(super) fn decode_bar<'a>(
+    pub(super) fn decode_bar(
         &mut self,
         tag: u8,
-        ts: Timestamp,
-        unit: Units,
-        extra: u64,
-        mut bytes: &'a [u8],
-    ) -> Option<(MarketData, &'a [u8])> {
-        let instrument = InstrumentId(self.instrument);
+        bytes: &mut &[u8],
+    ) -> Option<(Timestamp, MarketData)> {
+        let Head { ts, at, instrument, raw, unit, extra } = self.head(tag, bytes)?;
         let last = self.last(instrument);
         if tag & EXTRA != 0 {
             last.interval = extra;
         }
         let interval = Nanos(last.interval);
-        let (price, volume) = get_side(&mut bytes, &mut last.price, tag & RAW != 0, unit)?;
-        Some((MarketData::Bar(Bar { ts, instrument, interval, price, volume }), bytes))
+        let (price, volume) = get_side(bytes, &mut last.price, raw, unit)?;
+        Some((at, MarketData::Bar(Bar { ts, instrument, interval, price, volume })))
     }
 
-    #[inline(never)]
-    pub(super) fn decode_quote_bar<'a>(
+    pub(super) fn decode_quote_bar(
         &mut self,
         tag: u8,
-        ts: Timestamp,
-        unit: Units,
-        extra: u64,
-        mut bytes: &'a [u8],
-    ) -> Option<(MarketData, &'a [u8])> {
-        let instrument = InstrumentId(self.instrument);
+        bytes: &mut &[u8],
+    ) -> Option<(Timestamp, MarketData)> {
+        let Head { ts, at, instrument, raw, unit, extra } = self.head(tag, bytes)?;
         let last = self.last(instrument);
         if tag & EXTRA != 0 {
             last.interval = extra;
         }
         let interval = Nanos(last.interval);
         let mut side = |none, from| match tag & none {
-            0 => get_side(&mut bytes, from, tag & RAW != 0, unit),
+            0 => get_side(bytes, from, raw, unit),
             _ => Some((Ohlc::default(), Qty::ZERO)),
         };
         let (bid, bid_size) = side(NO_BID, &mut last.bid)?;
         let (ask, ask_size) = side(NO_ASK, &mut last.ask)?;
         let bar = QuoteBar { ts, instrument, interval, bid, bid_size, ask, ask_size };
-        Some((MarketData::QuoteBar(bar), bytes))
+        Some((at, MarketData::QuoteBar(bar)))
     }
 }
 
