@@ -38,8 +38,11 @@ fn order(seq: u32, account: u16, qty: i64, ord_type: OrdType) -> OrderRequest {
 
 fn send(link: &mut Loopback, now: u64, request: &OrderRequest) -> Result<(), Reason> {
     let mut frame = Frame::default();
-    link.encode(at(now), request, &mut frame)?;
-    link.submit(at(now), &frame.bytes);
+    let (session, mut submit) = link.halves();
+    session.encode(at(now), request, &mut frame)?;
+    submit(at(now), &frame.bytes);
+    drop(submit);
+    link.settle(at(now));
     Ok(())
 }
 
