@@ -26,11 +26,12 @@ pub enum Entry {
         input: Input,
     },
     /// Market records of the reference feed up to `position` were consumed: they stand in that
-    /// feed's file or seed, not here. Each is delivered at its own time, never before the one
-    /// before it.
+    /// feed's file or seed, not here.
     Feed {
         /// Records consumed so far.
         position: u64,
+        /// When they were delivered; `None`: each at its own time, never before the one before it.
+        at: Option<Timestamp>,
     },
     /// What the actors decided in answer to the inputs before it. Replay makes it anew and compares.
     Derived(Derived),
@@ -44,6 +45,7 @@ pub enum Entry {
 }
 
 /// A decision.
+#[allow(clippy::large_enum_variant, reason = "plain data; nearly all decisions are the large one")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Derived {
     /// Approved and handed to a broker.
@@ -279,6 +281,7 @@ impl<R: Read> EntryReader<R> {
     ///
     /// # Errors
     /// Torn or damaged files; what was given before is good.
+    #[allow(clippy::should_implement_trait, reason = "it fails, and borrows nothing to iterate")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Entry>, FrameError> {
         if self.left == 0 && !self.next_frame()? {
@@ -292,7 +295,7 @@ impl<R: Read> EntryReader<R> {
                     .decode(tag, &mut bytes)
                     .map(|(at, record)| Entry::Input { at, input: Input::Market(record) })
             }
-            _ => take_other(&mut bytes),
+            _ => take_other(&mut bytes).filter(|entry| self.knows(entry)),
         };
         self.at = self.frame.payload.len() - bytes.len();
         self.left -= 1;
@@ -320,7 +323,7 @@ impl<R: Read> EntryReader<R> {
                 self.at = self.frame.payload.len() - bytes.len();
                 return record.map(|(_, record)| Some(record)).ok_or_else(|| self.damaged());
             }
-            let entry = take_other(&mut bytes);
+            let entry = take_other(&mut bytes).filter(|entry| self.knows(entry));
             self.at = self.frame.payload.len() - bytes.len();
             match entry {
                 Some(Entry::Input { input: Input::Market(record), .. }) => return Ok(Some(record)),
@@ -328,6 +331,12 @@ impl<R: Read> EntryReader<R> {
                 None => return Err(self.damaged()),
             }
         }
+    }
+
+    /// A market record in its long form must name an instrument of the header, as the compact ones.
+    fn knows(&self, entry: &Entry) -> bool {
+        let Entry::Input { input: Input::Market(record), .. } = entry else { return true };
+        record.instrument().index() < self.header.instruments.len()
     }
 
     fn next_frame(&mut self) -> Result<bool, FrameError> {

@@ -263,22 +263,31 @@ impl<R: Read> FrameReader<R> {
         Ok(())
     }
 
-    /// Bad bytes are a torn tail only if no whole frame follows anywhere behind them.
+    /// Bad bytes are a torn tail only if no whole frame follows anywhere behind them. The search
+    /// drops what it has passed, so it never holds much more than one frame.
     fn at_bad_bytes(&mut self, what: &'static str) -> Result<FrameError, FrameError> {
-        while !self.ended {
-            self.fill()?;
+        let (mut probe, mut passed, mut skip) = (Frame::default(), 0, 1);
+        loop {
+            // To the next place where a frame could begin; its magic may be cut by the buffer's end.
+            let rest = &self.buffer[self.start + skip..];
+            let magic = rest.windows(4).position(|four| four == MAGIC.to_le_bytes());
+            skip += magic.unwrap_or(rest.len().saturating_sub(3));
+            self.start += skip;
+            passed += skip as u64;
+            let rest = &self.buffer[self.start..];
+            if rest.is_empty() && self.ended {
+                return Ok(FrameError::Torn { offset: self.offset, torn: passed });
+            }
+            skip = 1;
+            match parse(rest, &mut probe) {
+                Parsed::Whole(_) => return Ok(self.damaged(what)),
+                Parsed::Partial if !self.ended => {
+                    self.fill()?;
+                    skip = 0;
+                }
+                Parsed::Partial | Parsed::Damaged(_) => {}
+            }
         }
-        let rest = &self.buffer[self.start..];
-        let mut probe = Frame::default();
-        let follows = (1..rest.len()).any(|at| {
-            rest[at..].starts_with(&MAGIC.to_le_bytes())
-                && matches!(parse(&rest[at..], &mut probe), Parsed::Whole(_))
-        });
-        Ok(if follows {
-            self.damaged(what)
-        } else {
-            FrameError::Torn { offset: self.offset, torn: rest.len() as u64 }
-        })
     }
 
     fn damaged(&self, what: &'static str) -> FrameError {
@@ -343,6 +352,38 @@ mod tests {
             assert!(read.len() < 3);
             if bit / 8 < file(&[b"one", b"two"]).len() && bit >= 64 {
                 assert!(matches!(error, Some(FrameError::Damaged { .. })), "bit {bit}: {error:?}");
+            }
+        }
+    }
+
+    /// A reader that gives one byte at a time makes every buffer end in every place.
+    struct Slow<'a>(&'a [u8]);
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.0.len().min(1).min(buffer.len());
+            let (now, later) = self.0.split_at(length);
+            buffer[..length].copy_from_slice(now);
+            self.0 = later;
+            Ok(length)
+        }
+    }
+
+    #[test]
+    fn far_behind_damage_the_next_frame_is_found_and_a_long_tail_is_counted() {
+        let first = file(&[b"one"]);
+        for junk in [(1 << 20) - first.len() - 2, 3 << 20] {
+            let tail = vec![0x51; junk];
+            let second = &file(&[b"one", b"two"])[first.len()..];
+            for from in [[&first[..], &tail, second].concat(), [&first[..], &tail].concat()] {
+                let mut reader = FrameReader::open(Slow(&from)).unwrap();
+                let mut frame = Frame::default();
+                assert!(reader.next(&mut frame).unwrap());
+                match reader.next(&mut frame) {
+                    Err(FrameError::Damaged { .. }) => assert!(from.len() > first.len() + junk),
+                    Err(FrameError::Torn { torn, .. }) => assert_eq!(torn, junk as u64),
+                    other => panic!("{other:?}"),
+                }
+                assert!(reader.buffer.len() <= 2 << 20, "the search holds a window only");
             }
         }
     }

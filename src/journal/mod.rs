@@ -2,8 +2,10 @@
 
 pub mod entry;
 pub mod frame;
+pub mod log;
 pub mod market_codec;
 pub mod varint;
 
 pub use entry::{Derived, Entry, EntryReader, EntryWriter, Header, HeaderKind, Units};
+pub use log::{Disk, Durability, Log, Recorded};
 pub use frame::{Frame, FrameError, FrameReader, FrameWriter};

@@ -22,7 +22,7 @@ pub use report::{
 };
 pub use request::{CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
 
-use crate::types::BrokerId;
+use crate::types::{AgentId, BrokerId};
 use serde::{Deserialize, Serialize};
 
 /// Everything a decision actor can learn. What is not in here cannot influence a decision.
@@ -31,7 +31,7 @@ pub enum Input {
     /// A market record.
     Market(MarketData),
     /// A request from an agent on another lane, a remote agent or an operator.
-    Request(OrderRequest),
+    Request(AgentId, OrderRequest),
     /// What a broker session said.
     Report(BrokerId, Report),
     /// What an operator, the guardian or the driver decided.

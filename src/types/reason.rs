@@ -77,6 +77,8 @@ reasons! {
     BrokerDuplicate = "broker_duplicate",
     /// The broker refused as it is too late: filled, cancelled, expired.
     BrokerTooLate = "broker_too_late",
+    /// The broker proved twice that it does not have the order.
+    Absent = "absent",
     /// The broker refused for another reason; its text is in the log.
     BrokerOther = "broker_other",
 }

@@ -1,0 +1,168 @@
+//! Runs one agent: gives it its context, holds it to its budget, survives its panics.
+
+use super::Agent;
+use super::cx::{AgentCx, Desk, OpenOrder};
+use crate::actors::market::Market;
+use crate::actors::oms::OrderUpdate;
+use crate::msg::{AgentState, MarketData, OrderRequest};
+use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, Qty, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Requests an agent may make in one call; one more takes it out.
+pub const REQUEST_BUDGET: usize = 64;
+
+/// One agent with its bookkeeping.
+pub struct Host {
+    agent: Box<dyn Agent>,
+    desk: Desk,
+    subscribed: Vec<InstrumentId>,
+    state: AgentState,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("desk", &self.desk).field("state", &self.state).finish()
+    }
+}
+
+impl Host {
+    /// Hosts `agent` for an account and the instruments that it subscribes to.
+    pub fn new(
+        agent: Box<dyn Agent>,
+        id: AgentId,
+        account: AccountId,
+        subscribed: Vec<InstrumentId>,
+    ) -> Self {
+        Self { agent, desk: Desk::new(id, account), subscribed, state: AgentState::Running }
+    }
+
+    /// Which agent.
+    pub const fn id(&self) -> AgentId {
+        self.desk.agent
+    }
+
+    /// The instruments it hears of.
+    pub fn subscribed(&self) -> &[InstrumentId] {
+        &self.subscribed
+    }
+
+    /// Whether it is called.
+    pub const fn state(&self) -> AgentState {
+        self.state
+    }
+
+    pub(in crate::actors) fn set_state(&mut self, state: AgentState) {
+        self.state = state;
+    }
+
+    /// When its next timer is due.
+    pub fn next_timer(&self) -> Timestamp {
+        if self.state == AgentState::Quarantined { Timestamp::MAX } else { self.desk.next_timer() }
+    }
+
+    /// A new run begins; returns false if the agent broke.
+    pub(in crate::actors) fn boot(
+        &mut self,
+        (instance, epoch): (u32, u32),
+        at: Timestamp,
+        market: &Market,
+        out: &mut Vec<(AgentId, OrderRequest)>,
+    ) -> bool {
+        self.desk.boot(instance, epoch);
+        self.call(at, market, out, |agent, cx| agent.on_start(cx))
+    }
+
+    /// Tells a new agent what it holds already.
+    pub(in crate::actors) fn resume(
+        &mut self,
+        open: Vec<OpenOrder>,
+        held: Vec<(InstrumentId, Qty)>,
+    ) {
+        self.desk.resume(open, held);
+    }
+
+    #[inline]
+    pub(in crate::actors) fn on_market(
+        &mut self,
+        at: Timestamp,
+        record: &MarketData,
+        market: &Market,
+        out: &mut Vec<(AgentId, OrderRequest)>,
+    ) -> bool {
+        self.call(at, market, out, |agent, cx| match record {
+            MarketData::Quote(quote) => {
+                let touch = cx.market.touch(quote.instrument);
+                agent.on_quote(cx, quote.instrument, &touch);
+            }
+            MarketData::Trade(trade) => agent.on_trade(cx, trade),
+            MarketData::Bar(bar) => agent.on_bar(cx, bar),
+            MarketData::QuoteBar(bar) => {
+                let touch = cx.market.touch(bar.instrument);
+                agent.on_quote(cx, bar.instrument, &touch);
+            }
+            MarketData::Level(level) => {
+                agent.on_level(cx, level);
+                let touch = cx.market.touch(level.instrument);
+                agent.on_quote(cx, level.instrument, &touch);
+            }
+            MarketData::Status(status) => agent.on_market_state(cx, status.instrument),
+            MarketData::Gap(gap) => agent.on_market_state(cx, gap.instrument),
+        })
+    }
+
+    pub(in crate::actors) fn on_order(
+        &mut self,
+        update: &OrderUpdate,
+        renamed: Option<ClientOrderId>,
+        market: &Market,
+        out: &mut Vec<(AgentId, OrderRequest)>,
+    ) -> bool {
+        if let Some(from) = renamed {
+            self.desk.rename(from, update.cl_ord_id);
+        }
+        self.desk.note(update);
+        self.call(update.at, market, out, |agent, cx| agent.on_order(cx, update))
+    }
+
+    pub(in crate::actors) fn on_timers(
+        &mut self,
+        at: Timestamp,
+        market: &Market,
+        out: &mut Vec<(AgentId, OrderRequest)>,
+    ) -> bool {
+        while self.state != AgentState::Quarantined {
+            let Some(timer) = self.desk.take_timer(at) else { break };
+            if !self.call(at, market, out, |agent, cx| agent.on_timer(cx, timer)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Calls the agent; `false` if it panicked or broke its budget. Its requests of that call are
+    /// then dropped, and it is not called again until an operator resumes it.
+    #[inline]
+    fn call(
+        &mut self,
+        at: Timestamp,
+        market: &Market,
+        out: &mut Vec<(AgentId, OrderRequest)>,
+        what: impl FnOnce(&mut dyn Agent, &mut AgentCx<'_>),
+    ) -> bool {
+        if self.state == AgentState::Quarantined {
+            return true;
+        }
+        let (agent, desk) = (&mut self.agent, &mut self.desk);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            what(agent.as_mut(), &mut AgentCx { at, market, desk });
+        }));
+        if ran.is_err() || self.desk.requests.len() > REQUEST_BUDGET {
+            self.desk.requests.clear();
+            self.state = AgentState::Quarantined;
+            return false;
+        }
+        let from = self.desk.agent;
+        out.extend(self.desk.requests.drain(..).map(|request| (from, request)));
+        true
+    }
+}

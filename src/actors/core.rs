@@ -1,0 +1,325 @@
+//! The core: risk and order manager, always on one lane, so that there is one total order for
+//! everything that can cost money.
+
+use super::market::Market;
+use super::oms::{News, Oms, OrderUpdate, Stage};
+use super::risk::{Approved, Risk};
+use crate::journal::Derived;
+use crate::kill::Route;
+use crate::msg::report::RequestKind;
+use crate::msg::{AgentState, CancelOrder, Control, HoldKind, OrderRequest, Report, SessionStatus};
+use crate::types::{
+    AgentId, BrokerId, ClientOrderId, ExecType, KillLevel, OrdStatus, Price, Qty, Reason, Scope,
+    Side, Timestamp,
+};
+use sha2::{Digest, Sha256};
+
+/// What the core tells the driver.
+#[derive(Debug, Default)]
+pub struct CoreOut {
+    /// Requests to journal and send, in order.
+    pub approved: Vec<Approved>,
+    /// Decisions to journal, in order: one for each of `approved` and one for each denial.
+    pub derived: Vec<Derived>,
+    /// News of orders, for their agents and for observers.
+    pub news: News,
+    /// Names that a replace changed: old, new.
+    pub renamed: Vec<(ClientOrderId, ClientOrderId)>,
+}
+
+/// Numbers of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// New orders approved and handed to a broker.
+    pub orders: u64,
+    /// New orders and replaces refused by risk, hold or kill.
+    pub denied: u64,
+}
+
+/// Risk gate and order manager with their common bookkeeping.
+#[derive(Debug)]
+pub struct Core {
+    /// The risk gate.
+    pub risk: Risk,
+    /// The order manager.
+    pub oms: Oms,
+    tally: Tally,
+    decisions: Vec<u8>,
+    chain: Sha256,
+}
+
+impl Core {
+    /// A core whose brokers are all down and unreconciled.
+    pub fn new(mut risk: Risk, oms: Oms) -> Self {
+        for number in 0..oms.links().len() {
+            let scope = Scope::Broker(BrokerId(number as u8));
+            risk.halts.hold(scope, HoldKind::StreamDown, true);
+        }
+        Self {
+            risk,
+            oms,
+            tally: Tally::default(),
+            decisions: Vec::with_capacity(1 << 16),
+            chain: Sha256::new(),
+        }
+    }
+
+    /// Numbers of the run so far.
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Judges a request of `from` and takes what is approved into the books.
+    pub fn request(
+        &mut self,
+        at: Timestamp,
+        from: AgentId,
+        request: &OrderRequest,
+        market: &Market,
+        out: &mut CoreOut,
+    ) {
+        match request {
+            OrderRequest::New(new) => {
+                let verdict = match self.risk.agent_runs(from) {
+                    Ok(()) if new.cl_ord_id.agent != from => Err(Reason::NotOwner),
+                    Ok(()) if self.oms.find(new.cl_ord_id).is_some() => Err(Reason::InvalidOrder),
+                    Ok(()) => self.risk.review_new(at, new, &self.oms, market),
+                    Err(reason) => Err(reason),
+                };
+                match verdict {
+                    Ok(verdict) => {
+                        let route = verdict.approved.route();
+                        self.oms.accept(at, new, route, verdict.units, verdict.arrival);
+                        self.tally.orders += 1;
+                        self.send(verdict.approved, out);
+                    }
+                    Err(reason) => self.deny_new(at, new, reason, out),
+                }
+            }
+            OrderRequest::Replace(replace) => {
+                let verdict = self
+                    .risk
+                    .agent_runs(from)
+                    .and_then(|()| self.risk.review_replace(at, from, replace, &self.oms, market));
+                match verdict {
+                    Ok(verdict) => {
+                        if let Some((index, _)) = self.oms.find(replace.orig_cl_ord_id) {
+                            self.oms.begin_replace(at, index, replace, verdict.units);
+                        }
+                        self.send(verdict.approved, out);
+                    }
+                    Err(reason) => {
+                        self.tally.denied += 1;
+                        self.derive(Derived::Denied { cl_ord_id: replace.cl_ord_id, reason }, out);
+                        self.refuse_change(at, replace.orig_cl_ord_id, reason, out);
+                    }
+                }
+            }
+            OrderRequest::Cancel(cancel) => self.cancel(at, from, cancel, out),
+        }
+    }
+
+    /// Lets a cancel through if `from` may ask for it.
+    fn cancel(&mut self, at: Timestamp, from: AgentId, cancel: &CancelOrder, out: &mut CoreOut) {
+        match self.risk.review_cancel(at, from, cancel, &self.oms) {
+            Ok(approved) => {
+                if let Some((index, _)) = self.oms.find(cancel.orig_cl_ord_id) {
+                    self.oms.begin_cancel(at, index);
+                }
+                self.send(approved, out);
+            }
+            Err(reason) => {
+                self.derive(Derived::Denied { cl_ord_id: cancel.orig_cl_ord_id, reason }, out);
+                self.refuse_change(at, cancel.orig_cl_ord_id, reason, out);
+            }
+        }
+    }
+
+    /// Takes in what a broker session says.
+    pub fn report(&mut self, at: Timestamp, broker: BrokerId, report: &Report, out: &mut CoreOut) {
+        let scope = Scope::Broker(broker);
+        match report {
+            Report::Execution(execution) => {
+                let before = self.oms.find(execution.cl_ord_id).map(|(_, order)| order.cl_ord_id);
+                self.oms.on_execution(at, broker, execution, &mut out.news);
+                let after = self.oms.find(execution.cl_ord_id).map(|(_, order)| order.cl_ord_id);
+                if let (Some(before), Some(after)) = (before, after)
+                    && before != after
+                {
+                    out.renamed.push((before, after));
+                }
+            }
+            Report::CancelReject(reject) => {
+                self.oms.on_cancel_reject(at, broker, reject, &mut out.news);
+            }
+            Report::NotSent { cl_ord_id, request, reason } => {
+                if *request == RequestKind::New {
+                    self.tally.orders = self.tally.orders.saturating_sub(1);
+                }
+                if *request != RequestKind::Cancel {
+                    self.tally.denied += 1;
+                }
+                self.oms.on_not_sent(at, *cl_ord_id, *request, *reason, &mut out.news);
+            }
+            Report::Session(status) => {
+                let up = *status == SessionStatus::Up;
+                self.oms.on_session(at, broker, up, &mut out.news);
+                self.risk.halts.hold(scope, HoldKind::StreamDown, !up);
+                self.risk.halts.hold(scope, HoldKind::Unreconciled, up);
+            }
+            Report::Snapshot(snapshot) => {
+                self.oms.on_snapshot(at, broker, snapshot, &mut out.news);
+                let link = self.oms.links().get(broker.index()).copied().unwrap_or_default();
+                // One snapshot may cross fills in flight; two that differ are a break.
+                self.risk.halts.hold(scope, HoldKind::PositionMismatch, link.mismatches > 1);
+                self.risk.halts.hold(
+                    scope,
+                    HoldKind::Unreconciled,
+                    !link.reconciled && link.mismatches == 0,
+                );
+                self.sweep(at, out);
+            }
+        }
+    }
+
+    /// Takes in a control message.
+    pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
+        self.risk.halts.apply(control);
+        if let Control::Boot { .. } = control {
+            // Whatever links there were died with the run before.
+            for number in 0..self.oms.links().len() {
+                let down = Report::Session(SessionStatus::Down);
+                self.report(at, BrokerId(number as u8), &down, out);
+            }
+        }
+        self.sweep(at, out);
+    }
+
+    /// Takes an agent out: it broke.
+    pub fn quarantine(&mut self, at: Timestamp, agent: AgentId, out: &mut CoreOut) {
+        self.risk.halts.set_agent(agent, AgentState::Quarantined);
+        self.sweep(at, out);
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, at: Timestamp, out: &mut CoreOut) {
+        self.oms.on_tick(at, &mut out.news);
+    }
+
+    /// Cancels every open order that a kill of level cancel or above covers, or whose agent is out,
+    /// unless a cancel is under way. Orders that are not ours only under a global or broker kill.
+    fn sweep(&mut self, at: Timestamp, out: &mut CoreOut) {
+        let halts = &self.risk.halts;
+        let doomed: Vec<CancelOrder> = self
+            .oms
+            .open()
+            .filter(|(_, order)| {
+                let route = order.route;
+                let killed = if route.agent == AgentId::EXTERNAL {
+                    halts.level_of_broker(route.broker) >= KillLevel::Cancel
+                } else {
+                    halts.level(route) >= KillLevel::Cancel
+                        || halts.agent(route.agent) == AgentState::Quarantined
+                };
+                killed && order.state.pending != super::oms::Pending::Cancel
+            })
+            // An order that may never have arrived cannot be cancelled by its name everywhere; the
+            // sweep comes back after the snapshot that settles it.
+            .filter(|(_, order)| order.state.stage != Stage::InDoubt)
+            .map(|(_, order)| CancelOrder { orig_cl_ord_id: order.cl_ord_id })
+            .collect();
+        for cancel in doomed {
+            self.cancel(at, AgentId::OPERATOR, &cancel, out);
+        }
+    }
+
+    fn send(&mut self, approved: Approved, out: &mut CoreOut) {
+        let sent = Derived::Sent { broker: approved.route().broker, request: *approved.request() };
+        self.derive(sent, out);
+        out.approved.push(approved);
+    }
+
+    fn derive(&mut self, derived: Derived, out: &mut CoreOut) {
+        let decisions = std::mem::take(&mut self.decisions);
+        self.decisions = postcard::to_extend(&derived, decisions).unwrap_or_default();
+        if self.decisions.len() > 1 << 15 {
+            self.chain.update(&self.decisions);
+            self.decisions.clear();
+        }
+        out.derived.push(derived);
+    }
+
+    fn deny_new(
+        &mut self,
+        at: Timestamp,
+        new: &crate::msg::NewOrder,
+        reason: Reason,
+        out: &mut CoreOut,
+    ) {
+        self.tally.denied += 1;
+        self.derive(Derived::Denied { cl_ord_id: new.cl_ord_id, reason }, out);
+        let route = self.risk.route(new).unwrap_or(Route {
+            broker: BrokerId(u8::MAX),
+            account: new.account,
+            agent: new.cl_ord_id.agent,
+            instrument: new.instrument,
+        });
+        let first = (new.cl_ord_id, new.terms.side);
+        let legs = new.contingent.legs().map(|leg| (leg.cl_ord_id, leg.terms.side));
+        for (cl_ord_id, side) in std::iter::once(first).chain(legs) {
+            out.news.updates.push(OrderUpdate {
+                exec_type: Some(ExecType::Rejected),
+                ord_status: OrdStatus::Rejected,
+                ..refusal(at, cl_ord_id, route, side, reason)
+            });
+        }
+    }
+
+    fn refuse_change(&self, at: Timestamp, id: ClientOrderId, reason: Reason, out: &mut CoreOut) {
+        let Some((_, order)) = self.oms.find(id) else { return };
+        out.news.updates.push(OrderUpdate {
+            ord_status: order.ord_status(),
+            cum_qty: order.filled(),
+            leaves_qty: order.leaves(),
+            ..refusal(at, order.cl_ord_id, order.route, order.terms.side, reason)
+        });
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn next_deadline(&self) -> Timestamp {
+        self.oms.next_deadline()
+    }
+
+    /// SHA-256 over every decision so far and the state that decides the next one.
+    pub fn digest(&self, market: &Market) -> [u8; 32] {
+        let mut hasher = self.chain.clone();
+        hasher.update(&self.decisions);
+        for bytes in [postcard::to_stdvec(&self.oms), postcard::to_stdvec(market)] {
+            hasher.update(bytes.unwrap_or_default());
+        }
+        self.risk.hash(&mut |bytes| hasher.update(bytes));
+        hasher.finalize().into()
+    }
+}
+
+fn refusal(
+    at: Timestamp,
+    cl_ord_id: ClientOrderId,
+    route: Route,
+    side: Side,
+    reason: Reason,
+) -> OrderUpdate {
+    OrderUpdate {
+        at,
+        cl_ord_id,
+        route,
+        side,
+        exec_type: None,
+        ord_status: OrdStatus::Rejected,
+        last_qty: Qty::ZERO,
+        last_px: Price::ZERO,
+        cum_qty: Qty::ZERO,
+        leaves_qty: Qty::ZERO,
+        reason: Some(reason),
+    }
+}

@@ -1,0 +1,261 @@
+//! A lane's decision actors and the one [`step`] through which every driver calls them.
+//!
+//! A lane holds a market view, the agents placed on it and, on the core lane, the core. Where an
+//! agent is placed changes how fast it hears and answers, never what it may do: requests of agents
+//! on the core's lane are judged at once, those of agents elsewhere when they arrive.
+
+use super::agent::{Host, OpenOrder};
+use super::core::{Core, CoreOut};
+use super::market::Market;
+use super::oms::OrderUpdate;
+use crate::msg::{AgentState, Control, Input, MarketData, OrderRequest};
+use crate::types::{AgentId, ClientOrderId, InstrumentId, Qty, Timestamp};
+
+/// The decision actors of one lane.
+#[derive(Debug)]
+pub struct Lane {
+    /// Market data as this lane sees it.
+    pub market: Market,
+    /// Risk and order manager, on the core lane.
+    pub core: Option<Core>,
+    hosts: Vec<Host>,
+    /// By instrument: the hosts that hear of it.
+    subscribers: Vec<Vec<u16>>,
+    requests: Vec<(AgentId, OrderRequest)>,
+    judged: usize,
+    told: usize,
+    next: Timestamp,
+}
+
+/// What a step wants done, in order. The driver empties it.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// From the core.
+    pub core: CoreOut,
+    /// Requests for the core, from agents on a lane without it.
+    pub requests: Vec<(AgentId, OrderRequest)>,
+    /// Agents that panicked or broke their budget in this step.
+    pub broken: Vec<AgentId>,
+}
+
+impl Outbox {
+    /// Nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.core.derived.is_empty()
+            && self.core.news.updates.is_empty()
+            && self.core.news.snapshots.is_empty()
+            && self.requests.is_empty()
+            && self.broken.is_empty()
+    }
+
+    /// Forgets what was done; keeps the memory.
+    pub fn clear(&mut self) {
+        self.core.approved.clear();
+        self.core.derived.clear();
+        self.core.news.updates.clear();
+        self.core.news.snapshots.clear();
+        self.core.renamed.clear();
+        self.requests.clear();
+        self.broken.clear();
+    }
+}
+
+/// The only place where a decision actor is called: live, replay and simulation all pass through
+/// here. `at` never goes back. `out` is empty before and holds everything that follows after.
+#[inline]
+pub fn step(lane: &mut Lane, at: Timestamp, input: &Input, out: &mut Outbox) {
+    lane.told = 0;
+    match input {
+        Input::Market(record) => return step_market(lane, at, record, out),
+        Input::Request(from, request) => lane.judge(at, *from, request, out),
+        Input::Report(broker, report) => {
+            if let Some(core) = &mut lane.core {
+                core.report(at, *broker, report, &mut out.core);
+            }
+        }
+        Input::Control(control) => lane.control(at, control, out),
+        Input::Tick => {
+            if let Some(core) = &mut lane.core {
+                core.tick(at, &mut out.core);
+            }
+            lane.timers(at, out);
+        }
+    }
+    lane.settle(at, out);
+    lane.plan();
+}
+
+/// [`step`] for a market record, without wrapping it: the hot path.
+#[inline]
+pub fn step_market(lane: &mut Lane, at: Timestamp, record: &MarketData, out: &mut Outbox) {
+    if !lane.market.apply(at, record) {
+        return;
+    }
+    lane.told = 0;
+    let instrument = record.instrument().index();
+    let mut index = 0;
+    while let Some(&number) = lane.subscribers.get(instrument).and_then(|s| s.get(index)) {
+        index += 1;
+        let host = &mut lane.hosts[usize::from(number)];
+        if !host.on_market(at, record, &lane.market, &mut lane.requests) {
+            let id = host.id();
+            lane.take_out(at, id, out);
+        }
+        if !lane.requests.is_empty() {
+            lane.settle(at, out);
+            lane.plan();
+        }
+    }
+}
+
+impl Lane {
+    /// A lane with these agents; only the core lane has a core.
+    pub fn new(market: Market, instruments: usize, hosts: Vec<Host>, core: Option<Core>) -> Self {
+        let mut subscribers = vec![Vec::new(); instruments];
+        for (number, host) in hosts.iter().enumerate() {
+            for id in host.subscribed() {
+                if let Some(list) = subscribers.get_mut(id.index()) {
+                    list.push(number as u16);
+                }
+            }
+        }
+        Self {
+            market,
+            core,
+            hosts,
+            subscribers,
+            requests: Vec::with_capacity(64),
+            judged: 0,
+            told: 0,
+            next: Timestamp::MAX,
+        }
+    }
+
+    /// When a [`Input::Tick`] is due.
+    #[inline]
+    pub const fn next_deadline(&self) -> Timestamp {
+        self.next
+    }
+
+    /// The agents of this lane.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// Tells an agent of this lane what it holds and has open, before it starts.
+    pub fn resume(&mut self, agent: AgentId, open: Vec<OpenOrder>, held: Vec<(InstrumentId, Qty)>) {
+        if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == agent) {
+            host.resume(open, held);
+        }
+    }
+
+    /// An update of an order whose agent is on this lane, from a core on another one.
+    pub fn deliver(
+        &mut self,
+        update: &OrderUpdate,
+        renamed: Option<ClientOrderId>,
+        out: &mut Outbox,
+    ) {
+        let Some(at) = self.hosts.iter().position(|host| host.id() == update.route.agent) else {
+            return;
+        };
+        self.told = 0;
+        if !self.hosts[at].on_order(update, renamed, &self.market, &mut self.requests) {
+            out.broken.push(update.route.agent);
+        }
+        self.settle(update.at, out);
+        self.plan();
+    }
+
+    fn control(&mut self, at: Timestamp, control: &Control, out: &mut Outbox) {
+        if let Some(core) = &mut self.core {
+            core.control(at, control, &mut out.core);
+        }
+        match control {
+            Control::Agent { agent, state } => {
+                if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == *agent) {
+                    host.set_state(*state);
+                }
+            }
+            Control::Boot { instance, epoch } => {
+                for number in 0..self.hosts.len() {
+                    let host = &mut self.hosts[number];
+                    if !host.boot((*instance, *epoch), at, &self.market, &mut self.requests) {
+                        let id = host.id();
+                        self.take_out(at, id, out);
+                    }
+                    self.settle(at, out);
+                }
+            }
+            Control::Kill(_) | Control::Arm(_) | Control::Hold { .. } => {}
+        }
+    }
+
+    fn timers(&mut self, at: Timestamp, out: &mut Outbox) {
+        for number in 0..self.hosts.len() {
+            let host = &mut self.hosts[number];
+            if host.next_timer() <= at && !host.on_timers(at, &self.market, &mut self.requests) {
+                let id = host.id();
+                self.take_out(at, id, out);
+            }
+            self.settle(at, out);
+        }
+    }
+
+    fn judge(&mut self, at: Timestamp, from: AgentId, request: &OrderRequest, out: &mut Outbox) {
+        match &mut self.core {
+            Some(core) => core.request(at, from, request, &self.market, &mut out.core),
+            None => out.requests.push((from, *request)),
+        }
+    }
+
+    /// An agent broke: its orders go, an operator decides when it comes back.
+    fn take_out(&mut self, at: Timestamp, agent: AgentId, out: &mut Outbox) {
+        out.broken.push(agent);
+        if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == agent) {
+            host.set_state(AgentState::Quarantined);
+        }
+        if let Some(core) = &mut self.core {
+            core.quarantine(at, agent, &mut out.core);
+        }
+    }
+
+    /// Judges requests and tells agents what came of them, until nothing is left. Each answer to an
+    /// agent may bring at most its budget of requests; an agent that answers every denial with a
+    /// new order runs out of `judged` and is taken out.
+    fn settle(&mut self, at: Timestamp, out: &mut Outbox) {
+        const MOST: usize = 4 * super::agent::REQUEST_BUDGET;
+        let mut next = 0;
+        self.judged = 0;
+        loop {
+            while let Some((agent, request)) = self.requests.get(next).copied() {
+                next += 1;
+                self.judged += 1;
+                if self.judged > MOST {
+                    if !out.broken.contains(&agent) {
+                        self.take_out(at, agent, out);
+                    }
+                    continue;
+                }
+                self.judge(at, agent, &request, out);
+            }
+            let Some(update) = out.core.news.updates.get(self.told).copied() else { break };
+            self.told += 1;
+            let renamed = out.core.renamed.iter().find(|(_, to)| *to == update.cl_ord_id);
+            let renamed = renamed.map(|(from, _)| *from);
+            if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == update.route.agent)
+                && !host.on_order(&update, renamed, &self.market, &mut self.requests)
+            {
+                self.take_out(at, update.route.agent, out);
+            }
+        }
+        self.requests.clear();
+        self.told = out.core.news.updates.len();
+    }
+
+    /// Notes when the next tick is due.
+    fn plan(&mut self) {
+        let timers = self.hosts.iter().map(Host::next_timer).fold(Timestamp::MAX, Ord::min);
+        self.next = self.core.as_ref().map_or(timers, |core| core.next_deadline().min(timers));
+    }
+}

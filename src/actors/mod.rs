@@ -1,0 +1,14 @@
+//! Layer 4, decisions: deterministic state machines. Nothing here can touch the world: no clock, no
+//! file, no socket, no thread, no randomness but what arrives as an input.
+//!
+//! Read `lane.rs` first: [`step`] is the only place where an actor is called.
+
+pub mod agent;
+pub mod core;
+pub mod lane;
+pub mod market;
+pub mod oms;
+pub mod risk;
+
+pub use self::core::{Core, CoreOut, Tally};
+pub use lane::{Lane, Outbox, step, step_market};

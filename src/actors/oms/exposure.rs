@@ -1,0 +1,96 @@
+//! Worst-case exposure: position plus everything that may still trade, in doubt or in flight
+//! included. One cell per account and instrument, one per agent and instrument.
+
+use crate::types::{InstrumentId, Qty, Side};
+use serde::Serialize;
+
+/// What is held and what may still come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Exposure {
+    /// Signed position.
+    pub position: Qty,
+    /// Units that open buy orders may still add.
+    pub open_buy: Qty,
+    /// Units that open sell orders may still take.
+    pub open_sell: Qty,
+}
+
+impl Exposure {
+    /// The position if all open buys fill and no sell.
+    pub fn longest(&self) -> Qty {
+        self.position.saturating_add(self.open_buy)
+    }
+
+    /// The position if all open sells fill and no buy.
+    pub fn shortest(&self) -> Qty {
+        self.position.saturating_sub(self.open_sell)
+    }
+
+    /// Size of the worst case on either side.
+    pub fn worst(&self) -> Qty {
+        self.longest().abs().max(self.shortest().abs())
+    }
+
+    /// This exposure with `more` units open on `side`.
+    #[must_use]
+    pub fn with(mut self, side: Side, more: Qty) -> Self {
+        match side {
+            Side::Buy => self.open_buy = self.open_buy.saturating_add(more),
+            Side::Sell => self.open_sell = self.open_sell.saturating_add(more),
+        }
+        self
+    }
+
+    /// Whether `units` more on `side` can only bring the position towards zero, whatever else
+    /// fills, and never across.
+    pub fn reduced_by(&self, side: Side, units: Qty) -> bool {
+        match side {
+            Side::Buy => self.longest().saturating_add(units) <= Qty::ZERO,
+            Side::Sell => self.shortest().saturating_sub(units) >= Qty::ZERO,
+        }
+    }
+}
+
+/// Exposures by owner (account or agent) and instrument.
+#[derive(Debug, Clone, Serialize)]
+pub struct Exposures {
+    instruments: usize,
+    cells: Vec<Exposure>,
+}
+
+impl Exposures {
+    /// For so many owners and instruments.
+    pub fn new(owners: usize, instruments: usize) -> Self {
+        Self { instruments, cells: vec![Exposure::default(); owners * instruments] }
+    }
+
+    /// One cell; nothing for an unknown owner.
+    #[inline]
+    pub fn get(&self, owner: usize, instrument: InstrumentId) -> Exposure {
+        self.cells.get(owner * self.instruments + instrument.index()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn cell(&mut self, owner: usize, instrument: InstrumentId) -> Option<&mut Exposure> {
+        self.cells.get_mut(owner * self.instruments + instrument.index())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reducing_is_strict_and_never_crosses_zero() {
+        let long = Exposure { position: Qty::whole(10), ..Exposure::default() };
+        assert!(long.reduced_by(Side::Sell, Qty::whole(10)));
+        assert!(!long.reduced_by(Side::Sell, Qty::whole(11)), "would flip");
+        assert!(!long.reduced_by(Side::Buy, Qty::whole(1)));
+        let selling = long.with(Side::Sell, Qty::whole(6));
+        assert!(selling.reduced_by(Side::Sell, Qty::whole(4)));
+        assert!(!selling.reduced_by(Side::Sell, Qty::whole(5)), "with the open sell it would flip");
+        assert!(!Exposure::default().reduced_by(Side::Buy, Qty::whole(1)), "flat: nothing reduces");
+        let short = Exposure { position: Qty::whole(-10), ..Exposure::default() };
+        assert!(short.reduced_by(Side::Buy, Qty::whole(10)));
+        assert!(!short.reduced_by(Side::Buy, Qty::whole(11)));
+    }
+}

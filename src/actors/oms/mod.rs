@@ -1,0 +1,709 @@
+//! The order manager: every order's life, every fill exactly once, and what follows from both.
+//!
+//! `transition.rs` is the lifecycle table, `books.rs` the accounting, `reconcile.rs` what a broker's
+//! snapshot changes.
+
+pub mod books;
+pub mod exposure;
+pub mod order;
+pub mod position;
+mod reconcile;
+pub mod transition;
+
+pub use books::{Books, Fx};
+pub use exposure::Exposure;
+pub use order::{Order, OrderIndex, Role};
+pub use position::Position;
+pub use transition::{Event, Oddity, Pending, Stage, State};
+
+use crate::kill::Route;
+use crate::msg::report::RequestKind;
+use crate::msg::{CancelReject, ExecutionReport, NewOrder, OrderTerms, ReplaceOrder};
+use crate::types::{
+    AgentId, BrokerId, ClientOrderId, ExecId, ExecType, InstrumentId, Nanos, Notional, OrdStatus,
+    Price, Qty, Reason, Side, Timestamp,
+};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// What an agent, the API and the metrics are told about an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OrderUpdate {
+    /// FIX 60 on our side: when we learned it.
+    pub at: Timestamp,
+    /// FIX 11 as it stands.
+    pub cl_ord_id: ClientOrderId,
+    /// Whose order.
+    pub route: Route,
+    /// FIX 54.
+    pub side: Side,
+    /// What happened; `None` for news that are no execution report (sent, in doubt, a refused change).
+    pub exec_type: Option<ExecType>,
+    /// FIX 39 after it.
+    pub ord_status: OrdStatus,
+    /// FIX 32.
+    pub last_qty: Qty,
+    /// FIX 31.
+    pub last_px: Price,
+    /// FIX 14.
+    pub cum_qty: Qty,
+    /// FIX 151.
+    pub leaves_qty: Qty,
+    /// FIX 103.
+    pub reason: Option<Reason>,
+}
+
+/// A booked fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Fill {
+    /// When it was booked.
+    pub at: Timestamp,
+    /// The broker's time.
+    pub transact_time: Timestamp,
+    /// Of which order.
+    pub order: OrderIndex,
+    /// The broker's name for it: an alias.
+    pub exec_id: ExecId,
+    /// FIX 32.
+    pub qty: Qty,
+    /// FIX 31.
+    pub price: Price,
+    /// FIX 12.
+    pub fee: Notional,
+    /// The order's cumulative quantity after it: with the order, the identity of the fill.
+    pub cum_qty: Qty,
+    /// The middle of bid and ask when the order was sent: what slippage is measured from.
+    pub arrival: Option<Price>,
+    /// Came after the order's end.
+    pub late: bool,
+}
+
+/// How long the order manager waits for a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Without an answer for so long, a request's outcome is in doubt.
+    pub ack: Nanos,
+    /// Two complete snapshots this far apart that lack an order prove that it is not there.
+    pub absence: Nanos,
+    /// A snapshot at least this often.
+    pub reconcile: Nanos,
+}
+
+/// Counters of what should not happen but does.
+pub type Oddities = BTreeMap<Oddity, u64>;
+
+/// What is known of a broker connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// Logged in.
+    pub up: bool,
+    /// Orders and positions agree with a snapshot taken since.
+    pub reconciled: bool,
+    /// Reconciled at least once in the life of these books.
+    pub known: bool,
+    /// When the snapshot that is under way was asked for.
+    asked: Option<Timestamp>,
+    /// When the last complete one was merged.
+    merged: Timestamp,
+    /// Consecutive snapshots whose positions are not ours.
+    pub mismatches: u32,
+}
+
+/// What the order manager wants the driver and the agents to know after an input.
+#[derive(Debug, Default)]
+pub struct News {
+    /// About orders, in order.
+    pub updates: Vec<OrderUpdate>,
+    /// Brokers to ask for a snapshot.
+    pub snapshots: Vec<BrokerId>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(u32::from(byte));
+        }
+    }
+    fn write_u16(&mut self, value: u16) {
+        self.write_u32(u32::from(value));
+    }
+    fn write_u32(&mut self, value: u32) {
+        self.0 = (self.0.rotate_left(23) ^ u64::from(value)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+/// The order manager.
+#[derive(Debug, Serialize)]
+pub struct Oms {
+    /// Positions, cash, exposure.
+    pub books: Books,
+    orders: Vec<Order>,
+    /// Only looked up, never walked: its order cannot matter.
+    #[serde(skip)]
+    by_id: HashMap<ClientOrderId, OrderIndex, BuildHasherDefault<IdHasher>>,
+    open: Vec<OrderIndex>,
+    /// By order: its place in `open`.
+    open_at: Vec<u32>,
+    arrivals: Vec<Option<Price>>,
+    fills: Vec<Fill>,
+    oddities: Oddities,
+    links: Vec<Link>,
+    waiting: VecDeque<(Timestamp, OrderIndex)>,
+    #[serde(skip)]
+    patience: Vec<Patience>,
+    external_seq: u32,
+}
+
+impl Oms {
+    /// An order manager without orders; `patience` has one entry per broker.
+    pub fn new(books: Books, patience: Vec<Patience>) -> Self {
+        Self {
+            books,
+            orders: Vec::new(),
+            by_id: HashMap::default(),
+            open: Vec::new(),
+            open_at: Vec::new(),
+            arrivals: Vec::new(),
+            fills: Vec::new(),
+            oddities: BTreeMap::new(),
+            links: vec![Link::default(); patience.len()],
+            waiting: VecDeque::new(),
+            patience,
+            external_seq: 0,
+        }
+    }
+
+    /// All orders of these books, oldest first.
+    pub fn orders(&self) -> &[Order] {
+        &self.orders
+    }
+
+    /// Open orders.
+    pub fn open(&self) -> impl Iterator<Item = (OrderIndex, &Order)> {
+        self.open.iter().map(|&index| (index, &self.orders[index as usize]))
+    }
+
+    /// All fills of these books, in the order they were booked.
+    pub fn fills(&self) -> &[Fill] {
+        &self.fills
+    }
+
+    /// What should not happen but did.
+    pub const fn oddities(&self) -> &Oddities {
+        &self.oddities
+    }
+
+    /// The broker connections.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// An order by any id it has had.
+    pub fn find(&self, id: ClientOrderId) -> Option<(OrderIndex, &Order)> {
+        self.by_id.get(&id).map(|&index| (index, &self.orders[index as usize]))
+    }
+
+    /// How many open orders are in doubt.
+    pub fn in_doubt(&self) -> usize {
+        self.open().filter(|(_, order)| order.state.stage == Stage::InDoubt).count()
+    }
+
+    /// Takes an approved new order or list into the books: from here on it counts.
+    pub(super) fn accept(
+        &mut self,
+        at: Timestamp,
+        new: &NewOrder,
+        route: Route,
+        units: Qty,
+        arrival: Option<Price>,
+    ) {
+        let index = self.orders.len() as OrderIndex;
+        let legs = new.contingent.legs().count() as u8;
+        let role = match new.contingent {
+            crate::msg::Contingent::None => Role::Single,
+            crate::msg::Contingent::OneCancelsOther(_) => Role::First(index + 1),
+            _ => Role::Parent { legs },
+        };
+        self.insert(at, new.cl_ord_id, route, new.intent, new.terms, units, role, arrival);
+        for (number, leg) in new.contingent.legs().enumerate() {
+            let place = index + 1 + number as OrderIndex;
+            let role = match new.contingent {
+                crate::msg::Contingent::OneCancelsOther(_) => Role::Second(index),
+                crate::msg::Contingent::Bracket { .. } => Role::Child {
+                    parent: index,
+                    other: Some(if number == 0 { place + 1 } else { place - 1 }),
+                },
+                _ => Role::Child { parent: index, other: None },
+            };
+            let leg_units = match leg.terms.qty {
+                crate::types::OrderQty::Units(qty) => qty,
+                crate::types::OrderQty::Cash(_) => units,
+            };
+            self.insert(at, leg.cl_ord_id, route, new.intent, leg.terms, leg_units, role, arrival);
+        }
+        self.refresh(index);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn insert(
+        &mut self,
+        at: Timestamp,
+        cl_ord_id: ClientOrderId,
+        route: Route,
+        intent: u64,
+        terms: OrderTerms,
+        units: Qty,
+        role: Role,
+        arrival: Option<Price>,
+    ) -> OrderIndex {
+        let index = self.orders.len() as OrderIndex;
+        self.orders.push(Order {
+            cl_ord_id,
+            route,
+            intent,
+            terms,
+            units,
+            replacement: None,
+            state: State::NEW,
+            venue_order_id: None,
+            cum_qty: Qty::ZERO,
+            ahead: Vec::new(),
+            value: Notional::ZERO,
+            reserved: Qty::ZERO,
+            role,
+            sent_at: at,
+            asked_at: at,
+            absent_since: None,
+            reason: None,
+        });
+        self.by_id.insert(cl_ord_id, index);
+        self.open_at.push(self.open.len() as u32);
+        self.open.push(index);
+        self.arrivals.push(arrival);
+        self.waiting.push_back((at, index));
+        index
+    }
+
+    /// Notes that a replace is on its way: both sizes are reserved until the broker decides.
+    pub(super) fn begin_replace(
+        &mut self,
+        at: Timestamp,
+        index: OrderIndex,
+        replace: &ReplaceOrder,
+        units: Qty,
+    ) {
+        let order = &mut self.orders[index as usize];
+        order.replacement = Some((*replace, units));
+        order.asked_at = at;
+        self.by_id.insert(replace.cl_ord_id, index);
+        self.waiting.push_back((at, index));
+        self.apply(index, Event::ReplaceSent);
+    }
+
+    /// Notes that a cancel is on its way.
+    pub(super) fn begin_cancel(&mut self, at: Timestamp, index: OrderIndex) {
+        self.orders[index as usize].asked_at = at;
+        self.waiting.push_back((at, index));
+        self.apply(index, Event::CancelSent);
+    }
+
+    /// Runs the lifecycle table and all that follows from the new state.
+    fn apply(&mut self, index: OrderIndex, event: Event) {
+        let order = &mut self.orders[index as usize];
+        let (next, odd) = transition::transition(order.state, event);
+        let (was_done, done) = (order.state.is_done(), next.is_done());
+        order.state = next;
+        match event {
+            Event::Replaced => {
+                if let Some((replace, units)) = order.replacement.take() {
+                    order.cl_ord_id = replace.cl_ord_id;
+                    order.intent = replace.intent;
+                    order.terms = replace.terms;
+                    order.units = units;
+                }
+            }
+            Event::ReplaceRejected => order.replacement = None,
+            _ if done => order.replacement = None,
+            _ => {}
+        }
+        if !matches!(event, Event::Lost | Event::CancelSent | Event::ReplaceSent) {
+            order.absent_since = None;
+        }
+        if done && !was_done {
+            let place = self.open_at[index as usize];
+            self.open.swap_remove(place as usize);
+            if let Some(&moved) = self.open.get(place as usize) {
+                self.open_at[moved as usize] = place;
+            }
+        } else if was_done && !done {
+            self.open_at[index as usize] = self.open.len() as u32;
+            self.open.push(index);
+        }
+        if let Some(odd) = odd {
+            *self.oddities.entry(odd).or_default() += 1;
+        }
+        self.refresh(index);
+    }
+
+    /// Brings the reservation of an order and of its list up to date. Counted once: of two orders
+    /// that exclude each other the larger, of a waiting leg what its parent has filled.
+    fn refresh(&mut self, index: OrderIndex) {
+        let order = &self.orders[index as usize];
+        let group = match order.role {
+            Role::Single => [Some(index), None, None],
+            Role::First(other) => [Some(index), Some(other), None],
+            Role::Second(other) => [Some(other), Some(index), None],
+            Role::Parent { legs } => {
+                [Some(index), Some(index + 1), (legs > 1).then_some(index + 2)]
+            }
+            Role::Child { parent, other } => [
+                Some(parent),
+                Some(other.map_or(index, |other| other.min(index))),
+                other.map(|other| other.max(index)),
+            ],
+        };
+        let mut carried = (Side::Buy, Qty::ZERO);
+        for member in group.into_iter().flatten() {
+            let Some(order) = self.orders.get(member as usize) else { continue };
+            let side = order.terms.side;
+            let worst = order.worst_leaves();
+            let target = match order.role {
+                Role::Single | Role::First(_) | Role::Parent { .. } => worst,
+                Role::Second(_) if carried.0 == side => {
+                    worst.saturating_sub(carried.1).max(Qty::ZERO)
+                }
+                Role::Second(_) => worst,
+                Role::Child { parent, other } => {
+                    let filled = |at: OrderIndex| {
+                        self.orders.get(at as usize).map_or(Qty::ZERO, Order::filled)
+                    };
+                    let live = filled(parent) - filled(member) - other.map_or(Qty::ZERO, filled);
+                    let active = worst.min(live.max(Qty::ZERO));
+                    if other.is_some_and(|other| other < member) {
+                        active.saturating_sub(carried.1).max(Qty::ZERO)
+                    } else {
+                        active
+                    }
+                }
+            };
+            carried = (side, target);
+            let order = &mut self.orders[member as usize];
+            if order.reserved != target {
+                let (route, from) = (order.route, order.reserved);
+                order.reserved = target;
+                self.books.reserve(route, side, from, target);
+            }
+        }
+    }
+
+    /// Takes in an execution report.
+    pub(super) fn on_execution(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        report: &ExecutionReport,
+        news: &mut News,
+    ) {
+        let Some(index) = self.by_id.get(&report.cl_ord_id).copied() else {
+            // Not ours, or from before the books were lost: the snapshot tells whose it is.
+            *self.oddities.entry(Oddity::Unasked).or_default() += 1;
+            self.ask_snapshot(at, broker, news);
+            return;
+        };
+        let order = &mut self.orders[index as usize];
+        if order.route.broker != broker {
+            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            return;
+        }
+        order.venue_order_id.get_or_insert(report.venue_order_id);
+        if report.reason.is_some() {
+            order.reason = report.reason;
+        }
+        let event = match report.exec_type {
+            ExecType::New => Some(Event::Accepted),
+            ExecType::Canceled => Some(Event::Canceled),
+            ExecType::Replaced => Some(Event::Replaced),
+            ExecType::Rejected => Some(Event::Rejected),
+            ExecType::Expired => Some(Event::Expired),
+            ExecType::Trade => {
+                let fill = Fill {
+                    at,
+                    transact_time: report.transact_time,
+                    order: index,
+                    exec_id: report.exec_id,
+                    qty: report.last_qty,
+                    price: report.last_px,
+                    fee: report.fee,
+                    cum_qty: report.cum_qty,
+                    arrival: None,
+                    late: false,
+                };
+                let complete = report.ord_status == OrdStatus::Filled;
+                self.on_fill(fill, complete, broker, news);
+                return;
+            }
+            ExecType::OrderStatus => None,
+        };
+        if let Some(event) = event {
+            self.apply(index, event);
+            self.tell(at, index, Some(report.exec_type), Qty::ZERO, Price::ZERO, news);
+        }
+    }
+
+    /// Books a fill unless it is known: its identity is the order and the cumulative quantity after
+    /// it. A fill ahead of a gap is booked at once, as the money has moved, and the missing ones are
+    /// asked for.
+    fn on_fill(&mut self, mut fill: Fill, complete: bool, broker: BrokerId, news: &mut News) {
+        let index = fill.order;
+        let order = &mut self.orders[index as usize];
+        let (from, to) = (fill.cum_qty.saturating_sub(fill.qty), fill.cum_qty);
+        let valid = fill.qty.is_positive() && !from.is_negative() && fill.price.is_positive();
+        let known = to <= order.cum_qty || order.ahead.iter().any(|&(_, end)| end == to);
+        let overlaps = from < order.cum_qty
+            || order.ahead.iter().any(|&(start, end)| from < end && start < to);
+        if !valid || known || overlaps {
+            let odd = if valid && known { Oddity::Duplicate } else { Oddity::Contradiction };
+            *self.oddities.entry(odd).or_default() += 1;
+            if odd == Oddity::Contradiction {
+                self.ask_snapshot(fill.at, broker, news);
+            }
+            return;
+        }
+        if from == order.cum_qty {
+            order.cum_qty = to;
+            while let Some(next) = order.ahead.iter().position(|&(start, _)| start == order.cum_qty)
+            {
+                order.cum_qty = order.ahead.swap_remove(next).1;
+            }
+        } else {
+            order.ahead.push((from, to));
+        }
+        let gap = !order.ahead.is_empty();
+        let multiplier_free = fill.price.notional(fill.qty, 1);
+        order.value = order.value.saturating_add(multiplier_free);
+        fill.late = order.state.is_done();
+        fill.arrival = self.arrivals[index as usize];
+        let (route, side) = (order.route, order.terms.side);
+        let last = complete && !gap
+            || order.filled() >= order.units
+                && matches!(order.terms.qty, crate::types::OrderQty::Units(_))
+                && order.replacement.is_none();
+        self.books.book(route, side, fill.qty, fill.price, fill.fee);
+        self.fills.push(fill);
+        self.apply(index, if last { Event::LastFill } else { Event::Fill });
+        self.tell(fill.at, index, Some(ExecType::Trade), fill.qty, fill.price, news);
+        if gap {
+            self.ask_snapshot(fill.at, broker, news);
+        }
+    }
+
+    /// A cancel or replace was refused by the broker.
+    pub(super) fn on_cancel_reject(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        reject: &CancelReject,
+        news: &mut News,
+    ) {
+        let event = match reject.request {
+            RequestKind::Replace => Event::ReplaceRejected,
+            RequestKind::Cancel | RequestKind::New => Event::CancelRejected,
+        };
+        self.refused_change(at, reject.orig_cl_ord_id, event, reject.reason, news);
+        if matches!(reject.reason, Reason::UnknownOrder | Reason::BrokerTooLate) {
+            // The broker's view of the order is not ours.
+            self.ask_snapshot(at, broker, news);
+        }
+    }
+
+    /// A request never left: proof that the broker has not seen it.
+    pub(super) fn on_not_sent(
+        &mut self,
+        at: Timestamp,
+        id: ClientOrderId,
+        kind: RequestKind,
+        reason: Reason,
+        news: &mut News,
+    ) {
+        match kind {
+            RequestKind::New => {
+                let Some(index) = self.by_id.get(&id).copied() else { return };
+                let legs = match self.orders[index as usize].role {
+                    Role::Parent { legs } => u32::from(legs),
+                    Role::First(_) => 1,
+                    _ => 0,
+                };
+                for member in index..=index + legs {
+                    self.orders[member as usize].reason = Some(reason);
+                    self.apply(member, Event::Rejected);
+                    self.tell(at, member, Some(ExecType::Rejected), Qty::ZERO, Price::ZERO, news);
+                }
+            }
+            RequestKind::Replace => {
+                self.refused_change(at, id, Event::ReplaceRejected, reason, news)
+            }
+            RequestKind::Cancel => self.refused_change(at, id, Event::CancelRejected, reason, news),
+        }
+    }
+
+    fn refused_change(
+        &mut self,
+        at: Timestamp,
+        id: ClientOrderId,
+        event: Event,
+        reason: Reason,
+        news: &mut News,
+    ) {
+        let Some(index) = self.by_id.get(&id).copied() else {
+            *self.oddities.entry(Oddity::Unasked).or_default() += 1;
+            return;
+        };
+        self.apply(index, event);
+        let mut update = self.update(at, index, None);
+        update.reason = Some(reason);
+        news.updates.push(update);
+    }
+
+    fn update(&self, at: Timestamp, index: OrderIndex, exec_type: Option<ExecType>) -> OrderUpdate {
+        let order = &self.orders[index as usize];
+        OrderUpdate {
+            at,
+            cl_ord_id: order.cl_ord_id,
+            route: order.route,
+            side: order.terms.side,
+            exec_type,
+            ord_status: order.ord_status(),
+            last_qty: Qty::ZERO,
+            last_px: Price::ZERO,
+            cum_qty: order.filled(),
+            leaves_qty: order.leaves(),
+            reason: order.reason,
+        }
+    }
+
+    fn tell(
+        &self,
+        at: Timestamp,
+        index: OrderIndex,
+        exec_type: Option<ExecType>,
+        last_qty: Qty,
+        last_px: Price,
+        news: &mut News,
+    ) {
+        let update = self.update(at, index, exec_type);
+        news.updates.push(OrderUpdate { last_qty, last_px, ..update });
+    }
+
+    /// Requests without an answer become in doubt, and doubt asks for evidence.
+    pub(super) fn on_tick(&mut self, at: Timestamp, news: &mut News) {
+        while let Some(&(since, index)) = self.waiting.front() {
+            let order = &self.orders[index as usize];
+            let broker = order.route.broker;
+            let unanswered = order.asked_at == since
+                && !order.state.is_done()
+                && (order.state.stage == Stage::Sent || order.state.pending != Pending::None);
+            if unanswered && at < since + self.patience[broker.index()].ack {
+                break;
+            }
+            self.waiting.pop_front();
+            if unanswered {
+                self.apply(index, Event::Lost);
+                self.tell(at, index, None, Qty::ZERO, Price::ZERO, news);
+                self.ask_snapshot(at, broker, news);
+            }
+        }
+        for number in 0..self.links.len() {
+            if self.snapshot_due(number).is_some_and(|due| due <= at) {
+                self.links[number].asked = None;
+                self.ask_snapshot(at, BrokerId(number as u8), news);
+            }
+        }
+    }
+
+    /// When [`Self::on_tick`] has something to do.
+    pub fn next_deadline(&self) -> Timestamp {
+        let answer = self.waiting.front().map_or(Timestamp::MAX, |&(since, index)| {
+            let order = &self.orders[index as usize];
+            let open = !order.state.is_done()
+                && (order.state.stage == Stage::Sent || order.state.pending != Pending::None);
+            if order.asked_at == since && open {
+                since + self.patience[order.route.broker.index()].ack
+            } else {
+                since
+            }
+        });
+        (0..self.links.len()).filter_map(|number| self.snapshot_due(number)).fold(answer, Ord::min)
+    }
+
+    /// When the next snapshot of a broker is to be asked for, while its link is up.
+    fn snapshot_due(&self, number: usize) -> Option<Timestamp> {
+        let (link, patience) = (&self.links[number], &self.patience[number]);
+        if !link.up {
+            return None;
+        }
+        if let Some(asked) = link.asked {
+            // Not answered: ask again.
+            return Some(asked + Nanos(patience.ack.0.saturating_mul(5)));
+        }
+        let doubt = link.mismatches > 0
+            || self.open.iter().any(|&index| {
+                let order = &self.orders[index as usize];
+                order.route.broker.index() == number
+                    && (order.state.stage == Stage::InDoubt || order.absent_since.is_some())
+            });
+        Some(link.merged + if doubt { patience.absence } else { patience.reconcile })
+    }
+
+    fn ask_snapshot(&mut self, at: Timestamp, broker: BrokerId, news: &mut News) {
+        let Some(link) = self.links.get_mut(broker.index()) else { return };
+        if link.up && link.asked.is_none() {
+            link.asked = Some(at);
+            news.snapshots.push(broker);
+        }
+    }
+
+    /// The link came up or went down. Down: every unanswered new order is in doubt.
+    pub(super) fn on_session(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        up: bool,
+        news: &mut News,
+    ) {
+        let Some(link) = self.links.get_mut(broker.index()) else { return };
+        link.up = up;
+        link.reconciled = false;
+        // The session itself asks for a snapshot as part of its logon.
+        link.asked = up.then_some(at);
+        if up {
+            return;
+        }
+        let unanswered: Vec<OrderIndex> = self
+            .open()
+            .filter(|(_, order)| order.route.broker == broker && order.state.stage == Stage::Sent)
+            .map(|(index, _)| index)
+            .collect();
+        for index in unanswered {
+            self.apply(index, Event::Lost);
+            self.tell(at, index, None, Qty::ZERO, Price::ZERO, news);
+        }
+    }
+
+    /// A name for an order that is not ours.
+    fn external_id(&mut self) -> ClientOrderId {
+        self.external_seq += 1;
+        ClientOrderId { instance: 0, epoch: 0, agent: AgentId::EXTERNAL, seq: self.external_seq }
+    }
+
+    /// Position of an agent.
+    pub fn agent_position(&self, agent: AgentId, instrument: InstrumentId) -> Qty {
+        self.books.agent(agent, instrument).position
+    }
+}

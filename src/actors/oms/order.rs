@@ -1,0 +1,108 @@
+//! One order and what is known of it.
+
+use super::transition::State;
+use crate::kill::Route;
+use crate::msg::{OrderTerms, ReplaceOrder};
+use crate::types::{
+    ClientOrderId, Notional, OrdStatus, Price, Qty, Reason, Timestamp, VenueOrderId,
+};
+use serde::{Deserialize, Serialize};
+
+/// Place of an order in the blotter.
+pub type OrderIndex = u32;
+
+/// How an order hangs together with others of its list. The numbers are places in the blotter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Alone.
+    Single,
+    /// One of two that exclude each other, the one that carries the reservation first.
+    First(OrderIndex),
+    /// The other of the two.
+    Second(OrderIndex),
+    /// Waits for the parent's fills. `other` excludes it, the lower place carries the reservation.
+    Child {
+        /// The order that triggers it.
+        parent: OrderIndex,
+        /// The leg that excludes it.
+        other: Option<OrderIndex>,
+    },
+    /// Triggers the orders in the two places after its own, as many as there are.
+    Parent {
+        /// One or two.
+        legs: u8,
+    },
+}
+
+/// One order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// FIX 11 as it stands.
+    pub cl_ord_id: ClientOrderId,
+    /// Where it goes and whose it is.
+    pub route: Route,
+    /// The agent's own number.
+    pub intent: u64,
+    /// Its terms now.
+    pub terms: OrderTerms,
+    /// Its size in units; an upper bound where the order names money.
+    pub units: Qty,
+    /// New terms that are on their way, with their size in units.
+    pub replacement: Option<(ReplaceOrder, Qty)>,
+    /// Stage and pending change.
+    pub state: State,
+    /// FIX 37 once known.
+    pub venue_order_id: Option<VenueOrderId>,
+    /// Every fill up to here is booked.
+    pub cum_qty: Qty,
+    /// Fills booked ahead of a gap: from, to.
+    pub ahead: Vec<(Qty, Qty)>,
+    /// Sum of price times quantity of all fills.
+    pub value: Notional,
+    /// Units counted as open in the exposure.
+    pub reserved: Qty,
+    /// Its list.
+    pub role: Role,
+    /// When it was handed to the broker.
+    pub sent_at: Timestamp,
+    /// When the last request about it was handed to the broker.
+    pub asked_at: Timestamp,
+    /// When a complete snapshot first lacked it.
+    pub absent_since: Option<Timestamp>,
+    /// Why it was refused or ended.
+    pub reason: Option<Reason>,
+}
+
+impl Order {
+    /// FIX 39.
+    pub fn ord_status(&self) -> OrdStatus {
+        self.state.ord_status(self.filled().is_positive())
+    }
+
+    /// Booked so far, gaps or not.
+    pub fn filled(&self) -> Qty {
+        self.ahead.iter().fold(self.cum_qty, |sum, (from, to)| sum + (*to - *from))
+    }
+
+    /// FIX 151: open at the broker as far as we know.
+    pub fn leaves(&self) -> Qty {
+        if self.state.is_done() {
+            return Qty::ZERO;
+        }
+        self.units.saturating_sub(self.filled()).max(Qty::ZERO)
+    }
+
+    /// The most that can still trade, a replace under way included.
+    pub fn worst_leaves(&self) -> Qty {
+        if self.state.is_done() {
+            return Qty::ZERO;
+        }
+        let most = self.replacement.map_or(self.units, |(_, units)| units.max(self.units));
+        most.saturating_sub(self.filled()).max(Qty::ZERO)
+    }
+
+    /// FIX 6: average fill price, zero without fills.
+    pub fn avg_px(&self) -> Price {
+        self.value.per(self.filled(), 1)
+    }
+}

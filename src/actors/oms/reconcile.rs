@@ -1,0 +1,241 @@
+//! What a broker's complete snapshot changes: missing fills are booked, lost answers found, doubt
+//! ended by evidence, strangers adopted. A position that is not ours is never papered over.
+
+use super::order::{OrderIndex, Role};
+use super::transition::{Event, Oddity, Pending, Stage};
+use super::{Fill, News, Oms};
+use crate::kill::Route;
+use crate::msg::{BrokerSnapshot, OrderSnapshot};
+use crate::types::{
+    AccountId, AgentId, BrokerId, ExecType, InstrumentId, Notional, OrdStatus, OrderQty, Price,
+    Qty, Reason, Side, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Oms {
+    /// Merges a complete snapshot of `broker`, asked for at the time the link remembers.
+    pub(in crate::actors) fn on_snapshot(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        snapshot: &BrokerSnapshot,
+        news: &mut News,
+    ) {
+        let Some(link) = self.links.get(broker.index()).copied() else { return };
+        let asked = link.asked.unwrap_or(at);
+        let mut seen = BTreeSet::new();
+        for theirs in &snapshot.orders {
+            let index = self.match_order(at, broker, theirs);
+            seen.insert(index);
+            self.merge_order(at, broker, index, theirs, news);
+        }
+        self.note_absent(at, broker, asked, &seen, news);
+        let agree = self.compare_positions(broker, snapshot, link.known);
+        let link = &mut self.links[broker.index()];
+        link.asked = None;
+        link.merged = at;
+        link.mismatches = if agree { 0 } else { link.mismatches.saturating_add(1) };
+        link.reconciled = agree;
+        link.known |= agree;
+    }
+
+    /// Our order for theirs; a stranger is adopted as `EXTERNAL` and counts from here on.
+    fn match_order(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        theirs: &OrderSnapshot,
+    ) -> OrderIndex {
+        let by_id = theirs.cl_ord_id.and_then(|id| self.by_id.get(&id).copied());
+        let by_venue = || {
+            self.orders
+                .iter()
+                .position(|order| {
+                    order.route.broker == broker
+                        && order.venue_order_id == Some(theirs.venue_order_id)
+                })
+                .map(|index| index as OrderIndex)
+        };
+        if let Some(index) = by_id.or_else(by_venue) {
+            return index;
+        }
+        let id = theirs.cl_ord_id.unwrap_or_else(|| self.external_id());
+        let route = Route {
+            broker,
+            account: theirs.account,
+            agent: AgentId::EXTERNAL,
+            instrument: theirs.instrument,
+        };
+        let units = match theirs.terms.qty {
+            OrderQty::Units(units) => units,
+            OrderQty::Cash(_) => theirs.cum_qty.saturating_add(theirs.leaves_qty),
+        };
+        self.insert(at, id, route, 0, theirs.terms, units, Role::Single, None)
+    }
+
+    fn merge_order(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        index: OrderIndex,
+        theirs: &OrderSnapshot,
+        news: &mut News,
+    ) {
+        let order = &mut self.orders[index as usize];
+        order.venue_order_id = Some(theirs.venue_order_id);
+        order.absent_since = None;
+        let replaced = order
+            .replacement
+            .is_some_and(|(replace, _)| theirs.cl_ord_id == Some(replace.cl_ord_id));
+        if replaced {
+            self.apply(index, Event::Replaced);
+            self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
+        }
+        let mut cum_qty = Qty::ZERO;
+        for fill in &theirs.fills {
+            cum_qty = cum_qty.saturating_add(fill.qty);
+            let order = &self.orders[index as usize];
+            let known =
+                cum_qty <= order.cum_qty || order.ahead.iter().any(|&(_, end)| end == cum_qty);
+            if known {
+                continue;
+            }
+            let complete = theirs.ord_status == OrdStatus::Filled && cum_qty == theirs.cum_qty;
+            let fill = Fill {
+                at,
+                transact_time: fill.transact_time,
+                order: index,
+                exec_id: fill.exec_id,
+                qty: fill.qty,
+                price: fill.price,
+                fee: fill.fee,
+                cum_qty,
+                arrival: None,
+                late: false,
+            };
+            self.on_fill(fill, complete, broker, news);
+        }
+        let order = &self.orders[index as usize];
+        let (event, exec_type) = match theirs.ord_status {
+            OrdStatus::New
+            | OrdStatus::PartiallyFilled
+            | OrdStatus::PendingNew
+            | OrdStatus::PendingCancel
+            | OrdStatus::PendingReplace => match order.state.stage {
+                Stage::Sent | Stage::InDoubt => (Event::Accepted, ExecType::New),
+                _ => return self.settle_change(at, index, theirs, news),
+            },
+            OrdStatus::Canceled | OrdStatus::Replaced => (Event::Canceled, ExecType::Canceled),
+            OrdStatus::Rejected => (Event::Rejected, ExecType::Rejected),
+            OrdStatus::Expired => (Event::Expired, ExecType::Expired),
+            // A fill that is not in the list is not invented: cum and status wait for evidence.
+            OrdStatus::Filled | OrdStatus::InDoubt => return,
+        };
+        if order.state.is_done() {
+            return;
+        }
+        self.apply(index, event);
+        self.tell(at, index, Some(exec_type), Qty::ZERO, Price::ZERO, news);
+    }
+
+    /// A working order whose cancel or replace got no answer: the snapshot was taken after the
+    /// request was lost with its link, so a change that it does not show did not happen.
+    fn settle_change(
+        &mut self,
+        at: Timestamp,
+        index: OrderIndex,
+        theirs: &OrderSnapshot,
+        news: &mut News,
+    ) {
+        let order = &self.orders[index as usize];
+        let link = &self.links[order.route.broker.index()];
+        let asked = link.asked.unwrap_or(at);
+        if order.asked_at >= asked
+            || matches!(theirs.ord_status, OrdStatus::PendingCancel | OrdStatus::PendingReplace)
+        {
+            return;
+        }
+        let event = match order.state.pending {
+            Pending::None => return,
+            Pending::Cancel => Event::CancelRejected,
+            Pending::Replace => Event::ReplaceRejected,
+        };
+        self.apply(index, event);
+        self.tell(at, index, None, Qty::ZERO, Price::ZERO, news);
+    }
+
+    /// Our open orders that the broker does not list. Two complete snapshots far enough apart are
+    /// proof; one is a reason to look again.
+    fn note_absent(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        asked: Timestamp,
+        seen: &BTreeSet<OrderIndex>,
+        news: &mut News,
+    ) {
+        let patience = self.patience[broker.index()];
+        let missing: Vec<OrderIndex> = self
+            .open()
+            .filter(|(index, order)| {
+                order.route.broker == broker && order.sent_at < asked && !seen.contains(index)
+            })
+            .map(|(index, _)| index)
+            .collect();
+        for index in missing {
+            let order = &mut self.orders[index as usize];
+            match order.absent_since {
+                None => {
+                    order.absent_since = Some(at);
+                    let since = order.absent_since;
+                    self.apply(index, Event::Lost);
+                    self.orders[index as usize].absent_since = since;
+                }
+                Some(since) if asked >= since + patience.absence => {
+                    order.reason = Some(Reason::Absent);
+                    self.apply(index, Event::Rejected);
+                    self.tell(at, index, Some(ExecType::Rejected), Qty::ZERO, Price::ZERO, news);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Whether the broker's positions are ours. Books that never saw this broker take its positions
+    /// over as opening positions of `EXTERNAL`.
+    fn compare_positions(
+        &mut self,
+        broker: BrokerId,
+        snapshot: &BrokerSnapshot,
+        known: bool,
+    ) -> bool {
+        let mut differences: BTreeMap<(AccountId, InstrumentId), (Qty, Price)> = snapshot
+            .positions
+            .iter()
+            .map(|theirs| ((theirs.account, theirs.instrument), (theirs.qty, theirs.avg_px)))
+            .collect();
+        let ours: BTreeSet<(AccountId, InstrumentId)> = self
+            .orders
+            .iter()
+            .filter(|order| order.route.broker == broker)
+            .map(|order| (order.route.account, order.route.instrument))
+            .collect();
+        for key in ours {
+            differences.entry(key).or_default();
+        }
+        differences.retain(|&(account, instrument), (qty, _)| {
+            *qty = qty.saturating_sub(self.books.account(account, instrument).position);
+            !qty.is_zero()
+        });
+        if known || differences.is_empty() {
+            return differences.is_empty();
+        }
+        for ((account, instrument), (qty, avg_px)) in differences {
+            let route = Route { broker, account, agent: AgentId::EXTERNAL, instrument };
+            let side = if qty.is_positive() { Side::Buy } else { Side::Sell };
+            self.books.book(route, side, qty.abs(), avg_px, Notional::ZERO);
+            *self.oddities.entry(Oddity::Adopted).or_default() += 1;
+        }
+        true
+    }
+}

@@ -1,0 +1,312 @@
+//! Layer 7, the desk: a core lane with its log, its gates and its broker links.
+//!
+//! Every driver delivers inputs through [`Desk`]; it is the one place where a decision becomes a
+//! message. The way of an order is `Approved` (risk) → [`Cleared`] (journal) → `Permit` (kill
+//! switch) → bytes, and `gate.rs` is the only file that walks the last two steps.
+
+pub mod gate;
+pub mod link;
+pub mod rerun;
+pub mod segments;
+
+pub use gate::Cleared;
+pub use link::{InProcess, Link, MarketEffect, Remembered};
+pub use rerun::{Difference, Rerun, RerunError};
+
+use crate::actors::oms::OrderUpdate;
+use crate::actors::risk::Approved;
+use crate::actors::{Lane, Outbox, step, step_market};
+use crate::journal::{Derived, Log};
+use crate::msg::report::RequestKind;
+use crate::msg::{Control, Input, MarketData, OrderRequest, Report};
+use crate::types::{AgentId, BrokerId, ClientOrderId, Reason, Timestamp};
+use std::collections::VecDeque;
+
+/// A core lane, ready to be driven.
+pub struct Desk {
+    /// The decision actors.
+    pub lane: Lane,
+    /// What they consumed.
+    pub log: Log,
+    links: Vec<Box<dyn Link>>,
+    out: Outbox,
+    returned: Vec<(BrokerId, Report)>,
+    now: Timestamp,
+    events: u64,
+    position: u64,
+    /// Updates of this turn for the driver, if it wants them.
+    heard: Option<Vec<(OrderUpdate, Option<ClientOrderId>)>>,
+    broken: Vec<AgentId>,
+    /// Decisions since they were last taken, for whoever compares them with a record.
+    audit: Option<VecDeque<Derived>>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("now", &self.now).field("events", &self.events).finish()
+    }
+}
+
+impl Desk {
+    /// A desk whose links stand in the order of the broker ids. `hear` keeps the order updates for
+    /// the driver to take.
+    pub fn new(lane: Lane, log: Log, links: Vec<Box<dyn Link>>, hear: bool) -> Self {
+        Self {
+            lane,
+            log,
+            links,
+            out: Outbox::default(),
+            returned: Vec::new(),
+            now: Timestamp::ZERO,
+            events: 0,
+            position: 0,
+            heard: hear.then(Vec::new),
+            broken: Vec::new(),
+            audit: None,
+        }
+    }
+
+    /// Keeps every decision for [`Self::next_decision`].
+    pub fn audit(&mut self, on: bool) {
+        self.audit = on.then(VecDeque::new);
+    }
+
+    /// The oldest decision that was kept and not taken.
+    pub fn next_decision(&mut self) -> Option<Derived> {
+        self.audit.as_mut()?.pop_front()
+    }
+
+    /// The time of the last delivery. It never goes back.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Market records consumed.
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Records consumed of the reference feed.
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Goes on after `position` records of the reference feed, `events` of which were for us.
+    pub const fn resume_at(&mut self, now: Timestamp, position: u64, events: u64) {
+        (self.now, self.position, self.events) = (now, position, events);
+    }
+
+    /// Begins a run: the actors learn its numbers, then every link dials and logs in.
+    pub fn boot(&mut self, at: Timestamp, instance: u32, epoch: u32) {
+        self.deliver(at, &Input::Control(Control::Boot { instance, epoch }));
+        for link in &mut self.links {
+            link.start(self.now);
+        }
+        self.follow();
+    }
+
+    /// Delivers an input that is no market record.
+    pub fn deliver(&mut self, at: Timestamp, input: &Input) {
+        self.now = self.now.max(at);
+        self.log.input(self.now, input);
+        step(&mut self.lane, self.now, input, &mut self.out);
+        self.follow();
+    }
+
+    /// Delivers a market record to the actors and to brokers that live on market data. `own_time`
+    /// says that `at` follows from the record itself, so that a log by reference need not keep it.
+    #[inline]
+    pub fn market(&mut self, at: Timestamp, record: &MarketData, own_time: bool) {
+        self.now = self.now.max(at);
+        self.events += 1;
+        if self.log.by_reference() {
+            self.position += 1;
+            self.log.feed(self.position, if own_time { None } else { Some(self.now) });
+        } else {
+            self.log.market(self.now, record);
+        }
+        let mut follow = false;
+        for link in &mut self.links {
+            follow |= link.on_market(self.now, record) == MarketEffect::Reports;
+        }
+        step_market(&mut self.lane, self.now, record, &mut self.out);
+        if follow || !self.out.is_empty() {
+            self.follow();
+        }
+    }
+
+    /// When something is due without any input: a timer, or an event inside a broker link.
+    #[inline]
+    pub fn next_due(&self) -> Timestamp {
+        self.links.iter().fold(self.lane.next_deadline(), |due, link| due.min(link.next_event()))
+    }
+
+    /// Delivers everything that is due up to `until`, each at its own time.
+    #[inline]
+    pub fn advance(&mut self, until: Timestamp) {
+        loop {
+            let due = self.next_due();
+            if due > until {
+                return;
+            }
+            self.due_at(due.max(self.now));
+        }
+    }
+
+    /// Delivers everything that is due at `at`, at that time: for drivers on the wall clock.
+    pub fn due_at(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+        let mut reports = false;
+        for link in &mut self.links {
+            if link.next_event() <= self.now {
+                link.advance(self.now);
+                reports = true;
+            }
+        }
+        if reports {
+            self.follow();
+        }
+        if self.lane.next_deadline() <= self.now {
+            self.deliver(self.now, &Input::Tick);
+        }
+    }
+
+    /// Takes what links of other threads have said since.
+    pub fn poll_links(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+        self.follow();
+    }
+
+    /// Carries out what a step decided, and what follows from that, until nothing is left.
+    fn follow(&mut self) {
+        loop {
+            self.carry_out();
+            let mut quiet = self.returned.is_empty();
+            let mut returned = std::mem::take(&mut self.returned);
+            for (broker, report) in returned.drain(..) {
+                self.report(broker, report);
+            }
+            for number in 0..self.links.len() {
+                while let Some(report) = self.links[number].poll() {
+                    quiet = false;
+                    self.report(BrokerId(number as u8), report);
+                }
+            }
+            if self.returned.is_empty() {
+                self.returned = returned;
+            }
+            if quiet && self.out.is_empty() && self.returned.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn report(&mut self, broker: BrokerId, report: Report) {
+        let input = Input::Report(broker, report);
+        self.log.input(self.now, &input);
+        step(&mut self.lane, self.now, &input, &mut self.out);
+        self.carry_out();
+    }
+
+    /// Journals the decisions of one step, then sends them.
+    fn carry_out(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
+        for derived in &self.out.core.derived {
+            self.log.derived(derived);
+        }
+        if let Some(audit) = &mut self.audit {
+            audit.extend(self.out.core.derived.iter().copied());
+        }
+        if !self.out.core.approved.is_empty() {
+            let recorded = self.log.commit();
+            for approved in self.out.core.approved.drain(..) {
+                let cleared = match &recorded {
+                    Ok(recorded) => Ok(Cleared::recorded(approved, recorded)),
+                    Err(_) => Cleared::cancel(approved),
+                };
+                let refused = match cleared {
+                    Ok(cleared) => {
+                        let broker = cleared.approved().route().broker;
+                        match self.links.get_mut(broker.index()) {
+                            Some(link) => link.send(self.now, cleared).err(),
+                            None => Some(NotSent::of(&cleared, Reason::BrokerNotReady)),
+                        }
+                    }
+                    Err(approved) => Some(NotSent::new(&approved, Reason::Hold)),
+                };
+                if let Some(refused) = refused {
+                    self.returned.push((refused.broker, refused.report()));
+                }
+            }
+        }
+        for broker in self.out.core.news.snapshots.drain(..) {
+            if let Some(link) = self.links.get_mut(broker.index()) {
+                link.request_snapshot(self.now);
+            }
+        }
+        if let Some(heard) = &mut self.heard {
+            let renamed = &self.out.core.renamed;
+            heard.extend(self.out.core.news.updates.iter().map(|update| {
+                let from = renamed.iter().find(|(_, to)| *to == update.cl_ord_id);
+                (*update, from.map(|(from, _)| *from))
+            }));
+        }
+        self.broken.extend_from_slice(&self.out.broken);
+        self.out.clear();
+    }
+
+    /// Order updates since the last call, with the name that a replace changed.
+    pub fn take_heard(&mut self, into: &mut Vec<(OrderUpdate, Option<ClientOrderId>)>) {
+        if let Some(heard) = &mut self.heard {
+            into.append(heard);
+        }
+    }
+
+    /// Agents that broke since the last call.
+    pub fn take_broken(&mut self) -> Vec<AgentId> {
+        std::mem::take(&mut self.broken)
+    }
+
+    /// The links, by broker.
+    pub fn links(&mut self) -> &mut [Box<dyn Link>] {
+        &mut self.links
+    }
+
+    /// Digest of the state and of every decision so far.
+    pub fn digest(&self) -> [u8; 32] {
+        self.lane.core.as_ref().map_or([0; 32], |core| core.digest(&self.lane.market))
+    }
+}
+
+/// A request that did not leave, with proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotSent {
+    broker: BrokerId,
+    cl_ord_id: ClientOrderId,
+    request: RequestKind,
+    reason: Reason,
+}
+
+impl NotSent {
+    /// An approved request that did not leave because of `reason`.
+    pub const fn new(approved: &Approved, reason: Reason) -> Self {
+        let (cl_ord_id, request) = match approved.request() {
+            OrderRequest::New(new) => (new.cl_ord_id, RequestKind::New),
+            OrderRequest::Replace(replace) => (replace.orig_cl_ord_id, RequestKind::Replace),
+            OrderRequest::Cancel(cancel) => (cancel.orig_cl_ord_id, RequestKind::Cancel),
+        };
+        Self { broker: approved.route().broker, cl_ord_id, request, reason }
+    }
+
+    /// A cleared request that did not leave.
+    pub const fn of(cleared: &Cleared, reason: Reason) -> Self {
+        Self::new(cleared.approved(), reason)
+    }
+
+    /// What the order manager is told.
+    pub const fn report(self) -> Report {
+        Report::NotSent { cl_ord_id: self.cl_ord_id, request: self.request, reason: self.reason }
+    }
+}

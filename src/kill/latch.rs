@@ -1,0 +1,211 @@
+//! What of the kill switch survives a restart: a small file, apart from the journal.
+//!
+//! The file is replaced as a whole (write, fsync, rename, fsync of the folder) and carries its own
+//! checksum. Scopes are kept by name, as ids may change with the configuration. A file that is
+//! missing after the first run, or that cannot be read, means a global block at boot.
+
+use crate::types::{KillLevel, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const FILE: &str = "kill.json";
+
+/// A scope that stands above normal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trip {
+    /// `global`, `broker:NAME`, `agent:NAME`...
+    pub scope: String,
+    /// How hard.
+    pub level: KillLevel,
+    /// Who and why.
+    pub reason: String,
+    /// Number of the trip, counted over the life of the state folder.
+    pub episode: u64,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why the file cannot be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum LatchError {
+    /// It was there before and is gone.
+    #[error("{0} is missing though this state folder has been used")]
+    Missing(PathBuf),
+    /// It is damaged.
+    #[error("{0} is damaged: {1}")]
+    Damaged(PathBuf, String),
+    /// It cannot be read or written.
+    #[error("{0}: {1}")]
+    Io(PathBuf, io::Error),
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Content {
+    next_episode: u64,
+    trips: Vec<Trip>,
+}
+
+/// All trips in force, and the file that remembers them.
+#[derive(Debug)]
+pub struct Latch {
+    folder: PathBuf,
+    content: Content,
+}
+
+fn seal(body: &str) -> String {
+    Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Latch {
+    /// Reads the file of a state folder. `first_run` says that the folder is new, so that a missing
+    /// file is no loss.
+    ///
+    /// # Errors
+    /// [`LatchError`]; the caller then blocks globally, see [`Self::distrusted`].
+    pub fn open(folder: &Path, first_run: bool) -> Result<Self, LatchError> {
+        let path = folder.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && first_run => {
+                let latch = Self {
+                    folder: folder.to_path_buf(),
+                    content: Content { next_episode: 1, trips: Vec::new() },
+                };
+                latch.save()?;
+                return Ok(latch);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(LatchError::Missing(path));
+            }
+            Err(error) => return Err(LatchError::Io(path, error)),
+        };
+        let damaged = |what: &str| LatchError::Damaged(path.clone(), what.to_owned());
+        let (sum, body) = text.split_once('\n').ok_or_else(|| damaged("no checksum line"))?;
+        if seal(body) != sum {
+            return Err(damaged("the checksum does not fit"));
+        }
+        let content = serde_json::from_str(body).map_err(|error| damaged(&error.to_string()))?;
+        Ok(Self { folder: folder.to_path_buf(), content })
+    }
+
+    /// The latch to go on with when the file cannot be trusted: globally blocked, and saved so.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn distrusted(folder: &Path, why: &LatchError, now: Timestamp) -> Result<Self, LatchError> {
+        // Episodes count on from the clock, so that numbers of the lost file do not come again.
+        let content = Content { next_episode: now.nanos() / 1_000_000_000, trips: Vec::new() };
+        let mut latch = Self { folder: folder.to_path_buf(), content };
+        latch.raise("global", KillLevel::Block, &format!("kill state not trusted: {why}"), now)?;
+        Ok(latch)
+    }
+
+    /// Trips in force, in the order they were raised.
+    pub fn trips(&self) -> &[Trip] {
+        &self.content.trips
+    }
+
+    /// The trip in force for a scope.
+    pub fn get(&self, scope: &str) -> Option<&Trip> {
+        self.content.trips.iter().find(|trip| trip.scope == scope)
+    }
+
+    /// Records a trip and writes the file. A scope that stands higher keeps its level and episode.
+    ///
+    /// # Errors
+    /// The file could not be written: the trip holds in memory, the caller must say so.
+    pub fn raise(
+        &mut self,
+        scope: &str,
+        level: KillLevel,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Trip, LatchError> {
+        if let Some(trip) = self.get(scope)
+            && trip.level >= level
+        {
+            return Ok(trip.clone());
+        }
+        let trip = Trip {
+            scope: scope.to_owned(),
+            level,
+            reason: reason.to_owned(),
+            episode: self.content.next_episode,
+            since: now,
+        };
+        self.content.next_episode += 1;
+        self.content.trips.retain(|old| old.scope != scope);
+        self.content.trips.push(trip.clone());
+        self.save()?;
+        Ok(trip)
+    }
+
+    /// Ends the trip of a scope and writes the file.
+    ///
+    /// # Errors
+    /// The file could not be written: the trip stays.
+    pub(super) fn clear(&mut self, scope: &str) -> Result<(), LatchError> {
+        let before = self.content.trips.clone();
+        self.content.trips.retain(|trip| trip.scope != scope);
+        self.save().inspect_err(|_| self.content.trips = before)
+    }
+
+    fn save(&self) -> Result<(), LatchError> {
+        let path = self.folder.join(FILE);
+        let partial = self.folder.join("kill.json.partial");
+        let write = || -> io::Result<()> {
+            let body = serde_json::to_string_pretty(&self.content)?;
+            let mut file = File::create(&partial)?;
+            file.write_all(format!("{}\n{body}", seal(&body)).as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(|error| LatchError::Io(path.clone(), error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_and_only_rises() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_nanos(1);
+        let mut latch = Latch::open(dir.path(), true).unwrap();
+        let first = latch.raise("agent:ema", KillLevel::Cancel, "drill", now).unwrap();
+        assert_eq!(latch.raise("agent:ema", KillLevel::Block, "less", now).unwrap(), first);
+        drop(latch);
+        let mut latch = Latch::open(dir.path(), false).unwrap();
+        assert_eq!(latch.trips(), [first.clone()]);
+        latch.clear("agent:ema").unwrap();
+        let again = latch.raise("agent:ema", KillLevel::Block, "again", now).unwrap();
+        assert!(again.episode > first.episode, "episodes are never used twice");
+    }
+
+    #[test]
+    fn every_flip_and_cut_is_noticed_and_a_lost_file_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut latch = Latch::open(dir.path(), true).unwrap();
+        latch.raise("global", KillLevel::Cancel, "drill", Timestamp::from_nanos(1)).unwrap();
+        let path = dir.path().join(FILE);
+        let good = fs::read(&path).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(&path, &bad).unwrap();
+            assert!(Latch::open(dir.path(), false).is_err(), "flip at {at}");
+            fs::write(&path, &good[..at]).unwrap();
+            assert!(Latch::open(dir.path(), false).is_err(), "cut at {at}");
+        }
+        fs::remove_file(&path).unwrap();
+        let why = Latch::open(dir.path(), false).unwrap_err();
+        assert!(matches!(why, LatchError::Missing(_)));
+        let latch = Latch::distrusted(dir.path(), &why, Timestamp::from_nanos(5)).unwrap();
+        assert_eq!(latch.get("global").unwrap().level, KillLevel::Block);
+    }
+}

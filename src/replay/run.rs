@@ -1,0 +1,129 @@
+//! Replays a feed against brokers in this process.
+
+use super::report::Report;
+use crate::desk::Desk;
+use crate::feed::{Feed, FeedError, Mapped};
+use crate::journal::Log;
+use crate::types::{AgentId, BrokerId, Timestamp};
+use crate::view::{AgentSummary, Summary};
+use crate::wiring::{ConfigError, Names, Placement, Registry, Topology};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What came of a replay.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The desk as the replay left it.
+    pub desk: Desk,
+    /// What happened, in figures.
+    pub report: Report,
+}
+
+/// Why a replay could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The feed.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A replay has no sockets.
+    #[error("broker `{0}` is another process: a replay needs `kind = \"sandbox\"` without `addr`")]
+    Remote(String),
+}
+
+/// A desk with all agents on one lane and all brokers in this process.
+///
+/// # Errors
+/// The configuration, or a broker that is another process.
+pub fn closed_desk(topology: &Topology, registry: &Registry) -> Result<Desk, ReplayError> {
+    let board = topology.kill_board();
+    let lane = topology.lane(registry, Placement::All)?;
+    let mut links = Vec::new();
+    for (number, broker) in topology.brokers.iter().enumerate() {
+        let link = topology
+            .in_process(BrokerId(number as u8), &board)?
+            .ok_or_else(|| ReplayError::Remote(broker.name.clone()))?;
+        links.push(link);
+    }
+    Ok(Desk::new(lane, Log::none(), links, false))
+}
+
+/// Replays `feed` to its end. `watch` is told the records consumed, now and then.
+///
+/// # Errors
+/// The configuration or the feed.
+pub fn run<F: Feed>(
+    topology: &Topology,
+    registry: &Registry,
+    feed: F,
+    watch: &mut dyn FnMut(u64),
+) -> Result<Outcome, ReplayError> {
+    let mut desk = closed_desk(topology, registry)?;
+    let mut feed = Mapped::new(feed, topology.names.instruments().clone());
+    let mut report = Report::new(topology.accounts.len());
+    let mut booted = false;
+    while let Some(record) = feed.next()? {
+        let at = record.ts().max(desk.now());
+        if !booted {
+            booted = true;
+            desk.boot(at, 0, 0);
+        }
+        desk.advance(at);
+        report.before(at, &desk);
+        desk.market(at, &record, true);
+        if desk.events() & 0xfff == 0 {
+            watch(desk.events());
+        }
+    }
+    desk.advance(desk.now());
+    report.end(&desk);
+    Ok(Outcome { desk, report })
+}
+
+/// The summary of a run.
+pub fn summary(desk: &Desk, names: &Names, elapsed: Duration) -> Summary {
+    let seconds = elapsed.as_secs_f64();
+    let events = desk.events();
+    let mut agents = BTreeMap::new();
+    let (mut orders, mut fills, mut denied) = (0, 0, 0);
+    let mut pnl = crate::types::Notional::ZERO;
+    if let Some(core) = &desk.lane.core {
+        let tally = core.tally();
+        (orders, denied) = (tally.orders, tally.denied);
+        fills = core.oms.fills().len() as u64;
+        for (number, name) in names.agents().iter().enumerate() {
+            let id = AgentId(number as u16);
+            let own_orders = core.oms.orders().iter().filter(|order| order.route.agent == id);
+            let own_fills = core.oms.fills().iter().filter(|fill| {
+                core.oms.orders()[fill.order as usize].route.agent == id
+            });
+            let row = AgentSummary {
+                orders: own_orders.count() as u64,
+                fills: own_fills.count() as u64,
+                pnl: core.oms.books.agent_pnl(id, &desk.lane.market),
+            };
+            pnl = pnl.saturating_add(row.pnl);
+            if id.0 >= AgentId::FIRST || row.orders > 0 || row.fills > 0 || !row.pnl.is_zero() {
+                agents.insert(name.clone(), row);
+            }
+        }
+    }
+    Summary {
+        events,
+        seconds,
+        events_per_second: if seconds > 0.0 { (events as f64 / seconds).round() } else { 0.0 },
+        orders,
+        fills,
+        denied,
+        pnl,
+        digest: crate::feed::hex(&desk.digest()),
+        agents,
+    }
+}
+
+/// The moment a replay stands at.
+pub fn position(desk: &Desk) -> Timestamp {
+    desk.now()
+}

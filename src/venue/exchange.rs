@@ -1,0 +1,558 @@
+//! The sandbox exchange: a deterministic state machine. Requests, market records and time in;
+//! execution reports out.
+//!
+//! An order submitted at `t` sees the touch as of `t` and fills at once where it can. What is left
+//! of it rests, by its time in force. See `matching` for the price and the size of fills.
+
+use super::accounts::Accounts;
+use super::config::{ExchangeConfig, Rules};
+use super::order::{self, Order, OrderIndex};
+use super::touch::Touch;
+use crate::msg::{
+    CancelOrder, CancelReject, Contingent, ExecutionReport, FillSnapshot, MarketData, NewOrder,
+    OrderTerms, ReplaceOrder, Report, RequestKind,
+};
+use crate::types::{
+    AccountId, ClientOrderId, ExecId, ExecType, InstrumentId, InstrumentTable, Notional, OrdStatus,
+    OrdType, OrderQty, Price, Qty, Reason, TimeInForce, Timestamp, VenueOrderId,
+};
+use std::collections::{BTreeSet, HashMap};
+
+/// A report and whom it is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VenueReport {
+    /// Everyone who trades this account; `None`: only the one who asked.
+    pub account: Option<AccountId>,
+    /// `Execution` or `CancelReject`.
+    pub report: Report,
+}
+
+/// What a call on the exchange did.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Reports, in the order in which they happened.
+    pub reports: Vec<VenueReport>,
+    /// Orders that changed, also without a report; one may be named more than once.
+    pub touched: Vec<OrderIndex>,
+}
+
+impl Outbox {
+    /// Nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.touched.is_empty()
+    }
+    /// Forgets everything; keeps the memory.
+    pub fn clear(&mut self) {
+        self.reports.clear();
+        self.touched.clear();
+    }
+}
+
+/// An order and its fills, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// The order.
+    pub order: Order,
+    /// Its fills.
+    pub fills: Vec<FillSnapshot>,
+}
+
+/// One instrument's market and the open orders in it, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    pub touch: Touch,
+    pub resting: Vec<OrderIndex>,
+}
+
+/// The exchange.
+#[derive(Debug)]
+pub struct Exchange {
+    pub(super) rules: Rules,
+    pub(super) instruments: InstrumentTable,
+    pub(super) books: Vec<Book>,
+    pub(super) orders: Vec<OrderRecord>,
+    pub(super) accounts: Accounts,
+    /// Instruments whose books hold orders that are not open any more.
+    pub(super) stale: Vec<InstrumentId>,
+    ids: HashMap<ClientOrderId, OrderIndex>,
+    expiries: BTreeSet<(Timestamp, OrderIndex)>,
+    /// The first of `expiries`, kept apart for the hot path.
+    due: Timestamp,
+    now: Timestamp,
+    execs: u64,
+}
+
+impl Exchange {
+    /// An empty exchange.
+    ///
+    /// # Errors
+    /// The setting that is out of range.
+    pub fn new(config: &ExchangeConfig, instruments: InstrumentTable) -> Result<Self, String> {
+        let books = (0..instruments.len()).map(|_| Book::default()).collect();
+        Ok(Self {
+            rules: Rules::new(config)?,
+            instruments,
+            books,
+            orders: Vec::new(),
+            accounts: Accounts::default(),
+            stale: Vec::new(),
+            ids: HashMap::new(),
+            expiries: BTreeSet::new(),
+            due: Timestamp::MAX,
+            now: Timestamp::ZERO,
+            execs: 0,
+        })
+    }
+
+    /// An exchange as a ledger left it. The market is unknown until [`Self::rebuild`] has seen it.
+    ///
+    /// # Errors
+    /// The setting that is out of range, or an order of an instrument that is not in the table.
+    pub fn restore(
+        config: &ExchangeConfig,
+        instruments: InstrumentTable,
+        accounts: Accounts,
+        orders: Vec<OrderRecord>,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let mut exchange = Self::new(config, instruments)?;
+        exchange.accounts = accounts;
+        exchange.now = now;
+        for (at, record) in orders.iter().enumerate() {
+            let order = &record.order;
+            let index = at as OrderIndex;
+            let Some(book) = exchange.books.get_mut(order.instrument.index()) else {
+                return Err(format!("order {} is of an unknown instrument", order.cl_ord_id));
+            };
+            for id in order.earlier_ids.iter().chain([&order.cl_ord_id]) {
+                exchange.ids.insert(*id, index);
+            }
+            exchange.execs = exchange.execs.max(order.changed);
+            if order.is_open() {
+                book.resting.push(index);
+                if let Some(at) = order.expires {
+                    exchange.expiries.insert((at, index));
+                }
+            }
+        }
+        exchange.orders = orders;
+        exchange.set_due();
+        Ok(exchange)
+    }
+
+    /// The instruments, in the order of their ids.
+    pub const fn instruments(&self) -> &InstrumentTable {
+        &self.instruments
+    }
+
+    /// Positions and cash.
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// The id of an account, opened if the name is new.
+    ///
+    /// # Errors
+    /// See [`Accounts::open`].
+    pub fn open_account(&mut self, name: &str) -> Result<AccountId, String> {
+        self.accounts.open(name)
+    }
+
+    /// Every order ever, oldest first.
+    pub fn orders(&self) -> &[OrderRecord] {
+        &self.orders
+    }
+
+    /// The order that has or had this id.
+    pub fn order(&self, id: ClientOrderId) -> Option<&Order> {
+        self.ids.get(&id).map(|&index| &self.orders[index as usize].order)
+    }
+
+    /// Session time: the latest moment told.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Number of the last execution report.
+    pub const fn execs(&self) -> u64 {
+        self.execs
+    }
+
+    /// Best bid and ask of an instrument.
+    pub fn touch(&self, instrument: InstrumentId) -> (Option<Price>, Option<Price>) {
+        self.books
+            .get(instrument.index())
+            .map_or((None, None), |book| (book.touch.bid(), book.touch.ask()))
+    }
+
+    /// When [`Self::advance`] is due next.
+    #[inline]
+    pub fn next_event(&self) -> Option<Timestamp> {
+        (self.due != Timestamp::MAX).then_some(self.due)
+    }
+
+    /// Takes a market record in. Without an open order on its instrument it only moves the touch.
+    /// A record of an instrument outside the table is passed over.
+    #[inline]
+    pub fn on_market(&mut self, record: &MarketData, out: &mut Outbox) {
+        let ts = record.ts();
+        if ts >= self.due {
+            self.advance(ts, out);
+        }
+        self.now = self.now.max(ts);
+        let Some(book) = self.books.get_mut(record.instrument().index()) else {
+            return;
+        };
+        if let Some(moved) = book.touch.apply(record, self.rules.fill_model)
+            && !book.resting.is_empty()
+        {
+            self.match_resting(record.instrument(), moved, out);
+        }
+    }
+
+    /// Takes a record in that the exchange saw before it was restored: the market moves, no order.
+    pub fn rebuild(&mut self, record: &MarketData) {
+        if let Some(book) = self.books.get_mut(record.instrument().index()) {
+            book.touch.apply(record, self.rules.fill_model);
+        }
+    }
+
+    /// Lets time pass: orders whose time is over expire.
+    pub fn advance(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        while let Some(&(at, index)) = self.expiries.first()
+            && at <= now
+        {
+            self.close(index, OrdStatus::Expired, None, out);
+        }
+        self.sweep();
+    }
+
+    /// A new order or list. `account` is one of [`Self::open_account`].
+    pub fn submit(&mut self, now: Timestamp, new: &NewOrder, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        let first = self.orders.len() as OrderIndex;
+        if let Err(reason) = self.check_list(new) {
+            let mut reject = |id: ClientOrderId, terms: OrderTerms| {
+                // An id that is known keeps the order it names; the answer is for the asker only.
+                if self.ids.contains_key(&id) {
+                    out.reports.push(self.refusal(id, reason));
+                } else if self.instruments.len() > new.instrument.index() {
+                    let index = self.add(new, id, terms);
+                    self.close(index, OrdStatus::Rejected, Some(reason), out);
+                } else {
+                    out.reports.push(self.refusal(id, reason));
+                }
+            };
+            reject(new.cl_ord_id, new.terms);
+            new.contingent.legs().for_each(|leg| reject(leg.cl_ord_id, leg.terms));
+            return;
+        }
+        self.add(new, new.cl_ord_id, new.terms);
+        for leg in new.contingent.legs() {
+            self.add(new, leg.cl_ord_id, leg.terms);
+        }
+        self.tie(first, &new.contingent);
+        let all = first..self.orders.len() as OrderIndex;
+        for index in all.clone() {
+            self.report(index, ExecType::New, None, out);
+        }
+        for index in all.clone() {
+            self.work_arrival(index, out);
+        }
+        for index in all {
+            self.rest(index);
+        }
+        self.sweep();
+    }
+
+    /// New terms for an open order.
+    pub fn replace(&mut self, now: Timestamp, replace: &ReplaceOrder, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        let index = match self.check_replace(replace) {
+            Ok(index) => index,
+            Err(reason) => {
+                let id = replace.orig_cl_ord_id;
+                return self.cancel_reject(id, RequestKind::Replace, reason, out);
+            }
+        };
+        let order = &mut self.orders[index as usize].order;
+        order.earlier_ids.push(order.cl_ord_id);
+        order.cl_ord_id = replace.cl_ord_id;
+        if order.terms.ord_type != replace.terms.ord_type {
+            order.triggered = false;
+            order.best = None;
+            order.arrived = false;
+        }
+        order.terms = replace.terms;
+        if let OrderQty::Units(qty) = replace.terms.qty {
+            order.qty = qty;
+        }
+        let before = order.expires.take();
+        self.ids.insert(replace.cl_ord_id, index);
+        if let Some(at) = before {
+            self.expiries.remove(&(at, index));
+        }
+        self.set_expiry(index);
+        self.report(index, ExecType::Replaced, None, out);
+        self.work_arrival(index, out);
+        self.sweep();
+    }
+
+    /// Takes an open order back; any id that it had names it.
+    pub fn cancel(&mut self, now: Timestamp, cancel: &CancelOrder, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        let id = cancel.orig_cl_ord_id;
+        match self.ids.get(&id) {
+            None => self.cancel_reject(id, RequestKind::Cancel, Reason::UnknownOrder, out),
+            Some(&index) if self.orders[index as usize].order.is_open() => {
+                self.close(index, OrdStatus::Canceled, None, out);
+                self.sweep();
+            }
+            Some(_) => self.cancel_reject(id, RequestKind::Cancel, Reason::BrokerTooLate, out),
+        }
+    }
+
+    /// Takes all open orders of these accounts back.
+    pub fn cancel_all(&mut self, now: Timestamp, accounts: &[AccountId], out: &mut Outbox) {
+        self.now = self.now.max(now);
+        for at in 0..self.books.len() {
+            for index in self.books[at].resting.clone() {
+                let order = &self.orders[index as usize].order;
+                if order.is_open() && accounts.contains(&order.account) {
+                    self.close(index, OrdStatus::Canceled, None, out);
+                }
+            }
+        }
+        self.sweep();
+    }
+
+    /// Tells an asker that an order is not known to it.
+    pub(super) fn cancel_reject(
+        &self,
+        orig_cl_ord_id: ClientOrderId,
+        request: RequestKind,
+        reason: Reason,
+        out: &mut Outbox,
+    ) {
+        let report = Report::CancelReject(CancelReject { orig_cl_ord_id, request, reason });
+        out.reports.push(VenueReport { account: None, report });
+    }
+
+    fn check_list(&self, new: &NewOrder) -> Result<(), Reason> {
+        let ids =
+            || std::iter::once(new.cl_ord_id).chain(new.contingent.legs().map(|leg| leg.cl_ord_id));
+        if ids()
+            .enumerate()
+            .any(|(at, id)| self.ids.contains_key(&id) || ids().take(at).any(|i| i == id))
+        {
+            return Err(Reason::BrokerDuplicate);
+        }
+        if new.instrument.index() >= self.instruments.len()
+            || new.account.index() >= self.accounts.names().len()
+        {
+            return Err(Reason::InvalidOrder);
+        }
+        let instrument = self.instruments.get(new.instrument);
+        order::check(&new.terms, instrument, self.now)?;
+        for leg in new.contingent.legs() {
+            order::check(&leg.terms, instrument, self.now)?;
+        }
+        let is_cash = |terms: &OrderTerms| matches!(terms.qty, OrderQty::Cash(_));
+        let any_cash = is_cash(&new.terms) || new.contingent.legs().any(|leg| is_cash(&leg.terms));
+        if any_cash && new.contingent != Contingent::None {
+            return Err(Reason::BrokerUnsupported);
+        }
+        if let Contingent::Bracket { take_profit, stop_loss } = &new.contingent {
+            let far = new.terms.side.opposite();
+            let fits = take_profit.terms.side == far
+                && stop_loss.terms.side == far
+                && matches!(take_profit.terms.ord_type, OrdType::Limit { .. })
+                && !matches!(stop_loss.terms.ord_type, OrdType::Market | OrdType::Limit { .. });
+            if !fits {
+                return Err(Reason::InvalidOrder);
+            }
+        }
+        if self.rules.rejects(self.orders.len() as u64) {
+            return Err(Reason::BrokerOther);
+        }
+        Ok(())
+    }
+
+    fn check_replace(&self, replace: &ReplaceOrder) -> Result<OrderIndex, Reason> {
+        let &index = self.ids.get(&replace.orig_cl_ord_id).ok_or(Reason::UnknownOrder)?;
+        let order = &self.orders[index as usize].order;
+        if self.ids.contains_key(&replace.cl_ord_id) {
+            return Err(Reason::BrokerDuplicate);
+        }
+        if !order.is_open() {
+            return Err(Reason::BrokerTooLate);
+        }
+        if order.cl_ord_id != replace.orig_cl_ord_id {
+            return Err(Reason::UnknownOrder);
+        }
+        let terms = &replace.terms;
+        order::check(terms, self.instruments.get(order.instrument), self.now)?;
+        if terms.side != order.terms.side || terms.tif != order.terms.tif {
+            return Err(Reason::InvalidOrder);
+        }
+        match terms.qty {
+            OrderQty::Units(qty) if qty <= order.cum => Err(Reason::BrokerTooLate),
+            OrderQty::Cash(_) if order.open_cash().is_none() => Err(Reason::InvalidOrder),
+            _ => Ok(index),
+        }
+    }
+
+    /// Appends an order to the list, known by its id from now on.
+    fn add(&mut self, new: &NewOrder, cl_ord_id: ClientOrderId, terms: OrderTerms) -> OrderIndex {
+        let index = self.orders.len() as OrderIndex;
+        let qty = match terms.qty {
+            OrderQty::Units(qty) => qty,
+            OrderQty::Cash(_) => Qty::ZERO,
+        };
+        let order = Order {
+            index,
+            cl_ord_id,
+            earlier_ids: Vec::new(),
+            account: new.account,
+            instrument: new.instrument,
+            terms,
+            qty,
+            cum: Qty::ZERO,
+            status: OrdStatus::New,
+            reason: None,
+            triggered: false,
+            arrived: false,
+            best: None,
+            expires: None,
+            released: None,
+            excludes: None,
+            legs: [None; 2],
+            changed: 0,
+        };
+        self.ids.insert(cl_ord_id, index);
+        self.orders.push(OrderRecord { order, fills: Vec::new() });
+        index
+    }
+
+    /// Puts an order that is still open into its book.
+    fn rest(&mut self, index: OrderIndex) {
+        let order = &self.orders[index as usize].order;
+        if order.is_open() {
+            self.books[order.instrument.index()].resting.push(index);
+            self.set_expiry(index);
+        }
+    }
+
+    fn set_expiry(&mut self, index: OrderIndex) {
+        let now = self.now.nanos();
+        let order = &mut self.orders[index as usize].order;
+        if !order.is_open() {
+            return;
+        }
+        order.expires = match order.terms.tif {
+            TimeInForce::Day => Some(Timestamp::from_nanos(self.rules.day_end(now))),
+            TimeInForce::Gtd => order.terms.expire_at,
+            _ => None,
+        };
+        if let Some(at) = order.expires {
+            self.expiries.insert((at, index));
+            self.set_due();
+        }
+    }
+
+    fn set_due(&mut self) {
+        self.due = self.expiries.first().map_or(Timestamp::MAX, |&(at, _)| at);
+    }
+
+    /// Ends an open order and what depends on it.
+    pub(super) fn close(
+        &mut self,
+        index: OrderIndex,
+        status: OrdStatus,
+        reason: Option<Reason>,
+        out: &mut Outbox,
+    ) {
+        let order = &mut self.orders[index as usize].order;
+        order.status = status;
+        order.reason = reason;
+        if let Some(at) = order.expires {
+            self.expiries.remove(&(at, index));
+            self.set_due();
+        }
+        let order = &self.orders[index as usize].order;
+        self.stale.push(order.instrument);
+        match status {
+            // The fill itself is the report.
+            OrdStatus::Filled => {}
+            OrdStatus::Expired => self.report(index, ExecType::Expired, None, out),
+            OrdStatus::Rejected => self.report(index, ExecType::Rejected, None, out),
+            _ => self.report(index, ExecType::Canceled, None, out),
+        }
+        self.settle_legs(index, out);
+    }
+
+    /// Takes closed orders out of the books.
+    pub(super) fn sweep(&mut self) {
+        while let Some(id) = self.stale.pop() {
+            let orders = &self.orders;
+            self.books[id.index()].resting.retain(|&index| orders[index as usize].order.is_open());
+        }
+    }
+
+    /// Tells of an order as it stands now, with the fill that just happened where there was one.
+    pub(super) fn report(
+        &mut self,
+        index: OrderIndex,
+        exec_type: ExecType,
+        fill: Option<(Qty, Price, Notional)>,
+        out: &mut Outbox,
+    ) {
+        self.execs += 1;
+        let exec_id = ExecId(u128::from(self.execs));
+        let transact_time = self.now;
+        let OrderRecord { order, fills } = &mut self.orders[index as usize];
+        order.changed = self.execs;
+        let (last_qty, last_px, fee) = fill.unwrap_or_default();
+        if fill.is_some() {
+            fills.push(FillSnapshot { exec_id, qty: last_qty, price: last_px, fee, transact_time });
+        }
+        let report = ExecutionReport {
+            cl_ord_id: order.cl_ord_id,
+            venue_order_id: order.venue_order_id(),
+            exec_id,
+            exec_type,
+            ord_status: order.status,
+            last_qty,
+            last_px,
+            cum_qty: order.cum,
+            leaves_qty: order.leaves(),
+            fee,
+            reason: order.reason,
+            transact_time,
+        };
+        let (account, report) = (Some(order.account), Report::Execution(report));
+        out.reports.push(VenueReport { account, report });
+        out.touched.push(index);
+    }
+
+    /// The answer to a new order that cannot be made an order: its id names another one.
+    fn refusal(&mut self, cl_ord_id: ClientOrderId, reason: Reason) -> VenueReport {
+        self.execs += 1;
+        let report = ExecutionReport {
+            cl_ord_id,
+            venue_order_id: VenueOrderId(0),
+            exec_id: ExecId(u128::from(self.execs)),
+            exec_type: ExecType::Rejected,
+            ord_status: OrdStatus::Rejected,
+            last_qty: Qty::ZERO,
+            last_px: Price::ZERO,
+            cum_qty: Qty::ZERO,
+            leaves_qty: Qty::ZERO,
+            fee: Notional::ZERO,
+            reason: Some(reason),
+            transact_time: self.now,
+        };
+        VenueReport { account: None, report: Report::Execution(report) }
+    }
+}

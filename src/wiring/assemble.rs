@@ -1,0 +1,181 @@
+//! From a topology to actors: the only place where a kind is looked up by name.
+
+use super::source::ConfigError;
+use super::topology::{LaneId, Topology, Venue, Vocabulary};
+use crate::actors::agent::Host;
+use crate::actors::market::Market;
+use crate::actors::oms::books::Fx;
+use crate::actors::oms::{Books, Oms, Patience};
+use crate::actors::risk::{CHECKS, Risk, check};
+use crate::actors::{Core, Lane};
+use crate::agents::{AGENTS, AgentSpec, BuildAgent};
+use crate::broker::{SandboxConfig, SandboxSession};
+use crate::desk::{InProcess, Link};
+use crate::kill::KillBoard;
+use crate::types::{AccountId, BrokerId, Nanos};
+use crate::venue::{Exchange, ExchangeConfig, Loopback};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The kinds of agents that a configuration may name.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    agents: BTreeMap<String, BuildAgent>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::standard()
+    }
+}
+
+impl Registry {
+    /// The kinds that ship.
+    pub fn standard() -> Self {
+        Self { agents: AGENTS.iter().map(|(kind, build)| ((*kind).to_owned(), *build)).collect() }
+    }
+
+    /// With one more kind, or another one of the same name.
+    #[must_use]
+    pub fn agent(mut self, kind: &str, build: BuildAgent) -> Self {
+        self.agents.insert(kind.to_owned(), build);
+        self
+    }
+
+    /// The words that a configuration may use.
+    pub fn vocabulary(&self) -> Vocabulary {
+        Vocabulary {
+            agent_kinds: self.agents.keys().cloned().collect(),
+            controls: CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        }
+    }
+}
+
+/// Which agents a lane gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// All of them: replay and simulation run on one lane.
+    All,
+    /// Those that the configuration puts there.
+    Lane(LaneId),
+}
+
+impl Topology {
+    /// A kill board for this topology, at normal.
+    pub fn kill_board(&self) -> Arc<KillBoard> {
+        Arc::new(KillBoard::new(
+            self.brokers.len(),
+            self.accounts.len(),
+            self.names.agents().len(),
+            self.names.instruments().len(),
+        ))
+    }
+
+    /// The decision actors of a lane; the core comes with the core lane.
+    ///
+    /// # Errors
+    /// Parameters or limits that their kind or control refuses, with their place.
+    pub fn lane(&self, registry: &Registry, placement: Placement) -> Result<Lane, ConfigError> {
+        let instruments = self.names.instruments();
+        let mut hosts = Vec::new();
+        for agent in &self.agents {
+            if placement != Placement::All && placement != Placement::Lane(agent.lane) {
+                continue;
+            }
+            let params: toml::Table = agent.params.read()?;
+            let spec = AgentSpec { params: &params, symbols: &agent.symbols, instruments };
+            let build = registry.agents.get(&agent.kind).ok_or_else(|| {
+                agent.params.error(format!("`{}` is not a kind of agent", agent.kind))
+            })?;
+            let built = build(&spec).map_err(|message| {
+                agent.params.error(format!("agent `{}`: {message}", agent.name))
+            })?;
+            hosts.push(Host::new(built, agent.id, agent.account, agent.symbols.clone()));
+        }
+        let with_core =
+            matches!(placement, Placement::All) || placement == Placement::Lane(LaneId::CORE);
+        let core = with_core.then(|| self.core()).transpose()?;
+        let market = Market::new(instruments.len(), self.stale_after);
+        Ok(Lane::new(market, instruments.len(), hosts, core))
+    }
+
+    fn core(&self) -> Result<Core, ConfigError> {
+        let instruments = Arc::new(self.names.instruments().clone());
+        let checks = check::build_all(&self.limits, &instruments).map_err(|error| ConfigError {
+            file: self.source().file().to_owned(),
+            line: error.line.unwrap_or(1),
+            column: 1,
+            message: error.message,
+        })?;
+        let rates = instruments
+            .iter()
+            .map(|(_, instrument)| {
+                (instrument.currency != self.currency).then(|| {
+                    self.fx
+                        .iter()
+                        .find(|mark| mark.currency == instrument.currency)
+                        .map(|mark| mark.instrument)
+                })
+            })
+            .collect();
+        let books = Books::new(
+            self.accounts.len(),
+            self.names.agents().len(),
+            instruments,
+            Fx::new(rates),
+        );
+        let patience = self
+            .brokers
+            .iter()
+            .map(|broker| Patience {
+                ack: broker.ack_timeout,
+                absence: broker.absence_after,
+                reconcile: broker.reconcile_every,
+            })
+            .collect();
+        let brokers = self.accounts.iter().map(|account| account.broker).collect();
+        Ok(Core::new(Risk::new(checks, brokers), Oms::new(books, patience)))
+    }
+
+    /// The accounts of a broker, with their names there.
+    pub fn accounts_of(&self, broker: BrokerId) -> Vec<(AccountId, String)> {
+        self.accounts
+            .iter()
+            .enumerate()
+            .filter(|(_, account)| account.broker == broker)
+            .map(|(at, account)| (AccountId(at as u16), account.name.clone()))
+            .collect()
+    }
+
+    /// The link to a broker that runs in this process; `None` for one that does not.
+    ///
+    /// # Errors
+    /// Exchange parameters that cannot be used, with their place.
+    pub fn in_process(
+        &self,
+        broker: BrokerId,
+        board: &Arc<KillBoard>,
+    ) -> Result<Option<Box<dyn Link>>, ConfigError> {
+        let Some(spec) = self.brokers.get(broker.index()) else { return Ok(None) };
+        let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
+        let config: ExchangeConfig = params.read()?;
+        let instruments = self.names.instruments();
+        let exchange = Exchange::new(&config, instruments.clone())
+            .map_err(|message| params.error(message))?;
+        let session = SandboxSession::new(
+            SandboxConfig::in_memory("gateway", self.accounts_of(broker)),
+            instruments.clone(),
+        );
+        let writer =
+            board.writer(broker).ok_or_else(|| params.error("the broker has a writer already"))?;
+        Ok(Some(Box::new(InProcess::new(Loopback::new(session, exchange), writer))))
+    }
+
+    /// Whether every broker runs in this process, so that runs over a recording repeat.
+    pub fn is_closed(&self) -> bool {
+        self.brokers.iter().all(|broker| matches!(broker.venue, Venue::InProcess(_)))
+    }
+}
+
+/// A snapshot of every broker at least this often, where the configuration does not say.
+pub const RECONCILE_EVERY: Nanos = Nanos::from_secs(30);
