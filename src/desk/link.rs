@@ -1,7 +1,7 @@
 //! A broker link: a session together with what carries its bytes.
 
-use super::gate::{Cleared, NoWire, Wire, release};
 use super::NotSent;
+use super::gate::{Cleared, NoWire, Wire, release};
 use crate::broker::Frame;
 use crate::kill::{Permit, Writer};
 use crate::msg::{MarketData, Report};

@@ -1,7 +1,7 @@
 //! The files of a journal: one for each boot, read in order. A boot is cut off at its last whole
 //! frame if the process died; what follows it is the next boot.
 
-use crate::journal::{EntryReader, Entry, FrameError, Header};
+use crate::journal::{Entry, EntryReader, FrameError, Header};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,9 @@ impl Segment {
         match EntryReader::open(file) {
             Ok(reader) => Ok(Some(Self { path: path.to_path_buf(), reader, torn: 0 })),
             Err(FrameError::Torn { .. }) => Ok(None),
-            Err(FrameError::NotALog) if std::fs::metadata(path).is_ok_and(|m| m.len() < 8) => Ok(None),
+            Err(FrameError::NotALog) if std::fs::metadata(path).is_ok_and(|m| m.len() < 8) => {
+                Ok(None)
+            }
             Err(error) => Err(JournalError::Frame(path.to_path_buf(), error)),
         }
     }

@@ -81,9 +81,12 @@ impl Log {
     ///
     /// # Errors
     /// The disk's.
-    pub fn create(disk: Box<dyn Disk>, header: &Header, durability: Durability) -> io::Result<Self> {
-        let by_reference =
-            matches!(&header.kind, super::HeaderKind::Journal { feed: Some(_), .. });
+    pub fn create(
+        disk: Box<dyn Disk>,
+        header: &Header,
+        durability: Durability,
+    ) -> io::Result<Self> {
+        let by_reference = matches!(&header.kind, super::HeaderKind::Journal { feed: Some(_), .. });
         let mut writer = EntryWriter::create(disk, header)?;
         writer.get_mut().sync()?;
         Ok(Self { writer: Some(writer), durability, feed: None, by_reference, failed: false })

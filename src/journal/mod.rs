@@ -7,5 +7,5 @@ pub mod market_codec;
 pub mod varint;
 
 pub use entry::{Derived, Entry, EntryReader, EntryWriter, Header, HeaderKind, Units};
-pub use log::{Disk, Durability, Log, Recorded};
 pub use frame::{Frame, FrameError, FrameReader, FrameWriter};
+pub use log::{Disk, Durability, Log, Recorded};

@@ -3,6 +3,7 @@
 
 mod build;
 mod config;
+mod market;
 mod names;
 mod print;
 mod secret;
