@@ -9,6 +9,7 @@ mod exchange;
 mod feed_client;
 mod floor;
 mod ledger;
+mod levels;
 mod loopback;
 mod matching;
 mod order;

@@ -45,6 +45,7 @@ pub struct Logon {
 
 /// From the gateway to the venue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "requests are the rule, and no box on their way")]
 pub enum ClientMessage {
     /// Who this is.
     Logon(Logon),
@@ -232,7 +233,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`WireError`]: the stream cannot be read on.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(T, &[u8])>, WireError> {
+    pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<(T, &[u8])>, WireError> {
         let bytes = &self.buffer[self.start..];
         if bytes.is_empty() {
             return Ok(None);
