@@ -165,8 +165,26 @@ impl Topology {
         let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
         let config: ExchangeConfig = params.read()?;
         let instruments = self.names.instruments();
+        let mut accounts = Accounts::default();
+        for (_, name) in self.accounts_of(broker) {
+            accounts.open(&name).map_err(|message| params.error(message))?;
+        }
+        for ((account, _, instrument), position) in books.iter().flat_map(|books| books.positions())
+        {
+            let own = &self.accounts[account.index()];
+            if own.broker != broker || position.qty.is_zero() {
+                continue;
+            }
+            let id = accounts.open(&own.name).map_err(|message| params.error(message))?;
+            let multiplier = instruments.get(instrument).multiplier;
+            let side = if position.qty.is_positive() { Side::Buy } else { Side::Sell };
+            let price = position.avg_px(multiplier);
+            let qty = position.qty.abs();
+            accounts.book(id, instrument, multiplier, side, qty, price, Notional::ZERO);
+        }
         let exchange =
-            Exchange::new(&config, instruments.clone()).map_err(|message| params.error(message))?;
+            Exchange::restore(&config, instruments.clone(), accounts, Vec::new(), Timestamp::ZERO)
+                .map_err(|message| params.error(message))?;
         let session = SandboxSession::new(
             SandboxConfig::in_memory("gateway", self.accounts_of(broker)),
             instruments.clone(),
