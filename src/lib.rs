@@ -1,17 +1,33 @@
+//! qtos-gateway: an execution gateway. Actors decide, drivers deliver.
+//!
+//! The modules below stand in the order of their layers; each may use only those above it in this
+//! list (`tests/tidy.rs` checks it). `ARCHITECTURE.md` is the map.
+
 #![forbid(unsafe_code)]
 #![deny(unused, missing_docs)]
-//! qtos-gateway.
-pub mod actors;
-pub mod agents;
-pub mod broker;
-pub mod cli;
-pub mod desk;
-pub mod entry;
-pub mod feed;
+
+// 1: values
+pub mod types;
+// 2: vocabulary
+pub mod msg;
+// 3: memory and the kill switch
 pub mod journal;
 pub mod kill;
-pub mod msg;
-pub mod types;
+// 4: decisions
+pub mod actors;
+// 5: edges without input/output of their own
+pub mod broker;
+pub mod feed;
 pub mod venue;
+// 6: the agents that ship, and the way from decision to wire
+pub mod agents;
+pub mod desk;
+// 7: composition and border values
 pub mod view;
 pub mod wiring;
+// 8: drivers
+pub mod replay;
+// 9: what comes in from outside
+pub mod entry;
+// 10: the command line
+pub mod cli;

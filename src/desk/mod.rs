@@ -71,6 +71,11 @@ impl Desk {
         self.audit = on.then(VecDeque::new);
     }
 
+    /// No decision was kept that was not taken.
+    pub fn audit_is_empty(&self) -> bool {
+        self.audit.as_ref().is_none_or(VecDeque::is_empty)
+    }
+
     /// The oldest decision that was kept and not taken.
     pub fn next_decision(&mut self) -> Option<Derived> {
         self.audit.as_mut()?.pop_front()

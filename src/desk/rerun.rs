@@ -120,6 +120,11 @@ impl<'a> Rerun<'a> {
         self.difference = Some(Difference { seq, expected, actual });
     }
 
+    /// Every decision made anew has been compared.
+    pub fn at_checkpoint(&self) -> bool {
+        self.desk.audit_is_empty()
+    }
+
     /// Ends the walk. Decisions made anew that the journal does not have are a difference unless the
     /// journal was cut off (`torn`) right there.
     pub fn finish(mut self, seq: u64, torn: bool) -> Option<Difference> {

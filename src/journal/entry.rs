@@ -1,7 +1,7 @@
 //! Entries: what a frame holds. Market records are compact, all else is postcard with its length.
 
 use super::frame::{Frame, FrameError, FrameReader, FrameWriter};
-use super::market_codec::{KIND_OTHER, MarketCodec};
+use super::market_codec::{KIND_OTHER, MarketCodec, is_tick};
 use super::varint;
 use crate::msg::{Input, MarketData, OrderRequest};
 use crate::types::{BrokerId, ClientOrderId, InstrumentTable, Reason, Timestamp};
@@ -64,6 +64,16 @@ pub enum Derived {
     },
 }
 
+/// Where the inputs of a session come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum World {
+    /// A feed or broker of another process, or the wall clock: every input is on record.
+    Open,
+    /// A recording or seed as feed, every record at its own time, and all brokers in this process:
+    /// brokers and timers follow from the feed and are made anew.
+    Closed,
+}
+
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HeaderKind {
@@ -75,8 +85,10 @@ pub enum HeaderKind {
         build: String,
         /// The configuration, canonical.
         config: String,
-        /// Digest and name of the file or seed that stands for the market records, if there is one.
+        /// Name and digest of the file or seed that stands for the market records, if there is one.
         feed: Option<(String, [u8; 32])>,
+        /// Where its inputs came from.
+        world: World,
     },
     /// A venue's ledger.
     Ledger,
@@ -309,28 +321,31 @@ impl<R: Read> EntryReader<R> {
     /// As [`Self::next`].
     #[inline]
     pub fn next_market(&mut self) -> Result<Option<MarketData>, FrameError> {
-        loop {
-            if self.left == 0 && !self.next_frame()? {
-                return Ok(None);
-            }
-            let mut bytes = &self.frame.payload[self.at..];
+        if self.left == 0 && !self.next_frame()? {
+            return Ok(None);
+        }
+        let mut bytes = &self.frame.payload[self.at..];
+        if let Some((&tag, rest)) = bytes.split_first()
+            && is_tick(tag)
+        {
+            bytes = rest;
             self.left -= 1;
-            if let Some((&tag, rest)) = bytes.split_first()
-                && tag & 7 != KIND_OTHER
-            {
-                bytes = rest;
-                let record = self.codec.decode(tag, &mut bytes);
-                self.at = self.frame.payload.len() - bytes.len();
-                return record.map(|(_, record)| Some(record)).ok_or_else(|| self.damaged());
-            }
-            let entry = take_other(&mut bytes).filter(|entry| self.knows(entry));
+            let record = self.codec.decode_tick(tag, &mut bytes);
             self.at = self.frame.payload.len() - bytes.len();
-            match entry {
-                Some(Entry::Input { input: Input::Market(record), .. }) => return Ok(Some(record)),
-                Some(_) => {}
-                None => return Err(self.damaged()),
+            return record.map(|(_, record)| Some(record)).ok_or_else(|| self.damaged());
+        }
+        self.next_rare()
+    }
+
+    /// The next market record where the next entry is none of the common kinds.
+    #[inline(never)]
+    fn next_rare(&mut self) -> Result<Option<MarketData>, FrameError> {
+        while let Some(entry) = self.next()? {
+            if let Entry::Input { input: Input::Market(record), .. } = entry {
+                return Ok(Some(record));
             }
         }
+        Ok(None)
     }
 
     /// A market record in its long form must name an instrument of the header, as the compact ones.

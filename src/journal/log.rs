@@ -35,6 +35,15 @@ pub enum Durability {
     Power,
 }
 
+impl std::fmt::Display for Durability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Process => "process",
+            Self::Power => "power",
+        })
+    }
+}
+
 /// Proof that everything pushed before was recorded. Only [`Log::commit`] makes one (INV-3).
 #[derive(Debug)]
 pub struct Recorded {

@@ -1,4 +1,4 @@
-//! Compact form of quotes, trades and book levels: differences to the record before, in steps of the
+//! Compact form of quotes, trades, bars and book levels: differences to the record before, in steps of the
 //! instrument's unit. Each frame stands alone: the first record of a frame refers to nothing.
 //!
 //! ```text
@@ -6,6 +6,8 @@
 //! tag    = kind (3 bits) | RAW | EXTRA | SAME instrument | two bits of the kind
 //! ```
 //! `RAW` says that some price or size is no multiple of its unit and all are in 1e-9.
+
+mod bars;
 
 use super::varint::{get, get_signed, put, put_signed};
 use crate::msg::{BookAction, BookLevel, MarketData, Quote, Trade};
@@ -16,6 +18,8 @@ pub const KIND_OTHER: u8 = 7;
 const KIND_QUOTE: u8 = 0;
 const KIND_TRADE: u8 = 1;
 const KIND_LEVEL: u8 = 2;
+const KIND_BAR: u8 = 3;
+const KIND_QUOTE_BAR: u8 = 4;
 const RAW: u8 = 1 << 3;
 const EXTRA: u8 = 1 << 4;
 const SAME: u8 = 1 << 5;
@@ -23,6 +27,9 @@ const NO_BID: u8 = 1 << 6;
 const NO_ASK: u8 = 1 << 7;
 const SELL: u8 = 1 << 6;
 const CLEAR: u8 = 1 << 7;
+
+/// Prices beyond this are written raw, so that a difference of two others never overflows.
+const FAR: u64 = 1 << 62;
 
 /// Steps in which an instrument's prices and sizes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -44,6 +51,22 @@ struct Last {
     bid: i64,
     ask: i64,
     price: i64,
+    interval: u64,
+}
+
+struct Head {
+    ts: Timestamp,
+    at: Timestamp,
+    instrument: InstrumentId,
+    raw: bool,
+    unit: Units,
+    extra: u64,
+}
+
+/// A record with this tag is a quote, a trade or a book level.
+#[inline]
+pub const fn is_tick(tag: u8) -> bool {
+    tag & 7 <= KIND_LEVEL
 }
 
 /// Both directions of the codec: what the record before was.
@@ -91,7 +114,7 @@ impl MarketCodec {
         };
         let same = if id.0 == self.instrument { SAME } else { 0 };
         let fits = |prices: [Price; 2], sizes: [Qty; 2]| {
-            prices.iter().all(|p| p.raw() % units.price == 0)
+            prices.iter().all(|p| p.raw() % units.price == 0 && p.raw().unsigned_abs() < FAR)
                 && sizes.iter().all(|s| s.raw() >= 0 && s.raw() % units.size == 0)
         };
         match record {
@@ -182,10 +205,9 @@ impl MarketCodec {
                     last.price = l.price.raw();
                 }
             }
-            MarketData::Bar(_)
-            | MarketData::QuoteBar(_)
-            | MarketData::Status(_)
-            | MarketData::Gap(_) => return false,
+            MarketData::Bar(b) => return self.encode_bar(at, b, units, same, out),
+            MarketData::QuoteBar(b) => return self.encode_quote_bar(at, b, units, same, out),
+            MarketData::Status(_) | MarketData::Gap(_) => return false,
         }
         true
     }
@@ -212,8 +234,17 @@ impl MarketCodec {
 
     /// Reads the record whose `tag` was taken from the front of `bytes`; `None` if it is not whole
     /// or names an instrument that the header lacks.
-    #[inline]
     pub fn decode(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<(Timestamp, MarketData)> {
+        match tag & 7 {
+            KIND_BAR => self.decode_bar(tag, bytes),
+            KIND_QUOTE_BAR => self.decode_quote_bar(tag, bytes),
+            _ => self.decode_tick(tag, bytes),
+        }
+    }
+
+    /// What all records begin with.
+    #[inline]
+    fn head(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<Head> {
         self.ts = self.ts.wrapping_add(get_signed(bytes)? as u64);
         if self.stamped {
             self.at = self.at.wrapping_add(get_signed(bytes)? as u64);
@@ -224,12 +255,17 @@ impl MarketCodec {
             self.instrument = u16::try_from(get(bytes)?).ok()?;
         }
         let instrument = InstrumentId(self.instrument);
-        let mut unit = *self.units.get(instrument.index())?;
+        let unit = *self.units.get(instrument.index())?;
         let raw = tag & RAW != 0;
-        if raw {
-            unit = Units::FINEST;
-        }
         let extra = if tag & EXTRA != 0 { get(bytes)? } else { 0 };
+        Some(Head { ts, at, instrument, raw, unit: if raw { Units::FINEST } else { unit }, extra })
+    }
+
+    /// As [`Self::decode`] for the kinds that [`is_tick`] names, which are nearly all there are: kept
+    /// apart so that the large bars do not cost them.
+    #[inline]
+    pub fn decode_tick(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<(Timestamp, MarketData)> {
+        let Head { ts, at, instrument, raw, unit, extra } = self.head(tag, bytes)?;
         let last = self.last(instrument);
         let record = match tag & 7 {
             KIND_QUOTE => {
@@ -326,97 +362,4 @@ fn size(steps: u64, unit: Units) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn any_quote() -> impl Strategy<Value = MarketData> {
-        let side = prop_oneof![
-            Just((0i64, 0i64)),
-            (1i64..2_000_000, 0i64..50_000).prop_map(|(p, s)| (p * 10_000_000, s * 1_000_000_000)),
-            (any::<i64>(), 0i64..i64::MAX),
-        ];
-        (any::<u64>(), 0u16..3, any::<u8>(), any::<bool>(), side.clone(), side).prop_map(
-            |(ts, id, exchange, suspicious, bid, ask)| {
-                MarketData::Quote(Quote {
-                    ts: Timestamp::from_nanos(ts),
-                    instrument: InstrumentId(id),
-                    exchange: ExchangeId(exchange),
-                    suspicious,
-                    bid: Price::from_raw(bid.0),
-                    bid_size: Qty::from_raw(bid.1),
-                    ask: Price::from_raw(ask.0),
-                    ask_size: Qty::from_raw(ask.1),
-                })
-            },
-        )
-    }
-
-    fn any_trade() -> impl Strategy<Value = MarketData> {
-        let price = prop_oneof![(1i64..9_000).prop_map(|p| p * 10_000_000), any::<i64>()];
-        (any::<u64>(), 0u16..3, any::<u8>(), any::<bool>(), price, 0i64..i64::MAX, any::<u32>())
-            .prop_map(|(ts, id, exchange, flag, price, size, condition)| {
-                MarketData::Trade(Trade {
-                    ts: Timestamp::from_nanos(ts),
-                    instrument: InstrumentId(id),
-                    exchange: ExchangeId(exchange),
-                    suspicious: flag,
-                    aggressor: flag.then_some(Side::Sell),
-                    price: Price::from_raw(price),
-                    size: Qty::from_raw(size),
-                    condition,
-                })
-            })
-    }
-
-    fn any_level() -> impl Strategy<Value = MarketData> {
-        (any::<u64>(), 0u16..3, any::<u8>(), any::<[bool; 3]>(), any::<i64>(), 0i64..i64::MAX)
-            .prop_map(|(ts, id, exchange, [sell, clear, more], price, size)| {
-                MarketData::Level(BookLevel {
-                    ts: Timestamp::from_nanos(ts),
-                    instrument: InstrumentId(id),
-                    exchange: ExchangeId(exchange),
-                    action: if clear { BookAction::Clear } else { BookAction::Set },
-                    more,
-                    side: if sell { Side::Sell } else { Side::Buy },
-                    price: Price::from_raw(price),
-                    size: Qty::from_raw(size),
-                })
-            })
-    }
-
-    fn units() -> Vec<Units> {
-        vec![
-            Units { price: 10_000_000, size: 1_000_000_000 },
-            Units { price: 100_000, size: 1 },
-            Units::FINEST,
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn round_trips(records in prop::collection::vec(prop_oneof![any_quote(), any_trade(), any_level()], 1..40), stamped: bool) {
-            let (mut to, mut from) = (MarketCodec::new(units(), stamped), MarketCodec::new(units(), stamped));
-            for chunk in records.chunks(7) {
-                to.start_frame();
-                from.start_frame();
-                let mut bytes = Vec::new();
-                for record in chunk {
-                    prop_assert!(to.encode(record.ts(), record, &mut bytes));
-                }
-                let mut rest = bytes.as_slice();
-                for record in chunk {
-                    let tag = rest[0];
-                    rest = &rest[1..];
-                    prop_assert_eq!(from.decode(tag, &mut rest), Some((record.ts(), *record)));
-                }
-                prop_assert!(rest.is_empty());
-            }
-        }
-
-        #[test]
-        fn no_bytes_panic(tag: u8, bytes: Vec<u8>) {
-            let _ = MarketCodec::new(units(), true).decode(tag, &mut bytes.as_slice());
-        }
-    }
-}
+mod tests;

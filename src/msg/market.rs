@@ -65,7 +65,7 @@ pub struct Trade {
 }
 
 /// Open, high, low and close.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ohlc {
     /// First price.
     pub open: Price,

@@ -184,8 +184,7 @@ mod tests {
         assert!((max_drawdown(&curve) - 0.1).abs() < 1e-12);
         let returns: [f64; 3] = [0.1, -0.1, 121.0 / 99.0 - 1.0];
         let mean = returns.iter().sum::<f64>() / 3.0;
-        let deviation =
-            (returns.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() / 3.0).sqrt();
+        let deviation = (returns.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() / 3.0).sqrt();
         let expected = mean / deviation * 252f64.sqrt();
         assert!((sharpe(&curve).unwrap() - expected).abs() < 1e-9);
         assert_eq!(sharpe(&[100.0, 100.0, 100.0]), None, "no deviation, no ratio");

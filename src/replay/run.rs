@@ -96,9 +96,11 @@ pub fn summary(desk: &Desk, names: &Names, elapsed: Duration) -> Summary {
         for (number, name) in names.agents().iter().enumerate() {
             let id = AgentId(number as u16);
             let own_orders = core.oms.orders().iter().filter(|order| order.route.agent == id);
-            let own_fills = core.oms.fills().iter().filter(|fill| {
-                core.oms.orders()[fill.order as usize].route.agent == id
-            });
+            let own_fills = core
+                .oms
+                .fills()
+                .iter()
+                .filter(|fill| core.oms.orders()[fill.order as usize].route.agent == id);
             let row = AgentSummary {
                 orders: own_orders.count() as u64,
                 fills: own_fills.count() as u64,
@@ -126,4 +128,37 @@ pub fn summary(desk: &Desk, names: &Names, elapsed: Duration) -> Summary {
 /// The moment a replay stands at.
 pub fn position(desk: &Desk) -> Timestamp {
     desk.now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo(seconds: u64) -> Summary {
+        let registry = Registry::standard();
+        let text = include_str!("../../config/sandbox.toml");
+        let topology = Topology::parse("sandbox.toml", text, &registry.vocabulary()).unwrap();
+        let open = topology.open_feed(&topology.feeds[0]).unwrap().unwrap();
+        struct First(Box<dyn Feed>, u64);
+        impl Feed for First {
+            fn instruments(&self) -> &crate::types::InstrumentTable {
+                self.0.instruments()
+            }
+            fn next(&mut self) -> Result<Option<crate::msg::MarketData>, FeedError> {
+                self.1 = self.1.saturating_sub(1);
+                if self.1 == 0 { Ok(None) } else { self.0.next() }
+            }
+        }
+        let feed = First(open.feed, seconds * 100);
+        let outcome = run(&topology, &registry, feed, &mut |_| {}).unwrap();
+        summary(&outcome.desk, &topology.names, Duration::from_secs(1))
+    }
+
+    #[test]
+    fn the_demo_trades_and_repeats() {
+        let (first, second) = (demo(600), demo(600));
+        println!("{first:#?}");
+        assert!(first.orders > 10 && first.fills > 10);
+        assert_eq!(first, second);
+    }
 }

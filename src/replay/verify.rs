@@ -3,7 +3,7 @@
 use super::run::{ReplayError, closed_desk};
 use crate::desk::segments::{self, JournalError, Segment};
 use crate::desk::{Desk, Difference, Link, Remembered, Rerun, RerunError};
-use crate::feed::{self, Feed, FeedError, Generated, GeneratedMarket, Mapped, Recording};
+use crate::feed::{Feed, FeedError};
 use crate::journal::{Derived, Entry, HeaderKind, Log};
 use crate::msg::OrderRequest;
 use crate::wiring::{ConfigError, LaneId, Placement, Registry, Topology};
@@ -45,54 +45,27 @@ pub enum VerifyError {
     #[error(transparent)]
     Rerun(#[from] RerunError),
     /// The feed that it refers to.
-    #[error("the journal refers to {0}, which is not there as it was: {1}")]
-    Feed(String, String),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
     /// A file in it is no journal.
     #[error("{0} is not a journal of this program")]
     NotAJournal(PathBuf),
-}
-
-/// The feed that a header names, opened and checked against its digest.
-///
-/// # Errors
-/// It is gone or has changed.
-pub fn reference_feed(
-    name: &str,
-    digest: &[u8; 32],
-    topology: &Topology,
-) -> Result<Box<dyn Feed>, VerifyError> {
-    let error = |error: &dyn std::fmt::Display| VerifyError::Feed(name.to_owned(), error.to_string());
-    let instruments = topology.names.instruments().clone();
-    if let Some(market) = name.strip_prefix("generated ") {
-        let market: GeneratedMarket = serde_json::from_str(market).map_err(|e| error(&e))?;
-        let generated = Generated::new(market).map_err(|e| error(&e))?;
-        return Ok(Box::new(Mapped::new(generated, instruments)));
-    }
-    let path = Path::new(name);
-    let open = || -> Result<([u8; 32], Recording), FeedError> {
-        Ok((feed::digest(path)?, Recording::open(path)?))
-    };
-    let (actual, recording) = open().map_err(|e| error(&e))?;
-    if actual != *digest {
-        return Err(error(&"its digest is another"));
-    }
-    Ok(Box::new(Mapped::new(recording, instruments)))
 }
 
 /// A desk to run a journal again with: brokers of the same world answer anew, others are remembered.
 ///
 /// # Errors
 /// The configuration.
-pub fn rerun_desk(topology: &Topology, registry: &Registry, closed: bool) -> Result<Desk, VerifyError> {
+pub fn rerun_desk(
+    topology: &Topology,
+    registry: &Registry,
+    closed: bool,
+) -> Result<Desk, VerifyError> {
     if closed {
         return Ok(closed_desk(topology, registry)?);
     }
     let lane = topology.lane(registry, Placement::Lane(LaneId::CORE))?;
-    let links = topology
-        .brokers
-        .iter()
-        .map(|_| Box::new(Remembered) as Box<dyn Link>)
-        .collect();
+    let links = topology.brokers.iter().map(|_| Box::new(Remembered) as Box<dyn Link>).collect();
     Ok(Desk::new(lane, Log::none(), links, false))
 }
 
@@ -114,20 +87,20 @@ pub fn verify(
         return Err(VerifyError::NotAJournal(first.path));
     };
     let closed = world == crate::journal::World::Closed;
-    let topology =
-        Topology::parse("journal", &config, &registry.vocabulary())?;
-    let mut feed = feed
-        .map(|(name, digest)| reference_feed(&name, &digest, &topology))
-        .transpose()?;
+    let topology = Topology::parse("journal", &config, &registry.vocabulary())?;
+    let mut feed =
+        feed.map(|(name, digest)| topology.open_reference(&name, &digest)).transpose()?;
     let mut desk = rerun_desk(&topology, registry, closed)?;
     let mut orders = 0;
     let mut done = 0;
     let mut torn = false;
-    let mut rerun = Rerun::new(&mut desk, feed.as_mut().map(|feed| feed as &mut dyn Feed), closed);
+    let mut rerun =
+        Rerun::new(&mut desk, feed.as_mut().map(|open| &mut open.feed as &mut dyn Feed), closed);
     for path in &files {
         let Some(mut segment) = Segment::open(path)? else { continue };
         while let Some(entry) = segment.next()? {
-            if matches!(entry, Entry::Derived(Derived::Sent { request: OrderRequest::New(_), .. })) {
+            if matches!(entry, Entry::Derived(Derived::Sent { request: OrderRequest::New(_), .. }))
+            {
                 orders += 1;
             }
             rerun.apply(done, &entry)?;

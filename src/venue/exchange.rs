@@ -212,6 +212,7 @@ impl Exchange {
 
     /// Takes a record in that the exchange saw before it was restored: the market moves, no order.
     pub fn rebuild(&mut self, record: &MarketData) {
+        self.now = self.now.max(record.ts());
         if let Some(book) = self.books.get_mut(record.instrument().index()) {
             book.touch.apply(record, self.rules.fill_model);
         }
@@ -536,13 +537,13 @@ impl Exchange {
         out.touched.push(index);
     }
 
-    /// The answer to a new order that cannot be made an order: its id names another one.
-    fn refusal(&mut self, cl_ord_id: ClientOrderId, reason: Reason) -> VenueReport {
-        self.execs += 1;
+    /// The answer to a new order that cannot be made an order, as its id names another one. Order and
+    /// execution ids are zero: nothing was made.
+    fn refusal(&self, cl_ord_id: ClientOrderId, reason: Reason) -> VenueReport {
         let report = ExecutionReport {
             cl_ord_id,
             venue_order_id: VenueOrderId(0),
-            exec_id: ExecId(u128::from(self.execs)),
+            exec_id: ExecId(0),
             exec_type: ExecType::Rejected,
             ord_status: OrdStatus::Rejected,
             last_qty: Qty::ZERO,

@@ -18,6 +18,9 @@ mod touch;
 mod view;
 pub mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use accounts::Accounts;
 pub use config::{ExchangeConfig, Fees, FillModel};
 pub use exchange::{Exchange, OrderRecord, Outbox, VenueReport};

@@ -12,7 +12,7 @@ use crate::agents::{AGENTS, AgentSpec, BuildAgent};
 use crate::broker::{SandboxConfig, SandboxSession};
 use crate::desk::{InProcess, Link};
 use crate::kill::KillBoard;
-use crate::types::{AccountId, BrokerId, Nanos};
+use crate::types::{AccountId, BrokerId};
 use crate::venue::{Exchange, ExchangeConfig, Loopback};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +48,12 @@ impl Registry {
             agent_kinds: self.agents.keys().cloned().collect(),
             controls: CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect(),
         }
+    }
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Registry::standard().vocabulary()
     }
 }
 
@@ -118,12 +124,8 @@ impl Topology {
                 })
             })
             .collect();
-        let books = Books::new(
-            self.accounts.len(),
-            self.names.agents().len(),
-            instruments,
-            Fx::new(rates),
-        );
+        let books =
+            Books::new(self.accounts.len(), self.names.agents().len(), instruments, Fx::new(rates));
         let patience = self
             .brokers
             .iter()
@@ -160,8 +162,8 @@ impl Topology {
         let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
         let config: ExchangeConfig = params.read()?;
         let instruments = self.names.instruments();
-        let exchange = Exchange::new(&config, instruments.clone())
-            .map_err(|message| params.error(message))?;
+        let exchange =
+            Exchange::new(&config, instruments.clone()).map_err(|message| params.error(message))?;
         let session = SandboxSession::new(
             SandboxConfig::in_memory("gateway", self.accounts_of(broker)),
             instruments.clone(),
@@ -176,6 +178,3 @@ impl Topology {
         self.brokers.iter().all(|broker| matches!(broker.venue, Venue::InProcess(_)))
     }
 }
-
-/// A snapshot of every broker at least this often, where the configuration does not say.
-pub const RECONCILE_EVERY: Nanos = Nanos::from_secs(30);

@@ -8,10 +8,11 @@ use super::names::{EXTERNAL, Names, OPERATOR, unknown};
 use super::source::{ConfigError, Params, Source};
 use super::topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
-    LaneSpec, LimitRow, RestartPolicy, Topology, Venue, Vocabulary,
+    LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
 };
+use crate::actors::risk::LimitRow;
 use crate::types::text::Text;
-use crate::types::{AgentId, Currency, Instrument, InstrumentTable, Nanos, Price, Qty};
+use crate::types::{AgentId, Currency, Instrument, InstrumentTable, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -71,7 +72,8 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
             let broker = names
                 .find_broker(account.broker.as_ref())
                 .map_err(|message| read.at(&account.broker, message))?;
-            Ok(AccountSpec { name: text(&account.name).to_owned(), broker })
+            let capital = account.capital.as_ref().map_or(Notional::whole(100_000), |text| text.0);
+            Ok(AccountSpec { name: text(&account.name).to_owned(), broker, capital })
         })
         .collect::<Result<Vec<_>, ConfigError>>()?;
 
@@ -339,6 +341,11 @@ impl Reader<'_> {
                 "absence_after",
                 section.absence_after,
                 Nanos::from_secs(5),
+            )?,
+            reconcile_every: self.span(
+                "reconcile_every",
+                section.reconcile_every,
+                Nanos::from_secs(30),
             )?,
             reconnect: self.backoff(
                 ["reconnect_min", "reconnect_max"],

@@ -1,8 +1,10 @@
 //! What a config file says: the shape of its sections. [`super::Topology`] is what it means.
 
 use super::secret::SecretRef;
+use crate::actors::risk::LimitValue;
+use crate::journal::Durability;
 use crate::types::text::Text;
-use crate::types::{Currency, Nanos, Price, Qty};
+use crate::types::{Currency, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::net::SocketAddr;
@@ -17,17 +19,6 @@ pub enum Mode {
     Sandbox,
     /// Real brokers, if the environment agrees.
     Live,
-}
-
-/// Which promise the journal gives before an order's bytes are sent (Decision 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// The record survives the death of the process.
-    #[default]
-    Process,
-    /// The record survives a power failure.
-    Power,
 }
 
 /// What a lane's thread does when it has nothing to do.
@@ -71,47 +62,6 @@ impl TryFrom<String> for Code {
         Currency::new(&code)
             .map(Self)
             .ok_or_else(|| format!("`{code}` is not a currency: 1 to 8 letters or digits"))
-    }
-}
-
-/// A limit's value: each control parses its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LimitValue {
-    /// One word or number.
-    Text(String),
-    /// Several.
-    List(Vec<String>),
-}
-
-impl<'de> Deserialize<'de> for LimitValue {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = LimitValue;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("text, a number or a list of them")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<LimitValue, E> {
-                Ok(LimitValue::Text(text.to_owned()))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<LimitValue, E> {
-                Ok(LimitValue::Text(number.to_string()))
-            }
-            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<LimitValue, E> {
-                crate::types::text::exact_digits(number).map(LimitValue::Text).map_err(E::custom)
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<LimitValue, A::Error> {
-                let mut list = Vec::new();
-                while let Some(Text(item)) = seq.next_element::<Text<String>>()? {
-                    list.push(item);
-                }
-                Ok(LimitValue::List(list))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
     }
 }
 
@@ -228,6 +178,7 @@ pub(super) struct BrokerSection {
     pub exchange: Option<Spanned<IgnoredAny>>,
     pub ack_timeout: Option<Spanned<Text<Nanos>>>,
     pub absence_after: Option<Spanned<Text<Nanos>>>,
+    pub reconcile_every: Option<Spanned<Text<Nanos>>>,
     pub reconnect_min: Option<Spanned<Text<Nanos>>>,
     pub reconnect_max: Option<Spanned<Text<Nanos>>>,
 }
@@ -237,6 +188,7 @@ pub(super) struct BrokerSection {
 pub(super) struct AccountSection {
     pub name: Spanned<Name>,
     pub broker: Spanned<String>,
+    pub capital: Option<Text<Notional>>,
 }
 
 #[derive(Debug, Deserialize)]

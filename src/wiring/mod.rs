@@ -1,8 +1,10 @@
 //! Layer 7, composition: a config file becomes a [`Topology`], in which every name is a number and
 //! nothing is left to check.
 
+mod assemble;
 mod build;
 mod config;
+mod feeds;
 mod market;
 mod names;
 mod print;
@@ -10,13 +12,15 @@ mod secret;
 mod source;
 mod topology;
 
-pub use config::{Durability, Idle, LimitValue, Mode};
+pub use assemble::{Placement, Registry};
+pub use config::{Idle, Mode};
+pub use feeds::ReferenceFeed;
 pub use names::{EXTERNAL, Names, OPERATOR};
 pub use secret::{Secret, SecretRef};
 pub use source::{ConfigError, Params, Source};
 pub use topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
-    LaneSpec, LimitRow, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
+    LaneSpec, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
 };
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The topology on one screen, for `qtos check`.
 
-use super::config::{Durability, Idle, LimitValue};
-use super::topology::{FeedSource, LaneId, LimitRow, Topology, Venue};
+use super::config::Idle;
+use super::topology::{FeedSource, LaneId, Topology, Venue};
+use crate::actors::risk::LimitRow;
 use std::fmt;
 
 impl fmt::Display for Idle {
@@ -11,24 +12,6 @@ impl fmt::Display for Idle {
             Self::Backoff => "backoff",
             Self::Park => "park",
         })
-    }
-}
-
-impl fmt::Display for Durability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Process => "process",
-            Self::Power => "power",
-        })
-    }
-}
-
-impl fmt::Display for LimitValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::List(list) => f.write_str(&list.join(", ")),
-        }
     }
 }
 

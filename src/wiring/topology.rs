@@ -1,10 +1,12 @@
 //! What a config file means.
 
-use super::config::{Durability, Idle, LimitValue, Mode};
+use super::config::{Idle, Mode};
 use super::names::Names;
 use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
-use crate::types::{AccountId, AgentId, BrokerId, Currency, InstrumentId, Nanos, Scope};
+use crate::actors::risk::LimitRow;
+use crate::journal::Durability;
+use crate::types::{AccountId, AgentId, BrokerId, Currency, InstrumentId, Nanos, Notional};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -16,25 +18,6 @@ pub struct Vocabulary {
     pub agent_kinds: Vec<String>,
     /// Controls of the risk gate, in the order of its chain. Each needs a global row.
     pub controls: Vec<String>,
-}
-
-impl Default for Vocabulary {
-    fn default() -> Self {
-        let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Self {
-            agent_kinds: own(&["ema_cross", "quoter", "observer"]),
-            controls: own(&[
-                "symbol_list",
-                "duplicate_intent",
-                "order_rate",
-                "max_order_qty",
-                "price_collar",
-                "max_order_value",
-                "max_position",
-                "daily_loss",
-            ]),
-        }
-    }
 }
 
 /// Everything a driver needs to build a gateway. Only [`Topology::parse`] makes one, so every id in
@@ -142,6 +125,8 @@ pub struct BrokerSpec {
     /// A snapshot taken this long after a request was sent, and without it, proves that it never
     /// arrived.
     pub absence_after: Nanos,
+    /// A complete snapshot is taken at least this often.
+    pub reconcile_every: Nanos,
     /// Pause before a new connection.
     pub reconnect: Backoff,
 }
@@ -162,6 +147,8 @@ pub struct AccountSpec {
     pub name: String,
     /// Where its orders go.
     pub broker: BrokerId,
+    /// What reports count returns from, in the account currency.
+    pub capital: Notional,
 }
 
 /// A lane: its place in the lane table.
@@ -203,19 +190,6 @@ pub struct AgentSpec {
     pub symbols: Vec<InstrumentId>,
     /// Where it runs.
     pub lane: LaneId,
-}
-
-/// One limit. Its control parses the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LimitRow {
-    /// One of the vocabulary's controls.
-    pub control: String,
-    /// What it covers.
-    pub scope: Scope,
-    /// As written.
-    pub value: LimitValue,
-    /// Line of the row's `control` key.
-    pub line: usize,
 }
 
 /// Why a config file could not be used.
@@ -266,16 +240,6 @@ impl Topology {
     /// The rows of one control, the global one first.
     pub fn limits_of(&self, control: &str) -> impl Iterator<Item = &LimitRow> {
         self.limits.iter().filter(move |row| row.control == control)
-    }
-
-    /// An error about the value of a limit, for the control that parses it.
-    pub fn limit_error(&self, row: &LimitRow, message: impl std::fmt::Display) -> ConfigError {
-        ConfigError {
-            file: self.source.file().to_owned(),
-            line: row.line,
-            column: 1,
-            message: format!("limit `{}`: {message}", row.control),
-        }
     }
 }
 

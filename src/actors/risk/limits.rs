@@ -2,6 +2,7 @@
 
 use crate::kill::Route;
 use crate::types::Scope;
+use crate::types::text::Text;
 
 /// A value as written in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +11,47 @@ pub enum LimitValue {
     Text(String),
     /// A list of names.
     List(Vec<String>),
+}
+
+impl<'de> serde::Deserialize<'de> for LimitValue {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = LimitValue;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("text, a number or a list of them")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<LimitValue, E> {
+                Ok(LimitValue::Text(text.to_owned()))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<LimitValue, E> {
+                Ok(LimitValue::Text(number.to_string()))
+            }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<LimitValue, E> {
+                crate::types::text::exact_digits(number).map(LimitValue::Text).map_err(E::custom)
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<LimitValue, A::Error> {
+                let mut list = Vec::new();
+                while let Some(Text(item)) = seq.next_element::<Text<String>>()? {
+                    list.push(item);
+                }
+                Ok(LimitValue::List(list))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl std::fmt::Display for LimitValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::List(list) => f.write_str(&list.join(", ")),
+        }
+    }
 }
 
 /// One `[[limit]]` row.
