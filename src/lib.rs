@@ -31,3 +31,10 @@ pub mod replay;
 pub mod entry;
 // 10: the command line
 pub mod cli;
+
+/// The whole command line of `qtos` with the agents of `registry`: all of `main` for a program that
+/// brings agents of its own.
+pub fn run(registry: &wiring::Registry) -> std::process::ExitCode {
+    let engine = |command, global: &cli::args::Global| cli::engine(&command, global, registry);
+    cli::run(std::env::args_os(), engine).into()
+}

@@ -5,7 +5,9 @@ pub mod args;
 mod arm;
 pub mod check;
 mod client;
+mod engine;
 mod error;
+mod export;
 mod fills;
 mod flatten;
 pub mod import;
@@ -18,9 +20,11 @@ mod orders;
 mod output;
 mod positions;
 mod progress;
+mod replay;
 mod status;
 pub mod venue;
 
+pub use engine::run as engine;
 pub use error::{CliError, Exit};
 pub use progress::Progress;
 

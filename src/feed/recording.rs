@@ -136,6 +136,11 @@ impl Recording {
         self.entries.header()
     }
 
+    /// Bytes of the file read so far.
+    pub const fn offset(&self) -> u64 {
+        self.entries.offset()
+    }
+
     /// Records given so far.
     pub const fn position(&self) -> u64 {
         self.position

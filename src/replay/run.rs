@@ -10,6 +10,9 @@ use crate::wiring::{ConfigError, Names, Placement, Registry, Topology};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Records between two looks at the progress.
+const WATCH: u64 = 1 << 14;
+
 /// What came of a replay.
 #[derive(Debug)]
 pub struct Outcome {
@@ -17,6 +20,8 @@ pub struct Outcome {
     pub desk: Desk,
     /// What happened, in figures.
     pub report: Report,
+    /// Records passed over because the configuration does not list their symbol.
+    pub unlisted: u64,
 }
 
 /// Why a replay could not be done.
@@ -50,7 +55,7 @@ pub fn closed_desk(topology: &Topology, registry: &Registry) -> Result<Desk, Rep
     Ok(Desk::new(lane, Log::none(), links, false))
 }
 
-/// Replays `feed` to its end. `watch` is told the records consumed, now and then.
+/// Replays `feed` to its end. `watch` is shown the feed now and then.
 ///
 /// # Errors
 /// The configuration or the feed.
@@ -58,9 +63,21 @@ pub fn run<F: Feed>(
     topology: &Topology,
     registry: &Registry,
     feed: F,
-    watch: &mut dyn FnMut(u64),
+    watch: &mut dyn FnMut(&F),
 ) -> Result<Outcome, ReplayError> {
-    let mut desk = closed_desk(topology, registry)?;
+    run_on(closed_desk(topology, registry)?, topology, feed, watch)
+}
+
+/// As [`run`], on a desk that was made ready for it.
+///
+/// # Errors
+/// The feed.
+pub fn run_on<F: Feed>(
+    mut desk: Desk,
+    topology: &Topology,
+    feed: F,
+    watch: &mut dyn FnMut(&F),
+) -> Result<Outcome, ReplayError> {
     let mut feed = Mapped::new(feed, topology.names.instruments().clone());
     let mut report = Report::new(topology.accounts.len());
     let mut booted = false;
@@ -73,13 +90,13 @@ pub fn run<F: Feed>(
         desk.advance(at);
         report.before(at, &desk);
         desk.market(at, &record, true);
-        if desk.events() & 0xfff == 0 {
-            watch(desk.events());
+        if desk.events().is_multiple_of(WATCH) {
+            watch(feed.feed());
         }
     }
     desk.advance(desk.now());
     report.end(&desk);
-    Ok(Outcome { desk, report })
+    Ok(Outcome { desk, report, unlisted: feed.unlisted() })
 }
 
 /// The summary of a run.

@@ -1,10 +1,11 @@
 //! Runs a journal again and says whether every decision was the same.
 
 use super::run::{ReplayError, closed_desk};
-use crate::desk::segments::{self, JournalError, Segment};
+use super::source::JournalSource;
+use crate::desk::segments::{JournalError, Segment};
 use crate::desk::{Desk, Difference, Link, Remembered, Rerun, RerunError};
 use crate::feed::{Feed, FeedError};
-use crate::journal::{Derived, Entry, HeaderKind, Log};
+use crate::journal::{Derived, Entry, Log};
 use crate::msg::OrderRequest;
 use crate::wiring::{ConfigError, LaneId, Placement, Registry, Topology};
 use std::path::{Path, PathBuf};
@@ -78,36 +79,40 @@ pub fn verify(
     registry: &Registry,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Verified, VerifyError> {
-    let files = segments::list(state)?;
-    let first = files
-        .iter()
-        .find_map(|path| Segment::open(path).transpose())
-        .ok_or_else(|| JournalError::Empty(state.to_path_buf()))??;
-    let HeaderKind::Journal { config, feed, world, .. } = first.header().kind.clone() else {
-        return Err(VerifyError::NotAJournal(first.path));
-    };
-    let closed = world == crate::journal::World::Closed;
-    let topology = Topology::parse("journal", &config, &registry.vocabulary())?;
-    let mut feed =
-        feed.map(|(name, digest)| topology.open_reference(&name, &digest)).transpose()?;
-    let mut desk = rerun_desk(&topology, registry, closed)?;
+    let source = JournalSource::open(state, registry)?;
     let mut orders = 0;
-    let mut done = 0;
-    let mut torn = false;
-    let mut rerun =
-        Rerun::new(&mut desk, feed.as_mut().map(|open| &mut open.feed as &mut dyn Feed), closed);
-    for path in &files {
+    let (_, mut verified) = walk(&source, registry, &mut |seq, entry| {
+        let new =
+            matches!(entry, Entry::Derived(Derived::Sent { request: OrderRequest::New(_), .. }));
+        orders += u64::from(new);
+        if seq & 0xfff == 0 {
+            watch(seq);
+        }
+    })?;
+    verified.orders = orders;
+    Ok(verified)
+}
+
+/// Runs a journal again, showing `each` entry with its number; gives the desk it ends with.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn walk(
+    source: &JournalSource,
+    registry: &Registry,
+    each: &mut dyn FnMut(u64, &Entry),
+) -> Result<(Desk, Verified), VerifyError> {
+    let mut feed = source.reference()?;
+    let mut desk = rerun_desk(&source.topology, registry, source.closed)?;
+    let (mut done, mut torn) = (0, false);
+    let feed = feed.as_mut().map(|open| &mut open.feed as &mut dyn Feed);
+    let mut rerun = Rerun::new(&mut desk, feed, source.closed);
+    for path in &source.files {
         let Some(mut segment) = Segment::open(path)? else { continue };
         while let Some(entry) = segment.next()? {
-            if matches!(entry, Entry::Derived(Derived::Sent { request: OrderRequest::New(_), .. }))
-            {
-                orders += 1;
-            }
+            each(done, &entry);
             rerun.apply(done, &entry)?;
             done += 1;
-            if done & 0xfff == 0 {
-                watch(done);
-            }
         }
         torn = segment.torn > 0 || !rerun.at_checkpoint();
     }
@@ -117,5 +122,5 @@ pub fn verify(
         Some((expected, actual)) => (Some(expected), actual),
         None => (None, desk.digest()),
     };
-    Ok(Verified { orders, digest, expected, difference })
+    Ok((desk, Verified { orders: 0, digest, expected, difference }))
 }

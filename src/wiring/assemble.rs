@@ -139,6 +139,19 @@ impl Topology {
         Ok(Core::new(Risk::new(checks, brokers), Oms::new(books, patience)))
     }
 
+    /// Builds every lane and every broker of this process once, to see whether they can be.
+    ///
+    /// # Errors
+    /// The first parameter or limit that its kind or control refuses, with its place.
+    pub fn build_check(&self, registry: &Registry) -> Result<(), ConfigError> {
+        self.lane(registry, Placement::All)?;
+        let board = self.kill_board();
+        for number in 0..self.brokers.len() {
+            self.in_process(BrokerId(number as u8), &board)?;
+        }
+        Ok(())
+    }
+
     /// The accounts of a broker, with their names there.
     pub fn accounts_of(&self, broker: BrokerId) -> Vec<(AccountId, String)> {
         self.accounts
@@ -161,16 +174,27 @@ impl Topology {
         let Some(spec) = self.brokers.get(broker.index()) else { return Ok(None) };
         let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
         let config: ExchangeConfig = params.read()?;
+        self.sandbox_link(broker, &config, board).map(Some).map_err(|message| params.error(message))
+    }
+
+    /// A link to a sandbox exchange of this process in the place of a broker, whatever that is.
+    ///
+    /// # Errors
+    /// The setting that is out of range.
+    pub fn sandbox_link(
+        &self,
+        broker: BrokerId,
+        config: &ExchangeConfig,
+        board: &Arc<KillBoard>,
+    ) -> Result<Box<dyn Link>, String> {
         let instruments = self.names.instruments();
-        let exchange =
-            Exchange::new(&config, instruments.clone()).map_err(|message| params.error(message))?;
+        let exchange = Exchange::new(config, instruments.clone())?;
         let session = SandboxSession::new(
             SandboxConfig::in_memory("gateway", self.accounts_of(broker)),
             instruments.clone(),
         );
-        let writer =
-            board.writer(broker).ok_or_else(|| params.error("the broker has a writer already"))?;
-        Ok(Some(Box::new(InProcess::new(Loopback::new(session, exchange), writer))))
+        let writer = board.writer(broker).ok_or("the broker has a writer already")?;
+        Ok(Box::new(InProcess::new(Loopback::new(session, exchange), writer)))
     }
 
     /// Whether every broker runs in this process, so that runs over a recording repeat.

@@ -1,0 +1,56 @@
+//! The commands that work in this process.
+
+use super::args::{EngineCommand, Global};
+use super::{CliError, Exit, check, export, import, info, journal, replay, venue};
+use crate::desk::segments::JournalError;
+use crate::replay::{ReplayError, VerifyError};
+use crate::wiring::Registry;
+
+/// Runs one, with the agents of `registry`.
+///
+/// # Errors
+/// What went wrong, with its exit code.
+pub fn run(
+    command: &EngineCommand,
+    global: &Global,
+    registry: &Registry,
+) -> Result<Exit, CliError> {
+    match command {
+        EngineCommand::Demo(_) | EngineCommand::Run(_) => Err(CliError::usage("not built yet")),
+        EngineCommand::Replay(args) => replay::run(args, global, registry),
+        EngineCommand::Import(args) => import::run(args, global),
+        EngineCommand::Info(args) => info::run(args, global),
+        EngineCommand::Venue(args) => venue::run(args, global, &registry.vocabulary()),
+        EngineCommand::Journal(args) => journal::run(args, global),
+        EngineCommand::Export(args) => export::run(args, global, registry),
+        EngineCommand::Check => {
+            check::run(global, &registry.vocabulary(), |topology| topology.build_check(registry))
+        }
+        EngineCommand::Bench(_) => Err(CliError::usage("not built yet")),
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        Self::input(error.to_string())
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Config(error) => error.into(),
+            ReplayError::Feed(error) => error.into(),
+            ReplayError::Remote(_) => Self::new(Exit::Usage, "config", error.to_string()),
+        }
+    }
+}
+
+impl From<VerifyError> for CliError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Replay(error) => error.into(),
+            error => Self::input(error.to_string()),
+        }
+    }
+}
