@@ -27,7 +27,8 @@ pub mod view;
 pub mod wiring;
 // 8: drivers
 pub mod replay;
-// 9: what comes in from outside
+// 9: what comes in from outside, and measurements
+pub mod bench;
 pub mod entry;
 // 10: the command line
 pub mod cli;

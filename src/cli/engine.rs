@@ -1,7 +1,7 @@
 //! The commands that work in this process.
 
 use super::args::{EngineCommand, Global};
-use super::{CliError, Exit, check, export, import, info, journal, replay, venue};
+use super::{CliError, Exit, bench, check, export, import, info, journal, replay, venue};
 use crate::desk::segments::JournalError;
 use crate::replay::{ReplayError, VerifyError};
 use crate::wiring::Registry;
@@ -26,7 +26,7 @@ pub fn run(
         EngineCommand::Check => {
             check::run(global, &registry.vocabulary(), |topology| topology.build_check(registry))
         }
-        EngineCommand::Bench(_) => Err(CliError::usage("not built yet")),
+        EngineCommand::Bench(args) => bench::run(args, global, registry),
     }
 }
 

@@ -4,6 +4,7 @@ use super::report::Report;
 use crate::desk::Desk;
 use crate::feed::{Feed, FeedError, Mapped};
 use crate::journal::Log;
+use crate::msg::MarketData;
 use crate::types::{AgentId, BrokerId, Timestamp};
 use crate::view::{AgentSummary, Summary};
 use crate::wiring::{ConfigError, Names, Placement, Registry, Topology};
@@ -81,7 +82,8 @@ pub fn run_on<F: Feed>(
     let mut feed = Mapped::new(feed, topology.names.instruments().clone());
     let mut report = Report::new(topology.accounts.len());
     let mut booted = false;
-    while let Some(record) = feed.next()? {
+    let mut record = MarketData::NOTHING;
+    while feed.next_into(&mut record)? {
         let at = record.ts().max(desk.now());
         if !booted {
             booted = true;

@@ -135,7 +135,9 @@ impl Touch {
         if before != price || shown.size != size {
             *shown = Shown { price, size, taken: Qty::ZERO };
         }
-        if side == 0 {
+        if self.quotes.len() == 1 {
+            *(if side == 0 { &mut self.bid } else { &mut self.ask }) = price;
+        } else if side == 0 {
             if price >= self.bid {
                 self.bid = price;
             } else if before == self.bid {

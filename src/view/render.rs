@@ -352,15 +352,23 @@ impl Render for Check {
 
 impl Render for Bench {
     fn render(&self) -> String {
-        let mut table =
-            Table::new(&["measurement", "unit", ">rate", ">p50", ">p99", ">p99.9", ">max"]);
+        let mut table = Table::new(&[
+            "measurement",
+            "unit",
+            ">rate",
+            ">p50",
+            ">p99",
+            ">p99.9",
+            ">p99.99",
+            ">max",
+        ]);
         for (name, row) in &self.0 {
             match row {
                 BenchRow::Rate { unit, rate } => {
-                    table.row([name, unit, &format!("{rate:.0}"), &"", &"", &"", &""]);
+                    table.row([name, unit, &format!("{rate:.0}"), &"", &"", &"", &"", &""]);
                 }
-                BenchRow::Latency { unit, p50, p99, p999, max } => {
-                    table.row([name, unit, &"", p50, p99, p999, max]);
+                BenchRow::Latency { unit, p50, p99, p999, p9999, max } => {
+                    table.row([name, unit, &"", p50, p99, p999, p9999, max]);
                 }
             }
         }
