@@ -44,9 +44,19 @@ pub struct Core {
     /// The order manager.
     pub oms: Oms,
     tally: Tally,
-    decisions: Vec<u8>,
+    /// Decisions that are not in the chain yet.
+    recent: Vec<Derived>,
+    /// The same, encoded, until there is enough for the hash.
+    encoded: Vec<u8>,
     chain: Sha256,
 }
+
+/// Decisions kept before they are encoded without being asked to.
+const RECENT: usize = 256;
+/// Encoded bytes kept before they are hashed.
+const ENCODED: usize = 1 << 12;
+/// No decision is longer: a bracket of three orders takes a third of this.
+const LONGEST: usize = 1 << 10;
 
 impl Core {
     /// A core whose brokers are all down and unreconciled.
@@ -59,7 +69,8 @@ impl Core {
             risk,
             oms,
             tally: Tally::default(),
-            decisions: Vec::with_capacity(1 << 16),
+            recent: Vec::with_capacity(RECENT),
+            encoded: Vec::with_capacity(ENCODED + LONGEST),
             chain: Sha256::new(),
         }
     }
@@ -240,13 +251,24 @@ impl Core {
     }
 
     fn derive(&mut self, derived: Derived, out: &mut CoreOut) {
-        let decisions = std::mem::take(&mut self.decisions);
-        self.decisions = postcard::to_extend(&derived, decisions).unwrap_or_default();
-        if self.decisions.len() > 1 << 15 {
-            self.chain.update(&self.decisions);
-            self.decisions.clear();
+        self.recent.push(derived);
+        if self.recent.len() >= RECENT {
+            self.chain_up();
         }
         out.derived.push(derived);
+    }
+
+    /// Takes the decisions so far into the digest. The desk calls it once they are sent: encoding
+    /// and hashing take longer than deciding.
+    pub fn chain_up(&mut self) {
+        let mut buffer = [0; LONGEST];
+        for derived in self.recent.drain(..) {
+            self.encoded.extend_from_slice(encode(&derived, &mut buffer));
+            if self.encoded.len() > ENCODED {
+                self.chain.update(&self.encoded);
+                self.encoded.clear();
+            }
+        }
     }
 
     fn deny_new(
@@ -293,13 +315,19 @@ impl Core {
     /// SHA-256 over every decision so far and the state that decides the next one.
     pub fn digest(&self, market: &Market) -> [u8; 32] {
         let mut hasher = self.chain.clone();
-        hasher.update(&self.decisions);
+        hasher.update(&self.encoded);
+        let mut buffer = [0; LONGEST];
+        self.recent.iter().for_each(|derived| hasher.update(encode(derived, &mut buffer)));
         for bytes in [postcard::to_stdvec(&self.oms), postcard::to_stdvec(market)] {
             hasher.update(bytes.unwrap_or_default());
         }
         self.risk.hash(&mut |bytes| hasher.update(bytes));
         hasher.finalize().into()
     }
+}
+
+fn encode<'a>(derived: &Derived, buffer: &'a mut [u8; LONGEST]) -> &'a [u8] {
+    postcard::to_slice(derived, buffer).map_or(&[], |bytes| bytes)
 }
 
 fn refusal(

@@ -75,7 +75,7 @@ impl Default for Touch {
 
 impl Touch {
     /// Takes a record in; `None` where it moved nothing.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, record: &MarketData, model: FillModel) -> Option<Move> {
         let by_bar = model == FillModel::SameBarClose;
         match record {
@@ -106,7 +106,7 @@ impl Touch {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn quote(&mut self, quote: &Quote) -> Move {
         if !quote.bid.is_zero() {
             self.set(quote.exchange, 0, quote.bid, quote.bid_size);
@@ -122,7 +122,7 @@ impl Touch {
         Move::Print { low, high }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, exchange: ExchangeId, side: usize, price: Price, size: Qty) {
         let none = if side == 0 { NO_BID } else { NO_ASK };
         let price = if size.is_positive() { price } else { none };

@@ -131,8 +131,8 @@ pub enum WireError {
 /// # Errors
 /// [`WireError::TooLong`].
 pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let payload = postcard::to_stdvec(message).map_err(|_| WireError::Message)?;
-    seal(&payload, out)
+    let fits = frame::encode_with(0, 1, out, |out| postcard::to_io(message, &mut *out).is_ok());
+    if fits { Ok(()) } else { Err(WireError::TooLong) }
 }
 
 fn seal(payload: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
