@@ -218,3 +218,98 @@ fn terms(terms: &OrderTerms, of: Option<(InstrumentId, &Names)>) -> String {
     }
     text + " " + &word(&terms.tif)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{FeedError, RecordingWriter};
+    use crate::journal::{Durability, Header, HeaderKind, World};
+    use crate::replay::run::closed_desk;
+    use crate::replay::verify::verify;
+    use std::fs::File;
+
+    const CONFIG: &str = include_str!("../../config/sandbox.toml");
+
+    fn parse(text: &str) -> Topology {
+        Topology::parse("t.toml", text, &Registry::standard().vocabulary()).unwrap()
+    }
+
+    /// A session over a recording of two generated minutes, in a state folder.
+    fn session(folder: &Path) -> Summary {
+        let (registry, topology) = (Registry::standard(), parse(CONFIG));
+        let mut market = topology.open_feed(&topology.feeds[0]).unwrap().unwrap().feed;
+        let instruments = topology.names.instruments().clone();
+        let header = Header::new(HeaderKind::Recording, instruments.clone());
+        let path = folder.join("day.qrec");
+        let mut out = RecordingWriter::create(&path, instruments.clone(), header.units).unwrap();
+        for _ in 0..12_000 {
+            out.push(&market.next().unwrap().unwrap()).unwrap();
+        }
+        out.finish().unwrap();
+
+        let mut open = topology.open_recording(&path).unwrap();
+        let kind = HeaderKind::Journal {
+            build: String::new(),
+            config: CONFIG.to_owned(),
+            feed: Some((open.name.clone(), open.digest)),
+            world: World::Closed,
+        };
+        std::fs::create_dir_all(folder.join("journal")).unwrap();
+        let file = File::create(folder.join("journal/1.qlog")).unwrap();
+        let header = Header::new(kind, instruments);
+        let mut desk = closed_desk(&topology, &registry).unwrap();
+        desk.log = Log::create(Box::new(file), &header, Durability::Process).unwrap();
+        let mut booted = false;
+        while let Some(record) = open.feed.next().unwrap() {
+            let at = record.ts().max(desk.now());
+            if !booted {
+                desk.boot(at, 77, 3);
+                booted = true;
+            }
+            desk.advance(at);
+            desk.market(at, &record, true);
+        }
+        desk.log.checkpoint(desk.digest());
+        desk.log.close().unwrap();
+        summary(&desk, &topology.names, Duration::ZERO)
+    }
+
+    #[test]
+    fn a_session_repeats_and_another_config_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = session(folder.path());
+        assert!(before.orders > 3 && before.fills > 3, "{before:?}");
+        let registry = Registry::standard();
+        let verified = verify(folder.path(), &registry, &mut |_| {}).unwrap();
+        assert!(verified.identical(), "{verified:?}");
+        assert_eq!((verified.orders, verified.expected.is_some()), (before.orders, true));
+
+        let compare = |text: &str| diff(folder.path(), &parse(text), &registry, &mut |_| {});
+        let same = compare(CONFIG).unwrap();
+        assert_eq!((&same.first_difference, same.journal), (&None, same.other), "{same:?}");
+        assert_eq!(same.journal.orders, before.orders as i64);
+        assert_eq!(same.notes, Vec::<String>::new());
+
+        let larger = compare(&CONFIG.replace("qty = \"10\"", "qty = \"11\"")).unwrap();
+        let first = larger.first_difference.unwrap();
+        assert!(first.expected.contains("10 AAPL market"), "{first:?}");
+        assert!(first.actual.contains("11 AAPL market"), "{first:?}");
+
+        let remote = CONFIG.replace("[broker.exchange]", "addr = \"127.0.0.1:1\"\n[broker.unused]");
+        let remote = remote.replace("fill_model = \"displayed\"", "").replace("[broker.unused]", "");
+        let remote = remote.replacen("seed = 7\n\n[[account]]", "\n[[account]]", 1);
+        let notes = compare(&remote).unwrap().notes;
+        assert!(notes.iter().any(|note| note.contains("stands in")), "{notes:?}");
+    }
+
+    #[test]
+    fn a_journal_is_a_feed() {
+        let folder = tempfile::tempdir().unwrap();
+        session(folder.path());
+        let source = JournalSource::open(folder.path(), &Registry::standard()).unwrap();
+        let mut feed = source.records().unwrap();
+        let all: Result<Vec<_>, FeedError> =
+            std::iter::from_fn(|| crate::feed::Feed::next(&mut feed).transpose()).collect();
+        assert_eq!(all.unwrap().len(), 12_000);
+    }
+}
