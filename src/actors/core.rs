@@ -13,6 +13,7 @@ use crate::types::{
     Side, Timestamp,
 };
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// What the core tells the driver.
 #[derive(Debug, Default)]
@@ -48,6 +49,7 @@ pub struct Core {
     recent: Vec<Derived>,
     /// The same, encoded, until there is enough for the hash.
     encoded: Vec<u8>,
+    denied: BTreeMap<(AgentId, Reason), u64>,
     chain: Sha256,
 }
 
@@ -63,7 +65,7 @@ impl Core {
     pub fn new(mut risk: Risk, oms: Oms) -> Self {
         for number in 0..oms.links().len() {
             let scope = Scope::Broker(BrokerId(number as u8));
-            risk.halts.hold(scope, HoldKind::StreamDown, true);
+            risk.halts.hold(Timestamp::ZERO, scope, HoldKind::StreamDown, true);
         }
         Self {
             risk,
@@ -71,13 +73,30 @@ impl Core {
             tally: Tally::default(),
             recent: Vec::with_capacity(RECENT),
             encoded: Vec::with_capacity(ENCODED + LONGEST),
+            denied: BTreeMap::new(),
             chain: Sha256::new(),
         }
+    }
+
+    /// Takes over orders, fills, positions and halts of a core that ran under another configuration
+    /// with the same names. Windows and daily baselines of the checks begin anew; intents do not.
+    pub fn carry_over(&mut self, old: Self) {
+        self.oms.carry_over(old.oms);
+        self.risk.carry_over(old.risk, &self.oms);
+        self.tally = old.tally;
+        self.denied = old.denied;
+        self.chain = old.chain;
+        (self.recent, self.encoded) = (old.recent, old.encoded);
     }
 
     /// Numbers of the run so far.
     pub const fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// Refusals by agent and reason: new orders, replaces and cancels.
+    pub fn denied(&self) -> impl Iterator<Item = (AgentId, Reason, u64)> {
+        self.denied.iter().map(|((agent, reason), count)| (*agent, *reason, *count))
     }
 
     /// Judges a request of `from` and takes what is approved into the books.
@@ -175,15 +194,16 @@ impl Core {
             Report::Session(status) => {
                 let up = *status == SessionStatus::Up;
                 self.oms.on_session(at, broker, up, &mut out.news);
-                self.risk.halts.hold(scope, HoldKind::StreamDown, !up);
-                self.risk.halts.hold(scope, HoldKind::Unreconciled, up);
+                self.risk.halts.hold(at, scope, HoldKind::StreamDown, !up);
+                self.risk.halts.hold(at, scope, HoldKind::Unreconciled, up);
             }
             Report::Snapshot(snapshot) => {
                 self.oms.on_snapshot(at, broker, snapshot, &mut out.news);
                 let link = self.oms.links().get(broker.index()).copied().unwrap_or_default();
                 // One snapshot may cross fills in flight; two that differ are a break.
-                self.risk.halts.hold(scope, HoldKind::PositionMismatch, link.mismatches > 1);
+                self.risk.halts.hold(at, scope, HoldKind::PositionMismatch, link.mismatches > 1);
                 self.risk.halts.hold(
+                    at,
                     scope,
                     HoldKind::Unreconciled,
                     !link.reconciled && link.mismatches == 0,
@@ -195,7 +215,7 @@ impl Core {
 
     /// Takes in a control message.
     pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
-        self.risk.halts.apply(control);
+        self.risk.halts.apply(at, control);
         if let Control::Boot { .. } = control {
             // Whatever links there were died with the run before.
             for number in 0..self.oms.links().len() {
@@ -230,6 +250,7 @@ impl Core {
                     halts.level_of_broker(route.broker) >= KillLevel::Cancel
                 } else {
                     halts.level(route) >= KillLevel::Cancel
+                        || halts.draining()
                         || halts.agent(route.agent) == AgentState::Quarantined
                 };
                 killed && order.state.pending != super::oms::Pending::Cancel
@@ -251,6 +272,9 @@ impl Core {
     }
 
     fn derive(&mut self, derived: Derived, out: &mut CoreOut) {
+        if let Derived::Denied { cl_ord_id, reason } = derived {
+            *self.denied.entry((cl_ord_id.agent, reason)).or_default() += 1;
+        }
         self.recent.push(derived);
         if self.recent.len() >= RECENT {
             self.chain_up();
@@ -330,7 +354,7 @@ fn encode<'a>(derived: &Derived, buffer: &'a mut [u8; LONGEST]) -> &'a [u8] {
     postcard::to_slice(derived, buffer).map_or(&[], |bytes| bytes)
 }
 
-fn refusal(
+pub(super) fn refusal(
     at: Timestamp,
     cl_ord_id: ClientOrderId,
     route: Route,

@@ -6,12 +6,12 @@ use super::{BenchError, Rows, topology};
 use crate::desk::{Cleared, Desk, Link, MarketEffect, NotSent};
 use crate::journal::{Disk, Durability, Header, HeaderKind, Log, World};
 use crate::msg::{Contingent, MarketData, NewOrder, OrderTerms, Report};
-use crate::replay::run::closed_desk;
+use crate::replay::ReplayError;
 use crate::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, Nanos, OrdType, OrderQty, Qty, Side,
     TimeInForce, Timestamp,
 };
-use crate::wiring::{Placement, Registry};
+use crate::wiring::{Placement, Registry, closed_desk};
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -91,7 +91,7 @@ pub fn tick_to_order(registry: &Registry) -> Result<Rows, BenchError> {
     let board = topology.kill_board();
     let mut links: Vec<Box<dyn Link>> = Vec::new();
     for number in 0..topology.brokers.len() {
-        if let Some(link) = topology.in_process(BrokerId(number as u8), &board)? {
+        if let Some(link) = topology.in_process(BrokerId(number as u8), &board, None)? {
             links.push(Box::new(Stamped { link, base, handed: Arc::clone(&handed) }));
         }
     }
@@ -120,7 +120,9 @@ pub fn tick_to_order(registry: &Registry) -> Result<Rows, BenchError> {
 
 /// One verdict of the whole chain on a new order.
 pub fn risk_chain(registry: &Registry) -> Result<Rows, BenchError> {
-    let mut desk = closed_desk(&topology(registry)?, registry)?;
+    let topology = topology(registry)?;
+    let mut desk = closed_desk(&topology, registry, &topology.kill_board(), None)
+        .map_err(ReplayError::from)?;
     let first = ticks(1).next().ok_or_else(|| BenchError::Wrong("no tick".into()))?;
     desk.boot(first.ts(), 1, 1);
     desk.market(first.ts(), &first, true);

@@ -267,7 +267,7 @@ impl BrokerSession for SandboxSession {
         self.heard = now;
         self.decoder.push(bytes);
         while matches!(self.state, State::LoggingOn | State::Up) {
-            match self.decoder.next::<VenueMessage>() {
+            match self.decoder.next_message::<VenueMessage>() {
                 Ok(Some((message, []))) => self.on_message(now, message),
                 Ok(Some(_)) => self.lose(now, "bytes behind a message", true),
                 Ok(None) => return,
@@ -312,6 +312,12 @@ impl BrokerSession for SandboxSession {
         frame.bytes.clear();
         wire::encode(&ClientMessage::Request(request), &mut frame.bytes)
             .map_err(|_| Reason::InvalidOrder)
+    }
+
+    fn cancel_all(&mut self, _now: Timestamp) {
+        if self.state == State::Up {
+            self.send(&ClientMessage::CancelAll);
+        }
     }
 
     fn request_snapshot(&mut self, _now: Timestamp) {

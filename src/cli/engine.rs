@@ -3,8 +3,9 @@
 use super::args::{EngineCommand, Global};
 use super::{CliError, Exit, bench, check, export, import, info, journal, replay, venue};
 use crate::desk::segments::JournalError;
-use crate::replay::{ReplayError, VerifyError};
-use crate::wiring::Registry;
+use crate::replay::ReplayError;
+use crate::replay::diff::DiffError;
+use crate::wiring::{AssemblyError, Registry, WalkError};
 
 /// Runs one, with the agents of `registry`.
 ///
@@ -20,12 +21,10 @@ pub fn run(
         EngineCommand::Replay(args) => replay::run(args, global, registry),
         EngineCommand::Import(args) => import::run(args, global),
         EngineCommand::Info(args) => info::run(args, global),
-        EngineCommand::Venue(args) => venue::run(args, global, &registry.vocabulary()),
+        EngineCommand::Venue(args) => venue::run(args, global, registry),
         EngineCommand::Journal(args) => journal::run(args, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
-        EngineCommand::Check => {
-            check::run(global, &registry.vocabulary(), |topology| topology.build_check(registry))
-        }
+        EngineCommand::Check => check::run(global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
     }
 }
@@ -36,21 +35,32 @@ impl From<JournalError> for CliError {
     }
 }
 
+impl From<AssemblyError> for CliError {
+    fn from(error: AssemblyError) -> Self {
+        Self::new(Exit::Usage, "config", error.to_string())
+    }
+}
+
 impl From<ReplayError> for CliError {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Config(error) => error.into(),
             ReplayError::Feed(error) => error.into(),
-            ReplayError::Remote(_) => Self::new(Exit::Usage, "config", error.to_string()),
         }
     }
 }
 
-impl From<VerifyError> for CliError {
-    fn from(error: VerifyError) -> Self {
+impl From<WalkError> for CliError {
+    fn from(error: WalkError) -> Self {
+        Self::input(error.to_string())
+    }
+}
+
+impl From<DiffError> for CliError {
+    fn from(error: DiffError) -> Self {
         match error {
-            VerifyError::Replay(error) => error.into(),
-            error => Self::input(error.to_string()),
+            DiffError::Journal(error) => error.into(),
+            DiffError::Other(error) => error.into(),
         }
     }
 }

@@ -59,42 +59,33 @@ pub enum FrameError {
 
 /// Encodes one frame onto `out`.
 pub fn encode(seq: u64, count: u32, payload: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&header(seq, count, payload));
+    let start = begin(out);
     out.extend_from_slice(payload);
+    seal(seq, count, out, start);
 }
 
-/// Encodes one frame onto `out` whose payload `fill` appends there, without a copy of it elsewhere.
-/// Where `fill` fails or the payload is too long for a frame, `out` is as it was and the answer is
-/// `false`.
-pub fn encode_with(
-    seq: u64,
-    count: u32,
-    out: &mut Vec<u8>,
-    fill: impl FnOnce(&mut Vec<u8>) -> bool,
-) -> bool {
+/// Leaves room for a frame's header at the end of `out`; the payload is to be appended next. Returns
+/// where the frame begins, for [`seal`].
+pub fn begin(out: &mut Vec<u8>) -> usize {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER]);
-    let payload = start + HEADER;
-    if !fill(out) || out.len() - payload > MAX_PAYLOAD {
-        out.truncate(start);
-        return false;
-    }
-    let header = header(seq, count, &out[payload..]);
-    out[start..payload].copy_from_slice(&header);
-    true
+    start
 }
 
-fn header(seq: u64, count: u32, payload: &[u8]) -> [u8; HEADER] {
-    let mut header = [0; HEADER];
+/// Writes the header of the frame that [`begin`] began at `start` and whose payload is the rest of
+/// `out`.
+pub fn seal(seq: u64, count: u32, out: &mut [u8], start: usize) {
+    let Some((header, payload)) = out[start..].split_at_mut_checked(HEADER) else {
+        return;
+    };
     header[..4].copy_from_slice(&MAGIC.to_le_bytes());
     header[4..8].copy_from_slice(&(payload.len() as u32).to_le_bytes());
     header[8..16].copy_from_slice(&seq.to_le_bytes());
     header[16..20].copy_from_slice(&count.to_le_bytes());
     let mut crc = crc32fast::Hasher::new();
-    crc.update(&header[..HEADER - 4]);
+    crc.update(&header[..20]);
     crc.update(payload);
     header[20..].copy_from_slice(&crc.finalize().to_le_bytes());
-    header
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

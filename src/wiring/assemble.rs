@@ -10,10 +10,11 @@ use crate::actors::risk::{CHECKS, Risk, check};
 use crate::actors::{Core, Lane};
 use crate::agents::{AGENTS, AgentSpec, BuildAgent};
 use crate::broker::{SandboxConfig, SandboxSession};
-use crate::desk::{InProcess, Link};
+use crate::desk::{Desk, InProcess, Link, Remembered};
+use crate::journal::Log;
 use crate::kill::KillBoard;
-use crate::types::{AccountId, BrokerId};
-use crate::venue::{Exchange, ExchangeConfig, Loopback};
+use crate::types::{AccountId, BrokerId, Nanos, Notional, Side, Timestamp};
+use crate::venue::{Accounts, Exchange, ExchangeConfig, Loopback};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -132,24 +133,16 @@ impl Topology {
             .map(|broker| Patience {
                 ack: broker.ack_timeout,
                 absence: broker.absence_after,
-                reconcile: broker.reconcile_every,
+                // A sandbox in this process cannot lose a message: the clock of a replay may jump
+                // years, and need not stop for snapshots on the way.
+                reconcile: match broker.venue {
+                    Venue::InProcess(_) => Nanos(u64::MAX),
+                    Venue::Remote(_) => broker.reconcile_every,
+                },
             })
             .collect();
         let brokers = self.accounts.iter().map(|account| account.broker).collect();
         Ok(Core::new(Risk::new(checks, brokers), Oms::new(books, patience)))
-    }
-
-    /// Builds every lane and every broker of this process once, to see whether they can be.
-    ///
-    /// # Errors
-    /// The first parameter or limit that its kind or control refuses, with its place.
-    pub fn build_check(&self, registry: &Registry) -> Result<(), ConfigError> {
-        self.lane(registry, Placement::All)?;
-        let board = self.kill_board();
-        for number in 0..self.brokers.len() {
-            self.in_process(BrokerId(number as u8), &board)?;
-        }
-        Ok(())
     }
 
     /// The accounts of a broker, with their names there.
@@ -162,7 +155,8 @@ impl Topology {
             .collect()
     }
 
-    /// The link to a broker that runs in this process; `None` for one that does not.
+    /// The link to a broker that runs in this process; `None` for one that does not. `books` are what
+    /// its accounts hold already: a sandbox in this process has no memory of its own.
     ///
     /// # Errors
     /// Exchange parameters that cannot be used, with their place.
@@ -170,14 +164,16 @@ impl Topology {
         &self,
         broker: BrokerId,
         board: &Arc<KillBoard>,
+        books: Option<&Books>,
     ) -> Result<Option<Box<dyn Link>>, ConfigError> {
         let Some(spec) = self.brokers.get(broker.index()) else { return Ok(None) };
         let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
         let config: ExchangeConfig = params.read()?;
-        self.sandbox_link(broker, &config, board).map(Some).map_err(|message| params.error(message))
+        let link = self.sandbox_link(broker, &config, board, books);
+        link.map(Some).map_err(|message| params.error(message))
     }
 
-    /// A link to a sandbox exchange of this process in the place of a broker, whatever that is.
+    /// A sandbox exchange of this process in the place of a broker, whatever that is.
     ///
     /// # Errors
     /// The setting that is out of range.
@@ -186,9 +182,28 @@ impl Topology {
         broker: BrokerId,
         config: &ExchangeConfig,
         board: &Arc<KillBoard>,
+        books: Option<&Books>,
     ) -> Result<Box<dyn Link>, String> {
         let instruments = self.names.instruments();
-        let exchange = Exchange::new(config, instruments.clone())?;
+        let mut accounts = Accounts::default();
+        for (_, name) in self.accounts_of(broker) {
+            accounts.open(&name)?;
+        }
+        for ((account, _, instrument), position) in books.iter().flat_map(|books| books.positions())
+        {
+            let own = &self.accounts[account.index()];
+            if own.broker != broker || position.qty.is_zero() {
+                continue;
+            }
+            let id = accounts.open(&own.name)?;
+            let multiplier = instruments.get(instrument).multiplier;
+            let side = if position.qty.is_positive() { Side::Buy } else { Side::Sell };
+            let price = position.avg_px(multiplier);
+            let qty = position.qty.abs();
+            accounts.book(id, instrument, multiplier, side, qty, price, Notional::ZERO);
+        }
+        let exchange =
+            Exchange::restore(config, instruments.clone(), accounts, Vec::new(), Timestamp::ZERO)?;
         let session = SandboxSession::new(
             SandboxConfig::in_memory("gateway", self.accounts_of(broker)),
             instruments.clone(),
@@ -201,4 +216,46 @@ impl Topology {
     pub fn is_closed(&self) -> bool {
         self.brokers.iter().all(|broker| matches!(broker.venue, Venue::InProcess(_)))
     }
+}
+
+/// Why a desk cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A broker that is not in this process.
+    #[error("broker `{0}` is another process: a replay needs `kind = \"sandbox\"` without `addr`")]
+    Remote(String),
+}
+
+/// A desk with all agents on one lane and all brokers in this process: a closed world.
+///
+/// # Errors
+/// The configuration, or a broker that is another process.
+pub fn closed_desk(
+    topology: &Topology,
+    registry: &Registry,
+    board: &Arc<KillBoard>,
+    books: Option<&Books>,
+) -> Result<Desk, AssemblyError> {
+    let lane = topology.lane(registry, Placement::All)?;
+    let mut links = Vec::new();
+    for (number, broker) in topology.brokers.iter().enumerate() {
+        let link = topology
+            .in_process(BrokerId(number as u8), board, books)?
+            .ok_or_else(|| AssemblyError::Remote(broker.name.clone()))?;
+        links.push(link);
+    }
+    Ok(Desk::new(lane, Log::none(), links, false))
+}
+
+/// A core lane whose brokers are only remembered: an open world, to run its journal again.
+///
+/// # Errors
+/// The configuration.
+pub fn remembered_desk(topology: &Topology, registry: &Registry) -> Result<Desk, AssemblyError> {
+    let lane = topology.lane(registry, Placement::Lane(LaneId::CORE))?;
+    let links = topology.brokers.iter().map(|_| Box::new(Remembered) as Box<dyn Link>).collect();
+    Ok(Desk::new(lane, Log::none(), links, false))
 }

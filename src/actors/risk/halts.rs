@@ -3,20 +3,21 @@
 
 use crate::kill::{Effect, Route};
 use crate::msg::{AgentState, Control, HoldKind};
-use crate::types::{AgentId, BrokerId, KillLevel, Reason, Scope};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::types::{AgentId, BrokerId, KillLevel, Reason, Scope, Timestamp};
+use std::collections::BTreeMap;
 
 /// What stands in the way of new orders.
 #[derive(Debug, Clone, Default)]
 pub struct Halts {
     kills: BTreeMap<Scope, KillLevel>,
-    holds: BTreeSet<(Scope, HoldKind)>,
+    /// With the time since when.
+    holds: BTreeMap<(Scope, HoldKind), Timestamp>,
     agents: BTreeMap<AgentId, AgentState>,
 }
 
 impl Halts {
     /// Takes in a control message.
-    pub fn apply(&mut self, control: &Control) {
+    pub fn apply(&mut self, at: Timestamp, control: &Control) {
         match control {
             Control::Kill(kill) => {
                 let level = self.kills.entry(kill.scope).or_default();
@@ -29,16 +30,17 @@ impl Halts {
                     self.kills.insert(arm.scope, arm.level);
                 }
             }
-            Control::Hold { scope, kind, on } => self.hold(*scope, *kind, *on),
+            Control::Hold { scope, kind, on } => self.hold(at, *scope, *kind, *on),
             Control::Agent { agent, state } => self.set_agent(*agent, *state),
-            Control::Boot { .. } => {}
+            // Conditions of the run before; those that still hold are found anew.
+            Control::Boot { .. } => self.holds.clear(),
         }
     }
 
     /// Begins or ends a hold.
-    pub fn hold(&mut self, scope: Scope, kind: HoldKind, on: bool) {
+    pub fn hold(&mut self, at: Timestamp, scope: Scope, kind: HoldKind, on: bool) {
         if on {
-            self.holds.insert((scope, kind));
+            self.holds.entry((scope, kind)).or_insert(at);
         } else {
             self.holds.remove(&(scope, kind));
         }
@@ -55,8 +57,8 @@ impl Halts {
     }
 
     /// Holds in force.
-    pub fn holds(&self) -> impl Iterator<Item = (Scope, HoldKind)> {
-        self.holds.iter().copied()
+    pub fn holds(&self) -> impl Iterator<Item = (Scope, HoldKind, Timestamp)> {
+        self.holds.iter().map(|((scope, kind), since)| (*scope, *kind, *since))
     }
 
     /// The kill level that holds for an order.
@@ -71,6 +73,16 @@ impl Halts {
             .map(|(_, level)| *level)
             .max()
             .unwrap_or_default()
+    }
+
+    /// The service is ending: open orders go.
+    pub fn draining(&self) -> bool {
+        self.holds.contains_key(&(Scope::Global, HoldKind::Draining))
+    }
+
+    /// Kills in force.
+    pub fn kills(&self) -> impl Iterator<Item = (Scope, KillLevel)> {
+        self.kills.iter().map(|(scope, level)| (*scope, *level))
     }
 
     /// The kill level of a broker and everything above it: what covers orders that are not ours.
@@ -88,7 +100,7 @@ impl Halts {
         if !effect.allowed_at(self.level(route)) {
             return Err(Reason::Kill);
         }
-        if self.holds.iter().any(|(scope, _)| route.covered_by(*scope)) {
+        if self.holds.keys().any(|(scope, _)| route.covered_by(*scope)) {
             return Err(Reason::Hold);
         }
         Ok(())
