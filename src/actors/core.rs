@@ -45,16 +45,12 @@ pub struct Core {
     /// The order manager.
     pub oms: Oms,
     tally: Tally,
-    /// Decisions that are not in the chain yet.
-    recent: Vec<Derived>,
-    /// The same, encoded, until there is enough for the hash.
+    /// Decisions that are in the chain but for the hash: small pieces are slow to hash.
     encoded: Vec<u8>,
     denied: BTreeMap<(AgentId, Reason), u64>,
     chain: Sha256,
 }
 
-/// Decisions kept before they are encoded without being asked to.
-const RECENT: usize = 256;
 /// Encoded bytes kept before they are hashed.
 const ENCODED: usize = 1 << 12;
 /// No decision is longer: a bracket of three orders takes a third of this.
@@ -71,7 +67,6 @@ impl Core {
             risk,
             oms,
             tally: Tally::default(),
-            recent: Vec::with_capacity(RECENT),
             encoded: Vec::with_capacity(ENCODED + LONGEST),
             denied: BTreeMap::new(),
             chain: Sha256::new(),
@@ -86,7 +81,7 @@ impl Core {
         self.tally = old.tally;
         self.denied = old.denied;
         self.chain = old.chain;
-        (self.recent, self.encoded) = (old.recent, old.encoded);
+        self.encoded = old.encoded;
     }
 
     /// Numbers of the run so far.
@@ -275,19 +270,15 @@ impl Core {
         if let Derived::Denied { cl_ord_id, reason } = derived {
             *self.denied.entry((cl_ord_id.agent, reason)).or_default() += 1;
         }
-        self.recent.push(derived);
-        if self.recent.len() >= RECENT {
-            self.chain_up();
-        }
         out.derived.push(derived);
     }
 
-    /// Takes the decisions so far into the digest. The desk calls it once they are sent: encoding
+    /// Takes decisions of this core into its digest. The desk does so once they are sent: encoding
     /// and hashing take longer than deciding.
-    pub fn chain_up(&mut self) {
+    pub fn chain(&mut self, decisions: &[Derived]) {
         let mut buffer = [0; LONGEST];
-        for derived in self.recent.drain(..) {
-            self.encoded.extend_from_slice(encode(&derived, &mut buffer));
+        for derived in decisions {
+            self.encoded.extend_from_slice(encode(derived, &mut buffer));
             if self.encoded.len() > ENCODED {
                 self.chain.update(&self.encoded);
                 self.encoded.clear();
@@ -340,8 +331,6 @@ impl Core {
     pub fn digest(&self, market: &Market) -> [u8; 32] {
         let mut hasher = self.chain.clone();
         hasher.update(&self.encoded);
-        let mut buffer = [0; LONGEST];
-        self.recent.iter().for_each(|derived| hasher.update(encode(derived, &mut buffer)));
         for bytes in [postcard::to_stdvec(&self.oms), postcard::to_stdvec(market)] {
             hasher.update(bytes.unwrap_or_default());
         }

@@ -264,10 +264,10 @@ impl Desk {
             }));
         }
         self.broken.extend_from_slice(&self.out.broken);
-        self.out.clear();
         if let Some(core) = &mut self.lane.core {
-            core.chain_up();
+            core.chain(&self.out.core.derived);
         }
+        self.out.clear();
     }
 
     /// Order updates since the last call, with the name that a replace changed.
