@@ -1,10 +1,10 @@
 //! Every command and option of `qtos`. Money and quantities are decimal text.
 
+use crate::feed::Speed;
 use crate::types::{ClientOrderId, KillLevel, Notional, Price, Qty, TimeInForce, Timestamp};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -107,26 +107,6 @@ pub enum ClientCommand {
     Kill(KillArgs),
     /// Lower a kill, in two steps
     Arm(ArmArgs),
-}
-
-/// How fast recorded or generated time passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speed {
-    /// So many times as fast as the clock, from 1.
-    Times(u32),
-    /// As fast as it can be consumed.
-    Max,
-}
-
-impl FromStr for Speed {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.parse::<u32>()) {
-            ("max", _) => Ok(Self::Max),
-            (_, Ok(times)) if times > 0 => Ok(Self::Times(times)),
-            _ => Err("a speed is a whole number from 1, or max".to_owned()),
-        }
-    }
 }
 
 /// `demo`.
@@ -245,9 +225,9 @@ pub struct VenueArgs {
     /// A recorded session as its market [default: a generated one]
     #[arg(long, value_name = "FILE.qrec")]
     pub data: Option<PathBuf>,
-    /// Seed of the generated market and of the exchange
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of the generated market and of the exchange [default: the config's]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// How fast its market passes: 1 and up, or max
     #[arg(long, value_name = "X", default_value = "1")]
     pub speed: Speed,

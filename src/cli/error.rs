@@ -1,6 +1,7 @@
 //! How a command ends.
 
 use super::output;
+use crate::feed::FeedError;
 use crate::view::ErrorView;
 use crate::wiring::{ConfigError, LoadError};
 use std::process::ExitCode;
@@ -80,5 +81,11 @@ impl From<ConfigError> for CliError {
 impl From<LoadError> for CliError {
     fn from(error: LoadError) -> Self {
         Self::new(Exit::Usage, "config", error.to_string())
+    }
+}
+
+impl From<FeedError> for CliError {
+    fn from(error: FeedError) -> Self {
+        Self::input(error.to_string())
     }
 }

@@ -8,6 +8,9 @@ mod client;
 mod error;
 mod fills;
 mod flatten;
+pub mod import;
+pub mod info;
+pub mod journal;
 mod kill;
 mod limits;
 mod order;
@@ -16,6 +19,7 @@ mod output;
 mod positions;
 mod progress;
 mod status;
+pub mod venue;
 
 pub use error::{CliError, Exit};
 pub use progress::Progress;

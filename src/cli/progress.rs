@@ -26,6 +26,11 @@ impl Progress {
         Self(bar)
     }
 
+    /// So much there is, once it is known.
+    pub fn total(&self, total: u64) {
+        self.0.set_length(total);
+    }
+
     /// So much is done.
     pub fn set(&self, done: u64) {
         self.0.set_position(done);

@@ -1,10 +1,11 @@
 //! The command line: what parses, what does not, and the exit codes against a running API.
 
-use super::args::{Cli, Command, EngineCommand, Global, Speed};
+use super::args::{Cli, Command, EngineCommand, Global};
 use super::client::Client;
-use super::{CliError, Exit, check, run};
+use super::{CliError, Exit, check, import, info, journal, run};
 use crate::entry::fake::Fake;
 use crate::entry::{ControlServer, Gateway};
+use crate::feed::Speed;
 use crate::types::KillLevel;
 use crate::view::{Orders, Status};
 use crate::wiring::Vocabulary;
@@ -103,13 +104,16 @@ fn every_command_of_the_book_parses() {
     else {
         panic!("not a venue")
     };
-    assert_eq!((venue.speed, venue.seed), (Speed::Max, 1));
+    assert_eq!((venue.speed, venue.seed), (Speed::Max, None));
 }
 
 fn exit(line: &str) -> Exit {
     let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     run(words, |command, global| match command {
         EngineCommand::Check => check::run(global, &Vocabulary::default(), |_| Ok(())),
+        EngineCommand::Import(args) => import::run(&args, global),
+        EngineCommand::Info(args) => info::run(&args, global),
+        EngineCommand::Journal(args) => journal::run(&args, global),
         _ => Err(CliError::core("the core failed")),
     })
 }
@@ -131,6 +135,36 @@ fn exit_codes_without_a_gateway() {
     let stale = r#"{"url":"http://127.0.0.1:9","token_file":"/dev/null","pid":1}"#;
     std::fs::write(folder.path().join("control.json"), stale).unwrap();
     assert_eq!(exit(&format!("qtos status --json --state-dir {state}")), Exit::Usage);
+}
+
+#[test]
+fn files_are_imported_described_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let rows = "ts,bid,ask,bid_size,ask_size\n1000,1.0,1.1,5,5\n2000,1.0,1.2,5,5\n";
+    std::fs::write(at("good.csv"), rows).unwrap();
+    std::fs::write(at("bad.csv"), rows.replace("1.2", "x")).unwrap();
+    let import = |name: &str| {
+        exit(&format!("qtos import csv {} --symbol AUDUSD --out {}", at(name), at("t.qrec")))
+    };
+    assert_eq!(import("none.csv"), Exit::Usage);
+    assert_eq!(import("bad.csv"), Exit::Usage);
+    assert!(!folder.path().join("t.qrec").exists());
+    assert_eq!(import("good.csv"), Exit::Done);
+    assert_eq!(exit(&format!("qtos info {} --json", at("t.qrec"))), Exit::Done);
+
+    let verify = || exit(&format!("qtos journal verify --journal {}", at("state")));
+    assert_eq!(verify(), Exit::Usage);
+    std::fs::create_dir_all(at("state/journal")).unwrap();
+    assert_eq!(verify(), Exit::Usage);
+    let whole = std::fs::read(at("t.qrec")).unwrap();
+    std::fs::write(at("state/journal/1.qlog"), &whole).unwrap();
+    assert_eq!(verify(), Exit::Done);
+    assert_eq!(exit(&format!("qtos journal show --journal {}", at("state"))), Exit::Done);
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    std::fs::write(at("state/journal/1.qlog"), &damaged).unwrap();
+    assert_eq!(verify(), Exit::False);
 }
 
 #[test]

@@ -14,8 +14,8 @@ pub use control::{
 };
 pub use render::{Render, word};
 pub use report::{
-    AgentSummary, Bench, BenchRow, Check, Divergence, Info, JournalCheck, Summary, SymbolInfo,
-    VerifyResult,
+    AgentSummary, Bench, BenchRow, Check, Divergence, Import, JournalCheck, JournalRecord,
+    JournalRecords, Summary, VenueResult, VerifyResult,
 };
 pub use state::{
     ActorView, Actors, AgentView, Agents, FillView, Fills, HoldView, KillView, LimitView, Limits,

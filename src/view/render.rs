@@ -2,9 +2,10 @@
 
 use super::{
     Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Fills,
-    FlattenResult, Info, JournalCheck, KillResult, Limits, OrderView, Orders, PositionView,
-    Positions, Status, Summary, VerifyResult,
+    FlattenResult, Import, JournalCheck, JournalRecords, KillResult, Limits, OrderView, Orders,
+    PositionView, Positions, Status, Summary, VenueResult, VerifyResult,
 };
+use crate::feed::Info;
 use serde::Serialize;
 use std::fmt::Display;
 
@@ -281,13 +282,33 @@ impl Render for Summary {
 
 impl Render for Info {
     fn render(&self) -> String {
-        let mut table = Table::new(&["symbol", ">quotes", ">trades", ">bars"]);
-        for (symbol, info) in &self.symbols {
-            table.row([symbol, &info.quotes, &info.trades, &info.bars]);
+        let head = ["symbol", ">quotes", ">trades", ">bars", ">levels", ">gaps", ">halts"];
+        let mut table = Table::new(&head);
+        let all = [("all", &self.counts)];
+        let each = self.symbols.iter().map(|(symbol, counts)| (symbol.as_str(), counts));
+        for (symbol, c) in each.chain(all) {
+            table.row([&symbol, &c.quotes, &c.trades, &c.bars, &c.levels, &c.gaps, &c.halts]);
         }
-        table.row([&"all", &self.quotes, &self.trades, &self.bars]);
         let (first, last) = (or_dash(self.first.as_ref()), or_dash(self.last.as_ref()));
         table.text("") + &format!("\nfirst  {first}\nlast   {last}\ndigest {}\n", self.digest)
+    }
+}
+
+impl Render for Import {
+    fn render(&self) -> String {
+        let (c, skipped) = (&self.counts, self.skipped);
+        let (first, last) = (or_dash(self.first.as_ref()), or_dash(self.last.as_ref()));
+        format!(
+            "{}: {} quotes, {} trades, {} bars, {} levels, {skipped} rows passed over\n\
+             first {first}\nlast  {last}\n",
+            self.out, c.quotes, c.trades, c.bars, c.levels
+        )
+    }
+}
+
+impl Render for VenueResult {
+    fn render(&self) -> String {
+        format!("{} events, {} orders, until {}\n", self.events, self.orders, self.time)
     }
 }
 
@@ -311,6 +332,12 @@ impl Render for JournalCheck {
         let (records, last, torn) = (self.records, self.last_seq, self.torn_bytes);
         let error = self.error.as_ref().map_or(String::new(), |error| format!("{error}\n"));
         format!("{verdict}: {records} records, the last is {last}, {torn} torn bytes\n{error}")
+    }
+}
+
+impl Render for JournalRecords {
+    fn render(&self) -> String {
+        self.records.iter().map(|one| format!("{:>8}  {}\n", one.seq, one.record)).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a run, a file or a measurement came to.
 
+use crate::feed::Counts;
 use crate::types::{Notional, Timestamp, text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,36 +41,34 @@ pub struct AgentSummary {
     pub pnl: Notional,
 }
 
-/// `info`: what a recording holds, counted in rows of its source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Info {
-    /// Quotes.
-    pub quotes: u64,
-    /// Trades.
-    pub trades: u64,
-    /// Bars.
-    pub bars: u64,
-    /// By symbol.
-    pub symbols: BTreeMap<String, SymbolInfo>,
+/// `import`: what was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Import {
+    /// The recording.
+    pub out: String,
+    /// Records by kind.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Source rows of a kind that has no place in a recording.
+    pub skipped: u64,
     /// Time of the first record.
     #[serde(with = "text::option")]
     pub first: Option<Timestamp>,
     /// Time of the last record.
     #[serde(with = "text::option")]
     pub last: Option<Timestamp>,
-    /// Of the contents, 64 lower-case hex digits.
-    pub digest: String,
 }
 
-/// One symbol's part of an [`Info`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SymbolInfo {
-    /// Quotes.
-    pub quotes: u64,
-    /// Trades.
-    pub trades: u64,
-    /// Bars.
-    pub bars: u64,
+/// `venue`: what a venue process did until it was stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VenueResult {
+    /// Market records over the life of its ledger.
+    pub events: u64,
+    /// Orders in its ledger.
+    pub orders: u64,
+    /// Session time.
+    #[serde(with = "text")]
+    pub time: Timestamp,
 }
 
 /// `replay --verify`.
@@ -111,6 +110,22 @@ pub struct JournalCheck {
     pub last_seq: u64,
     /// What is wrong, and where.
     pub error: Option<String>,
+}
+
+/// `journal show`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRecords {
+    /// Oldest first.
+    pub records: Vec<JournalRecord>,
+}
+
+/// One record of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRecord {
+    /// Its sequence number.
+    pub seq: u64,
+    /// What it says, for people; the form may change.
+    pub record: String,
 }
 
 /// `check`.

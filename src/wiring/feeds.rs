@@ -1,12 +1,7 @@
 //! Feeds that a journal can refer to: a recording or a seed stands for every record in it.
 
 use super::topology::{FeedSource, FeedSpec, Topology};
-use crate::feed::{
-    Feed, FeedError, Generated, GeneratedInstrument, GeneratedMarket, Mapped, Recording, digest,
-};
-use crate::types::text::Text;
-use crate::types::{Nanos, Price, Timestamp, fixed::UNIT};
-use serde::Deserialize;
+use crate::feed::{Feed, FeedError, Generated, Mapped, Recording, digest};
 use std::path::Path;
 
 /// How a journal names a feed of its configuration.
@@ -26,24 +21,6 @@ impl std::fmt::Debug for ReferenceFeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReferenceFeed").field("name", &self.name).finish()
     }
-}
-
-/// `[feed.params]` of a generated market.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GeneratedParams {
-    #[serde(default)]
-    seed: u64,
-    /// Mean span between records.
-    interval: Option<Text<Nanos>>,
-    /// How many; without a number it never ends.
-    records: Option<u64>,
-    /// One record in so many is a trade.
-    trade_every: Option<u64>,
-    /// Time of the first record.
-    start: Option<Text<Timestamp>>,
-    /// Where the first instrument's price begins, the second's at twice that, and so on.
-    price: Option<Text<Price>>,
 }
 
 impl Topology {
@@ -68,25 +45,9 @@ impl Topology {
             FeedSource::Sandbox(_) => Ok(None),
             FeedSource::Recording(path) => self.open_recording(path).map(Some),
             FeedSource::Generated(params) => {
-                let params: GeneratedParams =
-                    params.read().map_err(|error| FeedError::Source(error.to_string()))?;
-                let first = params.price.map_or(100 * UNIT, |price| price.0.raw());
-                let instruments = self
-                    .names
-                    .instruments()
-                    .iter()
-                    .map(|(id, instrument)| {
-                        let step = instrument.tick.raw();
-                        let price = first.saturating_mul(i64::from(id.0) + 1);
-                        let price = Price::from_raw(price / step * step);
-                        GeneratedInstrument { instrument: instrument.clone(), price }
-                    })
-                    .collect();
-                let mut market = GeneratedMarket::new(params.seed, instruments);
-                market.interval = params.interval.map_or(market.interval, |span| span.0);
-                market.start = params.start.map_or(market.start, |at| at.0);
-                market.trade_every = params.trade_every.unwrap_or(market.trade_every);
-                market.records = params.records;
+                let market = self
+                    .generated_market(Some(params))
+                    .map_err(|error| FeedError::Source(error.to_string()))?;
                 let digest = market.digest()?;
                 let feed = Mapped::new(Generated::new(market)?, self.names.instruments().clone());
                 let name = format!("{FROM_CONFIG}{}", spec.name);

@@ -1,7 +1,9 @@
 //! Every error has its place; every example parses.
 
 use super::*;
+use crate::agents::{AGENTS, AgentSpec};
 use crate::types::{AgentId, Scope};
+use crate::venue::Exchange;
 
 const GOOD: &str = r#"currency = "USD"
 [[instrument]]
@@ -318,8 +320,44 @@ fn every_example_parses_and_prints() {
         let text = topology.to_string();
         for agent in &topology.agents {
             assert!(text.contains(&format!("agent {} ({})", agent.name, agent.kind)), "{text}");
+            let params: toml::Table = agent.params.read().unwrap();
+            let instruments = topology.names.instruments();
+            let spec = AgentSpec { params: &params, symbols: &agent.symbols, instruments };
+            let build = AGENTS.iter().find(|(kind, _)| *kind == agent.kind).unwrap().1;
+            build(&spec).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+        for broker in &topology.brokers {
+            if let Venue::InProcess(params) = &broker.venue {
+                let config = params.read().unwrap_or_else(|error| panic!("{error}"));
+                Exchange::new(&config, topology.names.instruments().clone()).unwrap();
+            }
+        }
+        for feed in &topology.feeds {
+            if let FeedSource::Generated(params) = &feed.source {
+                topology.generated_market(Some(params)).unwrap_or_else(|error| panic!("{error}"));
+            }
         }
         seen += 1;
     }
     assert_eq!(seen, 5);
+}
+
+#[test]
+fn a_generated_market_starts_where_the_config_says() {
+    let feed = |params: &str| {
+        let feed =
+            format!("[[feed]]\nname = \"f\"\nkind = \"generated\"\n[feed.params]\n{params}\n");
+        let topology = parse(&GOOD.replacen("currency = \"USD\"\n", &feed, 1)).unwrap();
+        let FeedSource::Generated(params) = topology.feeds[0].source.clone() else {
+            panic!("not generated")
+        };
+        topology.generated_market(Some(&params)).map_err(|error| error.to_string())
+    };
+    let market = feed("seed = 3\nprice = { IBM = 180 }").unwrap();
+    let prices: Vec<String> = market.instruments.iter().map(|i| i.price.to_string()).collect();
+    assert_eq!((market.seed, prices), (3, vec!["100".into(), "180".into(), "100".into()]));
+    let error = feed("price = { XX = 180 }").unwrap_err();
+    assert!(error.starts_with("t.toml:4:1: unknown symbol `XX`"), "{error}");
+    let error = feed("interval = 5").unwrap_err();
+    assert!(error.starts_with("t.toml:5:12: `interval`: `5` is not a span"), "{error}");
 }
