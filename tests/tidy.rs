@@ -175,10 +175,11 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
         let Ok(entries) = fs::read_dir(at) else { return };
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if ["target", ".git", "state"].contains(&name.as_str()) {
+                continue;
+            }
             if path.is_dir() {
-                if !["target", ".git", "state"].contains(&name.as_str()) {
-                    walk(&path, found);
-                }
+                walk(&path, found);
             } else {
                 found.push(path);
             }

@@ -49,7 +49,8 @@ pub struct Core {
 }
 
 impl Core {
-    /// A core whose brokers are all down and unreconciled.
+    /// A core whose brokers are all down and unreconciled: nothing opens before a snapshot has shown
+    /// what the broker holds (INV-11).
     pub fn new(mut risk: Risk, oms: Oms) -> Self {
         for number in 0..oms.links().len() {
             let scope = Scope::Broker(BrokerId(number as u8));

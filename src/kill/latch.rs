@@ -172,6 +172,7 @@ impl Latch {
 mod tests {
     use super::*;
 
+    /// INV-4: a restart and a lower trip leave the level where it is.
     #[test]
     fn survives_and_only_rises() {
         let dir = tempfile::tempdir().unwrap();
