@@ -108,17 +108,16 @@ fn write_crate(home: &Path, gateway: &Path) {
 /// Cargo's target folder of this very run, so that dependencies are not built twice.
 fn target() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    own.ancestors().find(|at| at.join("CACHEDIR.TAG").exists()).map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
-        |at| at.join("outsider"),
-    )
+    let found = own.ancestors().find(|at| at.join("CACHEDIR.TAG").exists());
+    found.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Path::to_path_buf)
 }
 
-/// Builds the crate once and runs it with these words; returns its JSON.
+/// Builds the crate where it is not built and runs it with these words; returns its JSON.
 fn run(home: &Path, words: &[&str]) -> serde_json::Value {
     let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let output = Command::new(cargo)
-        .args(["run", "--offline", "--quiet", "--"])
+        .args(["run", "--offline", "--quiet", "--profile", profile, "--"])
         .args(words)
         .current_dir(home)
         .env("CARGO_TARGET_DIR", target())
