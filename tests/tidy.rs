@@ -134,12 +134,7 @@ const BANS: &[Ban] = &[
         except: &[],
         why: "errors are values; a lane that panics is a lane that is gone",
     },
-    Ban {
-        words: &["unsafe"],
-        within: &[],
-        except: &["src/lib.rs"],
-        why: "the crate forbids it",
-    },
+    Ban { words: &["unsafe"], within: &[], except: &["src/lib.rs"], why: "the crate forbids it" },
 ];
 
 /// Code lines a file may have, blank lines, comments and tests not counted.
