@@ -65,6 +65,16 @@ impl Core {
         }
     }
 
+    /// Takes over orders, fills, positions and halts of a core that ran under another configuration
+    /// with the same names. Windows and daily baselines of the checks begin anew; intents do not.
+    pub fn carry_over(&mut self, old: Self) {
+        self.oms.carry_over(old.oms);
+        self.risk.carry_over(old.risk, &self.oms);
+        self.tally = old.tally;
+        self.chain = old.chain;
+        self.decisions = old.decisions;
+    }
+
     /// Numbers of the run so far.
     pub const fn tally(&self) -> Tally {
         self.tally
@@ -220,6 +230,7 @@ impl Core {
                     halts.level_of_broker(route.broker) >= KillLevel::Cancel
                 } else {
                     halts.level(route) >= KillLevel::Cancel
+                        || halts.draining()
                         || halts.agent(route.agent) == AgentState::Quarantined
                 };
                 killed && order.state.pending != super::oms::Pending::Cancel
@@ -303,7 +314,7 @@ impl Core {
     }
 }
 
-fn refusal(
+pub(super) fn refusal(
     at: Timestamp,
     cl_ord_id: ClientOrderId,
     route: Route,

@@ -8,8 +8,11 @@ use super::agent::{Host, OpenOrder};
 use super::core::{Core, CoreOut};
 use super::market::Market;
 use super::oms::OrderUpdate;
+use crate::kill::Route;
 use crate::msg::{AgentState, Control, Input, MarketData, OrderRequest};
-use crate::types::{AgentId, ClientOrderId, InstrumentId, Qty, Timestamp};
+use crate::types::{
+    AgentId, BrokerId, ClientOrderId, ExecType, InstrumentId, Qty, Reason, Timestamp,
+};
 
 /// The decision actors of one lane.
 #[derive(Debug)]
@@ -165,6 +168,26 @@ impl Lane {
         }
         self.settle(update.at, out);
         self.plan();
+    }
+
+    /// What an agent of this lane is told about a request that found no way to the core.
+    pub fn refusal(
+        &self,
+        at: Timestamp,
+        request: &OrderRequest,
+        reason: Reason,
+    ) -> Option<OrderUpdate> {
+        let OrderRequest::New(new) = request else { return None };
+        let route = Route {
+            broker: BrokerId(u8::MAX),
+            account: new.account,
+            agent: new.cl_ord_id.agent,
+            instrument: new.instrument,
+        };
+        Some(OrderUpdate {
+            exec_type: Some(ExecType::Rejected),
+            ..super::core::refusal(at, new.cl_ord_id, route, new.terms.side, reason)
+        })
     }
 
     fn control(&mut self, at: Timestamp, control: &Control, out: &mut Outbox) {

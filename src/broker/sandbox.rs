@@ -267,7 +267,7 @@ impl BrokerSession for SandboxSession {
         self.heard = now;
         self.decoder.push(bytes);
         while matches!(self.state, State::LoggingOn | State::Up) {
-            match self.decoder.next::<VenueMessage>() {
+            match self.decoder.next_message::<VenueMessage>() {
                 Ok(Some((message, []))) => self.on_message(now, message),
                 Ok(Some(_)) => self.lose(now, "bytes behind a message", true),
                 Ok(None) => return,

@@ -2,21 +2,27 @@
 
 use super::args::Global;
 use super::{CliError, Exit};
+use crate::types::BrokerId;
 use crate::view::Check;
-use crate::wiring::{ConfigError, Topology, Vocabulary};
+use crate::wiring::{FeedSource, Placement, Registry};
 
-/// Checks the config file and prints its topology. `build` checks what only the rooms of agents,
-/// checks and exchanges can: their own parameters and values.
+/// Checks the config file and prints its topology. It builds what the file describes, so that the
+/// parameters of agents, exchanges, feeds and limits are checked as well.
 ///
 /// # Errors
 /// What is wrong, with file, line and column.
-pub fn run(
-    global: &Global,
-    vocabulary: &Vocabulary,
-    build: impl FnOnce(&Topology) -> Result<(), ConfigError>,
-) -> Result<Exit, CliError> {
-    let topology = global.topology(vocabulary)?;
-    build(&topology)?;
+pub fn run(global: &Global, registry: &Registry) -> Result<Exit, CliError> {
+    let topology = global.topology(&registry.vocabulary())?;
+    topology.lane(registry, Placement::All)?;
+    let board = topology.kill_board();
+    for broker in 0..topology.brokers.len() {
+        topology.in_process(BrokerId(broker as u8), &board)?;
+    }
+    for feed in &topology.feeds {
+        if let FeedSource::Generated(params) = &feed.source {
+            topology.generated_market(Some(params))?;
+        }
+    }
     let file = topology.source().file().to_owned();
     global.print(&Check { ok: true, file, topology: topology.to_string() });
     Ok(Exit::Done)

@@ -44,8 +44,9 @@ where
                 return Exit::Done;
             }
             let json = words.iter().any(|word| word == "--json");
-            let message = error.kind().to_string();
-            return CliError::usage(error.to_string().lines().next().unwrap_or(&message))
+            let text = error.to_string();
+            let message = text.split("\n\n").next().unwrap_or(&text);
+            return CliError::usage(message.split_whitespace().collect::<Vec<_>>().join(" "))
                 .on_stdout(json);
         }
     };

@@ -8,7 +8,7 @@ use crate::entry::{ControlServer, Gateway};
 use crate::feed::Speed;
 use crate::types::KillLevel;
 use crate::view::{Orders, Status};
-use crate::wiring::Vocabulary;
+use crate::wiring::Registry;
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::Path;
@@ -110,7 +110,7 @@ fn every_command_of_the_book_parses() {
 fn exit(line: &str) -> Exit {
     let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     run(words, |command, global| match command {
-        EngineCommand::Check => check::run(global, &Vocabulary::default(), |_| Ok(())),
+        EngineCommand::Check => check::run(global, &Registry::standard()),
         EngineCommand::Import(args) => import::run(&args, global),
         EngineCommand::Info(args) => info::run(&args, global),
         EngineCommand::Journal(args) => journal::run(&args, global),
@@ -130,6 +130,16 @@ fn exit_codes_without_a_gateway() {
     assert_eq!(exit("qtos check"), Exit::Done);
     assert_eq!(exit(&format!("qtos check --config {}", bad.display())), Exit::Usage);
     assert_eq!(exit("qtos check --config /no/such/file.toml"), Exit::Usage);
+    let good = include_str!("../../config/sandbox.toml");
+    for (from, to) in [
+        ("value = \"5%\"", "value = \"5 percent\""),
+        ("fast = 20", "fast = 90"),
+        ("fill_model = \"displayed\"", "fill_model = \"kind\""),
+        ("interval = \"10ms\"", "interval = \"often\""),
+    ] {
+        std::fs::write(&bad, good.replace(from, to)).unwrap();
+        assert_eq!(exit(&format!("qtos check --config {}", bad.display())), Exit::Usage, "{to}");
+    }
     assert_eq!(exit("qtos bench"), Exit::Core);
     assert_eq!(exit(&format!("qtos status --state-dir {state}")), Exit::Usage);
     let stale = r#"{"url":"http://127.0.0.1:9","token_file":"/dev/null","pid":1}"#;

@@ -6,7 +6,7 @@ use crate::feed::{Feed, Generated, Recording, Speed};
 use crate::types::InstrumentTable;
 use crate::venue::{ExchangeConfig, ServeError, ServeSummary, ServerConfig, serve};
 use crate::view::VenueResult;
-use crate::wiring::{FeedSource, Topology, Venue, Vocabulary};
+use crate::wiring::{FeedSource, Registry, Topology, Venue};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,13 +20,9 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// Config, recording or address cannot be used (2); the ledger cannot be kept (70).
-pub fn run(
-    command: &VenueCommand,
-    global: &Global,
-    vocabulary: &Vocabulary,
-) -> Result<Exit, CliError> {
+pub fn run(command: &VenueCommand, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     let VenueCommand::Sandbox(args) = command;
-    let topology = global.topology(vocabulary)?;
+    let topology = global.topology(&registry.vocabulary())?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))

@@ -67,13 +67,8 @@ impl Desk {
     }
 
     /// Keeps every decision for [`Self::next_decision`].
-    pub fn audit(&mut self, on: bool) {
-        self.audit = on.then(VecDeque::new);
-    }
-
-    /// No decision was kept that was not taken.
-    pub fn audit_is_empty(&self) -> bool {
-        self.audit.as_ref().is_none_or(VecDeque::is_empty)
+    pub fn keep_decisions(&mut self) {
+        self.audit.get_or_insert_default();
     }
 
     /// The oldest decision that was kept and not taken.
@@ -94,11 +89,6 @@ impl Desk {
     /// Records consumed of the reference feed.
     pub const fn position(&self) -> u64 {
         self.position
-    }
-
-    /// Goes on after `position` records of the reference feed, `events` of which were for us.
-    pub const fn resume_at(&mut self, now: Timestamp, position: u64, events: u64) {
-        (self.now, self.position, self.events) = (now, position, events);
     }
 
     /// Begins a run: the actors learn its numbers, then every link dials and logs in.
@@ -274,9 +264,30 @@ impl Desk {
         std::mem::take(&mut self.broken)
     }
 
-    /// The links, by broker.
-    pub fn links(&mut self) -> &mut [Box<dyn Link>] {
-        &mut self.links
+    /// Puts a log and links in place of those that a walk over old entries used.
+    pub fn go_live(&mut self, log: Log, links: Option<Vec<Box<dyn Link>>>, hear: bool) {
+        self.log = log;
+        // Decisions that the old entries do not tell of: a journal that was cut off lost them, the
+        // rerun made them again. They stand at the head of the new one.
+        for derived in self.audit.take().unwrap_or_default() {
+            self.log.derived(&derived);
+        }
+        self.heard = hear.then(Vec::new);
+        if let Some(links) = links {
+            self.links = links;
+        }
+    }
+
+    /// Takes over the books of a desk that ran under another configuration with the same names.
+    /// `same_feed` says that the position in the reference feed still means something.
+    pub fn carry_over(&mut self, old: Self, same_feed: bool) {
+        self.now = old.now;
+        self.events = old.events;
+        self.position = if same_feed { old.position } else { 0 };
+        if let (Some(core), Some(old)) = (&mut self.lane.core, old.lane.core) {
+            core.carry_over(old);
+        }
+        self.lane.market = old.lane.market;
     }
 
     /// Digest of the state and of every decision so far.

@@ -56,7 +56,7 @@ pub struct Rerun<'a> {
 impl<'a> Rerun<'a> {
     /// Prepares a walk over `desk`, whose log is [`crate::journal::Log::none`].
     pub fn new(desk: &'a mut Desk, feed: Option<&'a mut dyn Feed>, closed: bool) -> Self {
-        desk.audit(true);
+        desk.keep_decisions();
         Self { desk, feed, closed, difference: None, checkpoint: None }
     }
 
@@ -118,24 +118,6 @@ impl<'a> Rerun<'a> {
 
     fn differ(&mut self, seq: u64, expected: String, actual: String) {
         self.difference = Some(Difference { seq, expected, actual });
-    }
-
-    /// Every decision made anew has been compared.
-    pub fn at_checkpoint(&self) -> bool {
-        self.desk.audit_is_empty()
-    }
-
-    /// Ends the walk. Decisions made anew that the journal does not have are a difference unless the
-    /// journal was cut off (`torn`) right there.
-    pub fn finish(mut self, seq: u64, torn: bool) -> Option<Difference> {
-        if let Some(extra) = self.desk.next_decision()
-            && !torn
-            && self.difference.is_none()
-        {
-            self.differ(seq, "nothing".into(), describe(&extra));
-        }
-        self.desk.audit(false);
-        self.difference
     }
 }
 

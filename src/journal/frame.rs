@@ -59,16 +59,33 @@ pub enum FrameError {
 
 /// Encodes one frame onto `out`.
 pub fn encode(seq: u64, count: u32, payload: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(&MAGIC.to_le_bytes());
-    out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    out.extend_from_slice(&seq.to_le_bytes());
-    out.extend_from_slice(&count.to_le_bytes());
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&out[start..]);
-    crc.update(payload);
-    out.extend_from_slice(&crc.finalize().to_le_bytes());
+    let start = begin(out);
     out.extend_from_slice(payload);
+    seal(seq, count, out, start);
+}
+
+/// Leaves room for a frame's header at the end of `out`; the payload is to be appended next. Returns
+/// where the frame begins, for [`seal`].
+pub fn begin(out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER]);
+    start
+}
+
+/// Writes the header of the frame that [`begin`] began at `start` and whose payload is the rest of
+/// `out`.
+pub fn seal(seq: u64, count: u32, out: &mut [u8], start: usize) {
+    let Some((header, payload)) = out[start..].split_at_mut_checked(HEADER) else {
+        return;
+    };
+    header[..4].copy_from_slice(&MAGIC.to_le_bytes());
+    header[4..8].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    header[8..16].copy_from_slice(&seq.to_le_bytes());
+    header[16..20].copy_from_slice(&count.to_le_bytes());
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&header[..20]);
+    crc.update(payload);
+    header[20..].copy_from_slice(&crc.finalize().to_le_bytes());
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -3,10 +3,9 @@
 use super::report::Report;
 use crate::desk::Desk;
 use crate::feed::{Feed, FeedError, Mapped};
-use crate::journal::Log;
-use crate::types::{AgentId, BrokerId, Timestamp};
+use crate::types::{AgentId, Timestamp};
 use crate::view::{AgentSummary, Summary};
-use crate::wiring::{ConfigError, Names, Placement, Registry, Topology};
+use crate::wiring::{AssemblyError, Names, Registry, Topology, closed_desk};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,30 +23,10 @@ pub struct Outcome {
 pub enum ReplayError {
     /// The configuration.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] AssemblyError),
     /// The feed.
     #[error(transparent)]
     Feed(#[from] FeedError),
-    /// A replay has no sockets.
-    #[error("broker `{0}` is another process: a replay needs `kind = \"sandbox\"` without `addr`")]
-    Remote(String),
-}
-
-/// A desk with all agents on one lane and all brokers in this process.
-///
-/// # Errors
-/// The configuration, or a broker that is another process.
-pub fn closed_desk(topology: &Topology, registry: &Registry) -> Result<Desk, ReplayError> {
-    let board = topology.kill_board();
-    let lane = topology.lane(registry, Placement::All)?;
-    let mut links = Vec::new();
-    for (number, broker) in topology.brokers.iter().enumerate() {
-        let link = topology
-            .in_process(BrokerId(number as u8), &board)?
-            .ok_or_else(|| ReplayError::Remote(broker.name.clone()))?;
-        links.push(link);
-    }
-    Ok(Desk::new(lane, Log::none(), links, false))
 }
 
 /// Replays `feed` to its end. `watch` is told the records consumed, now and then.
@@ -60,7 +39,7 @@ pub fn run<F: Feed>(
     feed: F,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Outcome, ReplayError> {
-    let mut desk = closed_desk(topology, registry)?;
+    let mut desk = closed_desk(topology, registry, &topology.kill_board(), None)?;
     let mut feed = Mapped::new(feed, topology.names.instruments().clone());
     let mut report = Report::new(topology.accounts.len());
     let mut booted = false;

@@ -8,8 +8,9 @@
 //!
 //! A cut leg is told by a report of type `OrderStatus` with its new `leaves_qty`.
 
-use super::exchange::{Exchange, Outbox};
+use super::exchange::Exchange;
 use super::order::OrderIndex;
+use super::reporting::Outbox;
 use crate::msg::Contingent;
 use crate::types::{ExecType, OrdStatus, Qty};
 

@@ -6,47 +6,17 @@
 
 use super::accounts::Accounts;
 use super::config::{ExchangeConfig, Rules};
-use super::order::{self, Order, OrderIndex};
+use super::order::{Order, OrderIndex};
+use super::reporting::Outbox;
 use super::touch::Touch;
 use crate::msg::{
-    CancelOrder, CancelReject, Contingent, ExecutionReport, FillSnapshot, MarketData, NewOrder,
-    OrderTerms, ReplaceOrder, Report, RequestKind,
+    CancelOrder, FillSnapshot, MarketData, NewOrder, OrderTerms, ReplaceOrder, RequestKind,
 };
 use crate::types::{
-    AccountId, ClientOrderId, ExecId, ExecType, InstrumentId, InstrumentTable, Notional, OrdStatus,
-    OrdType, OrderQty, Price, Qty, Reason, TimeInForce, Timestamp, VenueOrderId,
+    AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, OrdStatus, OrderQty, Price,
+    Qty, Reason, TimeInForce, Timestamp,
 };
 use std::collections::{BTreeSet, HashMap};
-
-/// A report and whom it is for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VenueReport {
-    /// Everyone who trades this account; `None`: only the one who asked.
-    pub account: Option<AccountId>,
-    /// `Execution` or `CancelReject`.
-    pub report: Report,
-}
-
-/// What a call on the exchange did.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    /// Reports, in the order in which they happened.
-    pub reports: Vec<VenueReport>,
-    /// Orders that changed, also without a report; one may be named more than once.
-    pub touched: Vec<OrderIndex>,
-}
-
-impl Outbox {
-    /// Nothing happened.
-    pub fn is_empty(&self) -> bool {
-        self.reports.is_empty() && self.touched.is_empty()
-    }
-    /// Forgets everything; keeps the memory.
-    pub fn clear(&mut self) {
-        self.reports.clear();
-        self.touched.clear();
-    }
-}
 
 /// An order and its fills, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +45,12 @@ pub struct Exchange {
     /// Instruments whose books hold orders that are not open any more.
     pub(super) stale: Vec<InstrumentId>,
     /// Only looked up, never walked: its order cannot matter.
-    ids: HashMap<ClientOrderId, OrderIndex>,
+    pub(super) ids: HashMap<ClientOrderId, OrderIndex>,
     expiries: BTreeSet<(Timestamp, OrderIndex)>,
     /// The first of `expiries`, kept apart for the hot path.
     due: Timestamp,
-    now: Timestamp,
-    execs: u64,
+    pub(super) now: Timestamp,
+    pub(super) execs: u64,
 }
 
 impl Exchange {
@@ -329,82 +299,6 @@ impl Exchange {
         self.sweep();
     }
 
-    /// Tells an asker that an order is not known to it.
-    pub(super) fn cancel_reject(
-        &self,
-        orig_cl_ord_id: ClientOrderId,
-        request: RequestKind,
-        reason: Reason,
-        out: &mut Outbox,
-    ) {
-        let report = Report::CancelReject(CancelReject { orig_cl_ord_id, request, reason });
-        out.reports.push(VenueReport { account: None, report });
-    }
-
-    fn check_list(&self, new: &NewOrder) -> Result<(), Reason> {
-        let ids =
-            || std::iter::once(new.cl_ord_id).chain(new.contingent.legs().map(|leg| leg.cl_ord_id));
-        if ids()
-            .enumerate()
-            .any(|(at, id)| self.ids.contains_key(&id) || ids().take(at).any(|i| i == id))
-        {
-            return Err(Reason::BrokerDuplicate);
-        }
-        if new.instrument.index() >= self.instruments.len()
-            || new.account.index() >= self.accounts.names().len()
-        {
-            return Err(Reason::InvalidOrder);
-        }
-        let instrument = self.instruments.get(new.instrument);
-        order::check(&new.terms, instrument, self.now)?;
-        for leg in new.contingent.legs() {
-            order::check(&leg.terms, instrument, self.now)?;
-        }
-        let is_cash = |terms: &OrderTerms| matches!(terms.qty, OrderQty::Cash(_));
-        let any_cash = is_cash(&new.terms) || new.contingent.legs().any(|leg| is_cash(&leg.terms));
-        if any_cash && new.contingent != Contingent::None {
-            return Err(Reason::BrokerUnsupported);
-        }
-        if let Contingent::Bracket { take_profit, stop_loss } = &new.contingent {
-            let far = new.terms.side.opposite();
-            let fits = take_profit.terms.side == far
-                && stop_loss.terms.side == far
-                && matches!(take_profit.terms.ord_type, OrdType::Limit { .. })
-                && !matches!(stop_loss.terms.ord_type, OrdType::Market | OrdType::Limit { .. });
-            if !fits {
-                return Err(Reason::InvalidOrder);
-            }
-        }
-        if self.rules.rejects(self.orders.len() as u64) {
-            return Err(Reason::BrokerOther);
-        }
-        Ok(())
-    }
-
-    fn check_replace(&self, replace: &ReplaceOrder) -> Result<OrderIndex, Reason> {
-        let &index = self.ids.get(&replace.orig_cl_ord_id).ok_or(Reason::UnknownOrder)?;
-        let order = &self.orders[index as usize].order;
-        if self.ids.contains_key(&replace.cl_ord_id) {
-            return Err(Reason::BrokerDuplicate);
-        }
-        if !order.is_open() {
-            return Err(Reason::BrokerTooLate);
-        }
-        if order.cl_ord_id != replace.orig_cl_ord_id {
-            return Err(Reason::UnknownOrder);
-        }
-        let terms = &replace.terms;
-        order::check(terms, self.instruments.get(order.instrument), self.now)?;
-        if terms.side != order.terms.side || terms.tif != order.terms.tif {
-            return Err(Reason::InvalidOrder);
-        }
-        match terms.qty {
-            OrderQty::Units(qty) if qty <= order.cum => Err(Reason::BrokerTooLate),
-            OrderQty::Cash(_) if order.open_cash().is_none() => Err(Reason::InvalidOrder),
-            _ => Ok(index),
-        }
-    }
-
     /// Appends an order to the list, known by its id from now on.
     fn add(&mut self, new: &NewOrder, cl_ord_id: ClientOrderId, terms: OrderTerms) -> OrderIndex {
         let index = self.orders.len() as OrderIndex;
@@ -500,61 +394,5 @@ impl Exchange {
             let orders = &self.orders;
             self.books[id.index()].resting.retain(|&index| orders[index as usize].order.is_open());
         }
-    }
-
-    /// Tells of an order as it stands now, with the fill that just happened where there was one.
-    pub(super) fn report(
-        &mut self,
-        index: OrderIndex,
-        exec_type: ExecType,
-        fill: Option<(Qty, Price, Notional)>,
-        out: &mut Outbox,
-    ) {
-        self.execs += 1;
-        let exec_id = ExecId(u128::from(self.execs));
-        let transact_time = self.now;
-        let OrderRecord { order, fills } = &mut self.orders[index as usize];
-        order.changed = self.execs;
-        let (last_qty, last_px, fee) = fill.unwrap_or_default();
-        if fill.is_some() {
-            fills.push(FillSnapshot { exec_id, qty: last_qty, price: last_px, fee, transact_time });
-        }
-        let report = ExecutionReport {
-            cl_ord_id: order.cl_ord_id,
-            venue_order_id: order.venue_order_id(),
-            exec_id,
-            exec_type,
-            ord_status: order.status,
-            last_qty,
-            last_px,
-            cum_qty: order.cum,
-            leaves_qty: order.leaves(),
-            fee,
-            reason: order.reason,
-            transact_time,
-        };
-        let (account, report) = (Some(order.account), Report::Execution(report));
-        out.reports.push(VenueReport { account, report });
-        out.touched.push(index);
-    }
-
-    /// The answer to a new order that cannot be made an order, as its id names another one. Order and
-    /// execution ids are zero: nothing was made.
-    fn refusal(&self, cl_ord_id: ClientOrderId, reason: Reason) -> VenueReport {
-        let report = ExecutionReport {
-            cl_ord_id,
-            venue_order_id: VenueOrderId(0),
-            exec_id: ExecId(0),
-            exec_type: ExecType::Rejected,
-            ord_status: OrdStatus::Rejected,
-            last_qty: Qty::ZERO,
-            last_px: Price::ZERO,
-            cum_qty: Qty::ZERO,
-            leaves_qty: Qty::ZERO,
-            fee: Notional::ZERO,
-            reason: Some(reason),
-            transact_time: self.now,
-        };
-        VenueReport { account: None, report: Report::Execution(report) }
     }
 }

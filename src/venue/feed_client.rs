@@ -76,7 +76,7 @@ impl FeedClient {
         mut each: impl FnMut(MarketData),
     ) -> Result<(), FeedClientError> {
         self.decoder.push(bytes);
-        while let Some((message, rest)) = self.decoder.next::<VenueMessage>()? {
+        while let Some((message, rest)) = self.decoder.next_message::<VenueMessage>()? {
             match (message, &mut self.link) {
                 (VenueMessage::LogonAck { instruments, .. }, None) => {
                     let ids =

@@ -7,10 +7,11 @@
 //! Whoever owns the ports must write [`Venue::take_commit`] to the ledger before it writes any
 //! [`Port::output`] to a socket.
 
-use super::exchange::{Exchange, Outbox};
+use super::exchange::Exchange;
 use super::ledger::Commit;
 use super::order::OrderIndex;
 use super::port::{Command, ConnectionId, Port, State};
+use super::reporting::Outbox;
 use super::wire::{self, ClientMessage, Logon, PROTOCOL, Role, SnapshotPart, VenueMessage};
 use crate::journal::market_codec::MarketCodec;
 use crate::msg::{

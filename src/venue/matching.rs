@@ -12,8 +12,9 @@
 //! there. While an instrument is halted nothing fills; what waits arrives when it resumes.
 
 use super::FillModel;
-use super::exchange::{Book, Exchange, OrderRecord, Outbox};
+use super::exchange::{Book, Exchange, OrderRecord};
 use super::order::{OrderIndex, units_for};
+use super::reporting::Outbox;
 use super::touch::{Move, Source};
 use crate::types::{
     ExecType, InstrumentId, Notional, OrdStatus, Price, Qty, Reason, Side, TimeInForce,

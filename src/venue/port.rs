@@ -10,6 +10,7 @@ pub type ConnectionId = u64;
 
 /// What a trader may ask for.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "requests are the rule, and no box on their way")]
 pub(super) enum Command {
     Request(OrderRequest),
     CancelAll,
@@ -77,7 +78,7 @@ impl Port {
         if self.is_closed() {
             return Ok(None);
         }
-        match self.decoder.next::<ClientMessage>()? {
+        match self.decoder.next_message::<ClientMessage>()? {
             Some((message, [])) => Ok(Some(message)),
             Some(_) => Err(WireError::Message),
             None => Ok(None),

@@ -1,13 +1,16 @@
 //! The best bid and ask over all exchanges of one instrument, and its last trade.
 //!
 //! Rules: a side with price zero is unchanged; a price with size zero takes the quote away;
-//! suspicious quotes and trades are ignored; book levels move nothing. The touch may be crossed, as
+//! suspicious quotes and trades are ignored; book levels make the touch of an instrument without
+//! quotes, once an update of the book is whole. The touch may be crossed, as
 //! in real consolidated data: each side stands on its own, a buy takes the lowest ask and a sell the
 //! highest bid, and a crossed touch by itself fills nobody.
 
 use super::FillModel;
-use crate::msg::{MarketData, Quote};
+use super::levels::Levels;
+use crate::msg::{BookLevel, MarketData, Quote};
 use crate::types::{ExchangeId, Price, Qty, Side};
+use std::collections::BTreeMap;
 
 const NO_BID: Price = Price::from_raw(i64::MIN);
 const NO_ASK: Price = Price::MAX;
@@ -58,6 +61,9 @@ pub(super) struct Touch {
     /// Indexed by exchange: bid and ask.
     quotes: Vec<[Shown; 2]>,
     last: Shown,
+    /// A quote came: levels are not looked at any more.
+    quoted: bool,
+    levels: BTreeMap<ExchangeId, Levels>,
     pub halted: bool,
 }
 
@@ -68,6 +74,8 @@ impl Default for Touch {
             ask: NO_ASK,
             quotes: Vec::new(),
             last: Shown::none(NO_BID),
+            quoted: false,
+            levels: BTreeMap::new(),
             halted: false,
         }
     }
@@ -102,12 +110,14 @@ impl Touch {
                 self.halted = status.halted;
                 Some(Move::Touch)
             }
+            MarketData::Level(level) if !by_bar && !self.quoted => self.level(level),
             MarketData::Level(_) | MarketData::Gap(_) => None,
         }
     }
 
     #[inline]
     fn quote(&mut self, quote: &Quote) -> Move {
+        self.quoted = true;
         if !quote.bid.is_zero() {
             self.set(quote.exchange, 0, quote.bid, quote.bid_size);
         }
@@ -115,6 +125,18 @@ impl Touch {
             self.set(quote.exchange, 1, quote.ask, quote.ask_size);
         }
         Move::Touch
+    }
+
+    fn level(&mut self, level: &BookLevel) -> Option<Move> {
+        let levels = self.levels.entry(level.exchange).or_default();
+        levels.apply(level);
+        if level.more {
+            return None;
+        }
+        let (bid, ask) = (levels.bid(), levels.ask());
+        self.set(level.exchange, 0, bid.0, bid.1);
+        self.set(level.exchange, 1, ask.0, ask.1);
+        Some(Move::Touch)
     }
 
     fn print(&mut self, low: Price, high: Price, close: Price, size: Qty) -> Move {
@@ -132,10 +154,13 @@ impl Touch {
         }
         let shown = &mut self.quotes[exchange.index()][side];
         let before = shown.price;
-        if before != price || shown.size != size {
-            *shown = Shown { price, size, taken: Qty::ZERO };
-        }
-        if side == 0 {
+        let same = before == price && shown.size == size;
+        let taken = if same { shown.taken } else { Qty::ZERO };
+        *shown = Shown { price, size, taken };
+        if self.quotes.len() == 1 {
+            // One exchange, the usual case of a replay, needs no comparison.
+            *(if side == 0 { &mut self.bid } else { &mut self.ask }) = price;
+        } else if side == 0 {
             if price >= self.bid {
                 self.bid = price;
             } else if before == self.bid {
@@ -203,6 +228,7 @@ impl Touch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::msg::BookAction;
     use crate::types::{InstrumentId, Timestamp};
     use proptest::prelude::*;
 
@@ -255,5 +281,33 @@ mod tests {
         touch.apply(&quote(1, (0, 0), (10, 4)), FillModel::Displayed);
         assert_eq!(touch.left(Side::Buy, Source::Touch), Qty::from_raw(10));
         assert_eq!(touch.left(Side::Sell, Source::Touch), Qty::from_raw(5));
+    }
+
+    #[test]
+    fn levels_make_the_touch_when_their_update_is_whole_until_a_quote_comes() {
+        let mut touch = Touch::default();
+        let mut level = |action, side, price: i64, size: i64, more| {
+            let record = MarketData::Level(BookLevel {
+                ts: Timestamp::ZERO,
+                instrument: InstrumentId(0),
+                exchange: ExchangeId(3),
+                action,
+                more,
+                side,
+                price: Price::from_raw(price),
+                size: Qty::from_raw(size),
+            });
+            touch.apply(&record, FillModel::Touch);
+            (touch.bid().map(Price::raw), touch.ask().map(Price::raw))
+        };
+        use BookAction::{Clear, Set};
+        assert_eq!(level(Clear, Side::Buy, 0, 0, true), (None, None));
+        assert_eq!(level(Set, Side::Buy, 9, 5, true), (None, None));
+        assert_eq!(level(Set, Side::Sell, 11, 5, false), (Some(9), Some(11)));
+        assert_eq!(level(Set, Side::Sell, 10, 5, false), (Some(9), Some(10)));
+        assert_eq!(level(Set, Side::Sell, 10, 0, false), (Some(9), Some(11)));
+        assert_eq!(level(Clear, Side::Sell, 0, 0, false), (None, None));
+        touch.apply(&quote(3, (7, 1), (8, 1)), FillModel::Touch);
+        assert_eq!(touch.taking(Side::Buy), Some((Price::from_raw(8), Source::Touch)));
     }
 }

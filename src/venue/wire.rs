@@ -45,6 +45,7 @@ pub struct Logon {
 
 /// From the gateway to the venue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "requests are the rule, and no box on their way")]
 pub enum ClientMessage {
     /// Who this is.
     Logon(Logon),
@@ -129,18 +130,29 @@ pub enum WireError {
 /// Appends a message as one frame.
 ///
 /// # Errors
-/// [`WireError::TooLong`].
+/// [`WireError::TooLong`]; `out` is as it was.
 pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let payload = postcard::to_stdvec(message).map_err(|_| WireError::Message)?;
-    seal(&payload, out)
+    framed(out, |out| append(message, out))
 }
 
-fn seal(payload: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
-    if payload.len() > MAX_PAYLOAD {
-        return Err(WireError::TooLong);
+/// Appends one frame whose payload `write` appends.
+fn framed(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
+) -> Result<(), WireError> {
+    let start = frame::begin(out);
+    let head = out.len();
+    let written = write(out);
+    let result = if out.len() - head > MAX_PAYLOAD { Err(WireError::TooLong) } else { written };
+    match result {
+        Ok(()) => frame::seal(0, 1, out, start),
+        Err(_) => out.truncate(start),
     }
-    frame::encode(0, 1, payload, out);
-    Ok(())
+    result
+}
+
+fn append<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
+    postcard::to_io(message, out).map(drop).map_err(|_| WireError::Message)
 }
 
 /// A codec for market records of these instruments.
@@ -161,18 +173,19 @@ pub fn encode_market(
     codec: &mut MarketCodec,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
-    let head = VenueMessage::Market { count: records.len() as u32 };
-    let mut payload = postcard::to_stdvec(&head).map_err(|_| WireError::Message)?;
-    codec.start_frame();
-    for record in records {
-        if !codec.encode(record.ts(), record, &mut payload) {
-            let long = postcard::to_stdvec(record).map_err(|_| WireError::Message)?;
-            payload.push(KIND_OTHER);
-            varint::put(&mut payload, long.len() as u64);
-            payload.extend_from_slice(&long);
+    framed(out, |out| {
+        append(&VenueMessage::Market { count: records.len() as u32 }, out)?;
+        codec.start_frame();
+        for record in records {
+            if !codec.encode(record.ts(), record, out) {
+                let long = postcard::to_stdvec(record).map_err(|_| WireError::Message)?;
+                out.push(KIND_OTHER);
+                varint::put(out, long.len() as u64);
+                out.extend_from_slice(&long);
+            }
         }
-    }
-    seal(&payload, out)
+        Ok(())
+    })
 }
 
 /// Reads the `count` records behind a [`VenueMessage::Market`].
@@ -232,7 +245,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`WireError`]: the stream cannot be read on.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(T, &[u8])>, WireError> {
+    pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<(T, &[u8])>, WireError> {
         let bytes = &self.buffer[self.start..];
         if bytes.is_empty() {
             return Ok(None);

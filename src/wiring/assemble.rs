@@ -10,10 +10,11 @@ use crate::actors::risk::{CHECKS, Risk, check};
 use crate::actors::{Core, Lane};
 use crate::agents::{AGENTS, AgentSpec, BuildAgent};
 use crate::broker::{SandboxConfig, SandboxSession};
-use crate::desk::{InProcess, Link};
+use crate::desk::{Desk, InProcess, Link, Remembered};
+use crate::journal::Log;
 use crate::kill::KillBoard;
-use crate::types::{AccountId, BrokerId};
-use crate::venue::{Exchange, ExchangeConfig, Loopback};
+use crate::types::{AccountId, BrokerId, Notional, Side, Timestamp};
+use crate::venue::{Accounts, Exchange, ExchangeConfig, Loopback};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -149,7 +150,8 @@ impl Topology {
             .collect()
     }
 
-    /// The link to a broker that runs in this process; `None` for one that does not.
+    /// The link to a broker that runs in this process; `None` for one that does not. `books` are what
+    /// its accounts hold already: a sandbox in this process has no memory of its own.
     ///
     /// # Errors
     /// Exchange parameters that cannot be used, with their place.
@@ -157,13 +159,32 @@ impl Topology {
         &self,
         broker: BrokerId,
         board: &Arc<KillBoard>,
+        books: Option<&Books>,
     ) -> Result<Option<Box<dyn Link>>, ConfigError> {
         let Some(spec) = self.brokers.get(broker.index()) else { return Ok(None) };
         let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
         let config: ExchangeConfig = params.read()?;
         let instruments = self.names.instruments();
+        let mut accounts = Accounts::default();
+        for (_, name) in self.accounts_of(broker) {
+            accounts.open(&name).map_err(|message| params.error(message))?;
+        }
+        for ((account, _, instrument), position) in books.iter().flat_map(|books| books.positions())
+        {
+            let own = &self.accounts[account.index()];
+            if own.broker != broker || position.qty.is_zero() {
+                continue;
+            }
+            let id = accounts.open(&own.name).map_err(|message| params.error(message))?;
+            let multiplier = instruments.get(instrument).multiplier;
+            let side = if position.qty.is_positive() { Side::Buy } else { Side::Sell };
+            let price = position.avg_px(multiplier);
+            let qty = position.qty.abs();
+            accounts.book(id, instrument, multiplier, side, qty, price, Notional::ZERO);
+        }
         let exchange =
-            Exchange::new(&config, instruments.clone()).map_err(|message| params.error(message))?;
+            Exchange::restore(&config, instruments.clone(), accounts, Vec::new(), Timestamp::ZERO)
+                .map_err(|message| params.error(message))?;
         let session = SandboxSession::new(
             SandboxConfig::in_memory("gateway", self.accounts_of(broker)),
             instruments.clone(),
@@ -177,4 +198,46 @@ impl Topology {
     pub fn is_closed(&self) -> bool {
         self.brokers.iter().all(|broker| matches!(broker.venue, Venue::InProcess(_)))
     }
+}
+
+/// Why a desk cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A broker that is not in this process.
+    #[error("broker `{0}` is another process: a replay needs `kind = \"sandbox\"` without `addr`")]
+    Remote(String),
+}
+
+/// A desk with all agents on one lane and all brokers in this process: a closed world.
+///
+/// # Errors
+/// The configuration, or a broker that is another process.
+pub fn closed_desk(
+    topology: &Topology,
+    registry: &Registry,
+    board: &Arc<KillBoard>,
+    books: Option<&Books>,
+) -> Result<Desk, AssemblyError> {
+    let lane = topology.lane(registry, Placement::All)?;
+    let mut links = Vec::new();
+    for (number, broker) in topology.brokers.iter().enumerate() {
+        let link = topology
+            .in_process(BrokerId(number as u8), board, books)?
+            .ok_or_else(|| AssemblyError::Remote(broker.name.clone()))?;
+        links.push(link);
+    }
+    Ok(Desk::new(lane, Log::none(), links, false))
+}
+
+/// A core lane whose brokers are only remembered: an open world, to run its journal again.
+///
+/// # Errors
+/// The configuration.
+pub fn remembered_desk(topology: &Topology, registry: &Registry) -> Result<Desk, AssemblyError> {
+    let lane = topology.lane(registry, Placement::Lane(LaneId::CORE))?;
+    let links = topology.brokers.iter().map(|_| Box::new(Remembered) as Box<dyn Link>).collect();
+    Ok(Desk::new(lane, Log::none(), links, false))
 }

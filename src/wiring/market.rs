@@ -5,7 +5,7 @@ use super::source::{ConfigError, Params};
 use super::topology::Topology;
 use crate::feed::{GeneratedInstrument, GeneratedMarket};
 use crate::types::text::{self, Text};
-use crate::types::{Nanos, Price};
+use crate::types::{Instrument, Nanos, Price, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -14,17 +14,29 @@ use std::collections::BTreeMap;
 #[serde(default, deny_unknown_fields)]
 struct Generated {
     seed: u64,
+    /// Mean span between records.
     #[serde(with = "text")]
     interval: Nanos,
+    /// One record in so many is a trade.
     trade_every: u64,
+    /// Time of the first record.
+    start: Option<Text<Timestamp>>,
+    /// How many; without a number it never ends.
     records: Option<u64>,
+    /// Where each symbol's walk begins.
     price: BTreeMap<String, Text<Price>>,
 }
 
 impl Default for Generated {
     fn default() -> Self {
-        let price = BTreeMap::new();
-        Self { seed: 1, interval: Nanos::from_millis(10), trade_every: 8, records: None, price }
+        Self {
+            seed: 1,
+            interval: Nanos::from_millis(10),
+            trade_every: 8,
+            start: None,
+            records: None,
+            price: BTreeMap::new(),
+        }
     }
 }
 
@@ -50,16 +62,21 @@ impl Topology {
                 None => self.source.missing(message),
             });
         }
-        let start = |symbol: &str| generated.price.get(symbol).map_or(PRICE, |price| price.0);
+        let start = |i: &Instrument| {
+            let price = generated.price.get(&i.symbol).map_or(PRICE, |price| price.0).raw();
+            Price::from_raw(price - price % i.tick.raw())
+        };
         let instruments = instruments
             .iter()
-            .map(|(_, i)| GeneratedInstrument { instrument: i.clone(), price: start(&i.symbol) })
+            .map(|(_, i)| GeneratedInstrument { instrument: i.clone(), price: start(i) })
             .collect();
+        let market = GeneratedMarket::new(generated.seed, instruments);
         Ok(GeneratedMarket {
+            start: generated.start.map_or(market.start, |start| start.0),
             interval: generated.interval,
             trade_every: generated.trade_every,
             records: generated.records,
-            ..GeneratedMarket::new(generated.seed, instruments)
+            ..market
         })
     }
 }

@@ -11,8 +11,9 @@ mod print;
 mod secret;
 mod source;
 mod topology;
+mod walk;
 
-pub use assemble::{Placement, Registry};
+pub use assemble::{AssemblyError, Placement, Registry, closed_desk, remembered_desk};
 pub use config::{Idle, Mode};
 pub use feeds::ReferenceFeed;
 pub use names::{EXTERNAL, Names, OPERATOR};
@@ -22,6 +23,7 @@ pub use topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
     LaneSpec, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
 };
+pub use walk::{Walk, WalkError, Walked, walk};
 
 #[cfg(test)]
 mod tests;

@@ -180,7 +180,7 @@ fn each_mistake_is_named_with_its_place() {
         (
             "kind = \"observer\"",
             "kind = \"oracle\"",
-            "t.toml:27:8: unknown agent kind `oracle`: ema_cross, quoter or observer",
+            "t.toml:27:8: unknown agent kind `oracle`: ema_cross, observer or quoter",
         ),
         ("account = \"paper\"", "account = \"gold\"", "t.toml:28:11: unknown account `gold`"),
         (

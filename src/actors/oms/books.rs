@@ -75,6 +75,14 @@ impl Books {
         }
     }
 
+    pub(super) fn definitions(&self) -> (Arc<InstrumentTable>, Fx) {
+        (Arc::clone(&self.instruments), self.fx.clone())
+    }
+
+    pub(super) fn redefine(&mut self, instruments: Arc<InstrumentTable>, fx: Fx) {
+        (self.instruments, self.fx) = (instruments, fx);
+    }
+
     /// The instruments.
     pub fn instruments(&self) -> &InstrumentTable {
         &self.instruments

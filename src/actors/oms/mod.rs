@@ -180,6 +180,15 @@ impl Oms {
         }
     }
 
+    /// Takes over all that `old` knows; instruments, rates and patience stay this one's.
+    pub(in crate::actors) fn carry_over(&mut self, old: Self) {
+        let patience = std::mem::take(&mut self.patience);
+        let (instruments, fx) = self.books.definitions();
+        *self = old;
+        self.patience = patience;
+        self.books.redefine(instruments, fx);
+    }
+
     /// All orders of these books, oldest first.
     pub fn orders(&self) -> &[Order] {
         &self.orders
@@ -430,6 +439,12 @@ impl Oms {
             ExecType::New => Some(Event::Accepted),
             ExecType::Canceled => Some(Event::Canceled),
             ExecType::Replaced => Some(Event::Replaced),
+            // The broker has an order of this name already: whether it is this one, a snapshot says.
+            ExecType::Rejected if report.reason == Some(Reason::BrokerDuplicate) => {
+                self.apply(index, Event::Lost);
+                self.ask_snapshot(at, broker, news);
+                return;
+            }
             ExecType::Rejected => Some(Event::Rejected),
             ExecType::Expired => Some(Event::Expired),
             ExecType::Trade => {

@@ -31,7 +31,8 @@ impl Halts {
             }
             Control::Hold { scope, kind, on } => self.hold(*scope, *kind, *on),
             Control::Agent { agent, state } => self.set_agent(*agent, *state),
-            Control::Boot { .. } => {}
+            // Conditions of the run before; those that still hold are found anew.
+            Control::Boot { .. } => self.holds.clear(),
         }
     }
 
@@ -71,6 +72,16 @@ impl Halts {
             .map(|(_, level)| *level)
             .max()
             .unwrap_or_default()
+    }
+
+    /// The service is ending: open orders go.
+    pub fn draining(&self) -> bool {
+        self.holds.contains(&(Scope::Global, HoldKind::Draining))
+    }
+
+    /// Kills in force.
+    pub fn kills(&self) -> impl Iterator<Item = (Scope, KillLevel)> {
+        self.kills.iter().map(|(scope, level)| (*scope, *level))
     }
 
     /// The kill level of a broker and everything above it: what covers orders that are not ours.

@@ -54,6 +54,14 @@ impl Risk {
         Self { checks, halts: Halts::default(), brokers, approvals: 0, denials: 0 }
     }
 
+    pub(in crate::actors) fn carry_over(&mut self, old: Self, oms: &Oms) {
+        self.halts = old.halts;
+        (self.approvals, self.denials) = (old.approvals, old.denials);
+        for check in &mut self.checks {
+            check.adopt(oms);
+        }
+    }
+
     /// Requests approved and denied so far, cancels not counted.
     pub const fn counts(&self) -> (u64, u64) {
         (self.approvals, self.denials)

@@ -149,7 +149,7 @@ fn every_cut_is_the_state_of_a_whole_commit_and_can_go_on() {
     let path = dir.path().join("ledger");
     let mut house = House::open(dir.path(), Vec::new());
     let mut states = vec![(fs::metadata(&path).unwrap().len(), Ledger::load(dir.path()).unwrap())];
-    for step in &steps(9, 16) {
+    for step in &steps(9, 10) {
         play(&mut house, step);
         if house.commit().is_some() {
             states.push((fs::metadata(&path).unwrap().len(), Ledger::load(dir.path()).unwrap()));
@@ -162,6 +162,9 @@ fn every_cut_is_the_state_of_a_whole_commit_and_can_go_on() {
         let (_, expected) = states.iter().rev().find(|(end, _)| *end <= cut).unwrap();
         let (mut ledger, state) = Ledger::open(cut_dir.path(), &table()).unwrap();
         assert_eq!(&state, expected, "cut at {cut}");
+        if !cut.is_multiple_of(16) {
+            continue;
+        }
         let commit = Commit {
             position: 9_999,
             time: Timestamp::from_nanos(9_999),

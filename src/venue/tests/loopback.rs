@@ -151,7 +151,7 @@ impl Raw {
         let bytes = std::mem::take(venue.port(self.id).unwrap().output());
         self.decoder.push(&bytes);
         let mut all = Vec::new();
-        while let Some((message, _)) = self.decoder.next().unwrap() {
+        while let Some((message, _)) = self.decoder.next_message().unwrap() {
             all.push(message);
         }
         all

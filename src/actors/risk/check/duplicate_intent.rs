@@ -4,6 +4,7 @@
 
 use super::super::limits::{LimitError, LimitRow, Limits};
 use super::{Case, Check};
+use crate::actors::oms::Oms;
 use crate::types::{AgentId, InstrumentTable, Reason, Scope};
 use std::collections::BTreeMap;
 
@@ -67,6 +68,12 @@ impl Check for DuplicateIntent {
 
     fn commit(&mut self, case: &Case<'_>) {
         self.used.entry(case.route.agent).or_default().insert(case.intent);
+    }
+
+    fn adopt(&mut self, oms: &Oms) {
+        for order in oms.orders() {
+            self.used.entry(order.route.agent).or_default().insert(order.intent);
+        }
     }
 
     fn hash(&self, into: &mut dyn FnMut(&[u8])) {

@@ -11,6 +11,7 @@ mod symbol_list;
 
 use super::case::Case;
 use super::limits::{LimitError, LimitRow};
+use crate::actors::oms::Oms;
 use crate::types::{InstrumentTable, Reason, Scope};
 
 /// A pre-trade control. It judges new orders and replaces alike.
@@ -27,6 +28,10 @@ pub trait Check: Send + std::fmt::Debug {
 
     /// Counts an order that every control has approved.
     fn commit(&mut self, _case: &Case<'_>) {}
+
+    /// Orders of an earlier configuration are on the books: learn from them what must not be
+    /// forgotten.
+    fn adopt(&mut self, _oms: &Oms) {}
 
     /// State that decides later verdicts, for the state digest.
     fn hash(&self, _into: &mut dyn FnMut(&[u8])) {}

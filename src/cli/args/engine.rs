@@ -1,0 +1,187 @@
+//! Options of the commands that work in this process.
+
+use crate::feed::Speed;
+use crate::types::Timestamp;
+use clap::{ArgGroup, Args, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// End after so many seconds [default: on Ctrl-C]
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
+}
+
+/// `run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// A recorded session instead of the config's feeds
+    #[arg(value_name = "FILE.qrec")]
+    pub file: Option<PathBuf>,
+    /// How fast a recording or a generated market passes: 1 and up, or max
+    #[arg(long, value_name = "X", default_value = "1")]
+    pub speed: Speed,
+    /// End after so many seconds
+    #[arg(long = "for", value_name = "S")]
+    pub for_seconds: Option<u64>,
+}
+
+/// `replay`.
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("what").args(["file", "journal"]).required(true))]
+#[command(group = ArgGroup::new("how").args(["verify", "diff"]))]
+pub struct ReplayArgs {
+    /// A recorded session
+    #[arg(value_name = "FILE.qrec", conflicts_with = "how")]
+    pub file: Option<PathBuf>,
+    /// The state folder of a live session
+    #[arg(long, value_name = "DIR", requires = "how")]
+    pub journal: Option<PathBuf>,
+    /// The same outbound orders and the same state?
+    #[arg(long, requires = "journal")]
+    pub verify: bool,
+    /// What would another config or build have done?
+    #[arg(long, requires = "journal")]
+    pub diff: bool,
+}
+
+/// `import`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ImportCommand {
+    /// Tick and bar zips in LEAN's layout
+    Lean(ImportLean),
+    /// `ts,bid,ask,bid_size,ask_size` or bars, with ns or ISO time
+    Csv(ImportCsv),
+    /// Lines of local time and venue JSON
+    Capture(ImportCapture),
+}
+
+/// `import lean`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportLean {
+    /// Folder with one folder a symbol
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Which symbols
+    #[arg(long = "symbol", value_name = "S", required = true, num_args = 1..)]
+    pub symbols: Vec<String>,
+    /// Which day: 2013-10-08 or 20131008
+    #[arg(long, value_name = "D")]
+    pub date: jiff::civil::Date,
+    /// The recording to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `import csv`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportCsv {
+    /// The file to read
+    pub file: PathBuf,
+    /// Of which symbol it is
+    #[arg(long, value_name = "S")]
+    pub symbol: String,
+    /// The recording to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `import capture`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportCapture {
+    /// The file to read
+    pub file: PathBuf,
+    /// The recording to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `info`.
+#[derive(Debug, Clone, Args)]
+pub struct InfoArgs {
+    /// The recording
+    #[arg(value_name = "FILE.qrec")]
+    pub file: PathBuf,
+}
+
+/// `venue`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum VenueCommand {
+    /// A sandbox exchange with a durable ledger that serves its market data as a feed
+    Sandbox(VenueArgs),
+}
+
+/// `venue sandbox`. Its ledger is in the state folder.
+#[derive(Debug, Clone, Args)]
+pub struct VenueArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// A recorded session as its market [default: a generated one]
+    #[arg(long, value_name = "FILE.qrec")]
+    pub data: Option<PathBuf>,
+    /// Seed of the generated market and of the exchange [default: the config's]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How fast its market passes: 1 and up, or max
+    #[arg(long, value_name = "X", default_value = "1")]
+    pub speed: Speed,
+}
+
+/// `journal`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum JournalCommand {
+    /// Read every record and say whether it is whole
+    Verify(JournalArgs),
+    /// Print records
+    Show(ShowArgs),
+}
+
+/// Which journal.
+#[derive(Debug, Clone, Args)]
+pub struct JournalArgs {
+    /// The state folder [default: --state-dir]
+    #[arg(long, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
+}
+
+/// `journal show`.
+#[derive(Debug, Clone, Args)]
+pub struct ShowArgs {
+    /// Which journal.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+    /// First sequence number
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    pub from: u64,
+    /// At most so many records
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u64,
+}
+
+/// `export`.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// Which journal.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+    /// The recording to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// First moment
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Timestamp>,
+    /// Last moment
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Timestamp>,
+}
+
+/// `bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Only these measurements
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}

@@ -1,0 +1,136 @@
+//! Feeds: files and seeds on a thread that paces them, venues over a socket.
+
+use super::clock::Clock;
+use super::edge::MarketEdge;
+use super::status::{ActorState, ActorStatus};
+use crate::feed::{Feed, Pace, Speed};
+use crate::types::InstrumentTable;
+use crate::venue::FeedClient;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// How a feed ended.
+#[derive(Debug, Default)]
+pub struct FeedEnd {
+    /// No more records will come.
+    pub ended: AtomicBool,
+    /// It ended for lack of good data.
+    pub failed: AtomicBool,
+    /// Records handed over.
+    pub records: AtomicU64,
+}
+
+/// Reads a file or seed at a speed, until its end or `stop`. Runs on a thread of its own.
+pub fn pump(
+    mut feed: Box<dyn Feed>,
+    speed: Speed,
+    edge: &MarketEdge,
+    end: &FeedEnd,
+    status: &ActorStatus,
+    stop: &AtomicBool,
+) {
+    status.set(ActorState::Running);
+    let clock = Clock::new();
+    let mut pace: Option<Pace> = None;
+    while !stop.load(Ordering::Relaxed) {
+        let record = match feed.next() {
+            Ok(Some(record)) => record,
+            Ok(None) => break,
+            Err(error) => {
+                tracing::error!(%error, feed = %status.name, "feed failed");
+                end.failed.store(true, Ordering::SeqCst);
+                break;
+            }
+        };
+        if speed != Speed::Max {
+            let pace = pace.get_or_insert_with(|| Pace::new(speed, clock.now(), record.ts()));
+            let due = pace.due(record.ts());
+            loop {
+                let now = clock.now();
+                status.beat(now);
+                if now >= due || stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let wait = Duration::from_nanos(due.since(now).0);
+                // Short waits are spun: a sleep is late by some 60 us.
+                if wait > Duration::from_micros(200) {
+                    std::thread::sleep((wait - Duration::from_micros(100)).min(Duration::from_millis(20)));
+                } else {
+                    std::thread::yield_now();
+                }
+            }
+        }
+        inject(&status.name);
+        if !edge.push_waiting(record, stop) {
+            break;
+        }
+        end.records.fetch_add(1, Ordering::Relaxed);
+    }
+    end.ended.store(true, Ordering::SeqCst);
+    status.set(ActorState::Stopped);
+}
+
+/// Follows the feed of a sandbox venue until it ends; returns on any trouble, the keeper starts it
+/// anew.
+pub async fn follow_venue(
+    addr: SocketAddr,
+    gateway: String,
+    instruments: InstrumentTable,
+    edge: &mut MarketEdge,
+    end: &FeedEnd,
+    status: &ActorStatus,
+) -> Result<(), String> {
+    let say = |error: &dyn std::fmt::Display| error.to_string();
+    let mut stream = tokio::net::TcpStream::connect(addr).await.map_err(|e| say(&e))?;
+    stream.set_nodelay(true).map_err(|e| say(&e))?;
+    let mut client = FeedClient::new(instruments);
+    let logon = client.logon(&gateway).map_err(|e| say(&e))?;
+    stream.write_all(&logon).await.map_err(|e| say(&e))?;
+    status.set(ActorState::Running);
+    let clock = Clock::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    let mut flush = tokio::time::interval(Duration::from_millis(5));
+    loop {
+        tokio::select! {
+            read = stream.read(&mut buffer) => {
+                let count = read.map_err(|e| say(&e))?;
+                if count == 0 {
+                    return Err("the venue closed the feed".to_owned());
+                }
+                status.beat(clock.now());
+                let mut records = 0;
+                client
+                    .on_bytes(&buffer[..count], |record| {
+                        inject(&status.name);
+                        records += 1;
+                        edge.push(record);
+                    })
+                    .map_err(|e| say(&e))?;
+                end.records.fetch_add(records, Ordering::Relaxed);
+                if client.ended() {
+                    while !edge.flush() {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    end.ended.store(true, Ordering::SeqCst);
+                    status.set(ActorState::Stopped);
+                    return Ok(());
+                }
+            }
+            _ = flush.tick() => { edge.flush(); }
+            _ = beat.tick() => {
+                let bytes = client.heartbeat().map_err(|e| say(&e))?;
+                stream.write_all(&bytes).await.map_err(|e| say(&e))?;
+            }
+        }
+    }
+}
+
+/// Breaks this actor on purpose, in builds made for that.
+#[inline]
+fn inject(name: &str) {
+    super::keeper::inject(name);
+}

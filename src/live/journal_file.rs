@@ -1,0 +1,100 @@
+//! The journal on a real disk: writes on the lane's thread, syncs on a thread of its own.
+
+use crate::journal::Disk;
+use crossbeam_queue::ArrayQueue;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What the lane and the syncing thread share.
+#[derive(Debug)]
+pub struct SyncEdge {
+    /// Bytes written that wait for a sync, one entry a write; bounded: when it is full the syncer is
+    /// behind and one more entry would tell it nothing new.
+    pending: ArrayQueue<u64>,
+    /// Bytes written.
+    pub written: AtomicU64,
+    /// A sync failed: nobody knows what is on the disk.
+    pub failed: AtomicBool,
+    stop: AtomicBool,
+}
+
+/// A journal file.
+#[derive(Debug)]
+pub struct JournalFile {
+    file: File,
+    edge: Arc<SyncEdge>,
+}
+
+impl JournalFile {
+    /// Makes a new file and starts the thread that syncs it, at most 5 ms behind.
+    ///
+    /// # Errors
+    /// The file is there already, or cannot be made.
+    pub fn create(path: &Path) -> io::Result<(Self, Arc<SyncEdge>)> {
+        let file = OpenOptions::new().create_new(true).write(true).open(path)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        let edge = Arc::new(SyncEdge {
+            pending: ArrayQueue::new(1024),
+            written: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
+        let (own, shared) = (file.try_clone()?, Arc::clone(&edge));
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || sync_loop(&own, &shared))?;
+        Ok((Self { file, edge: Arc::clone(&edge) }, edge))
+    }
+}
+
+fn sync_loop(file: &File, edge: &SyncEdge) {
+    loop {
+        let mut newer = false;
+        while edge.pending.pop().is_some() {
+            newer = true;
+        }
+        if newer && file.sync_data().is_err() {
+            edge.failed.store(true, Ordering::SeqCst);
+            return;
+        }
+        if edge.stop.load(Ordering::SeqCst) && edge.pending.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(4));
+    }
+}
+
+impl Write for JournalFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.edge.failed.load(Ordering::SeqCst) {
+            return Err(io::Error::other("a background sync of the journal failed"));
+        }
+        let count = self.file.write(bytes)?;
+        let total = self.edge.written.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+        // Full: the syncer has enough to do and will see these bytes too.
+        let _ = self.edge.pending.push(total);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Disk for JournalFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+impl Drop for JournalFile {
+    fn drop(&mut self) {
+        self.edge.stop.store(true, Ordering::SeqCst);
+    }
+}

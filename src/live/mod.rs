@@ -1,0 +1,25 @@
+//! Layer 8, driver A: real time. Lanes are threads, sockets and supervision are actix actors.
+//!
+//! `service.rs` puts it together, `lane.rs` drives the core lane, `broker_io.rs` is the only file
+//! that writes orders to a socket, `keeper.rs` is supervision.
+
+mod agent_lane;
+mod broker_io;
+mod clock;
+mod edge;
+mod feed_io;
+mod handle;
+mod journal_file;
+mod keeper;
+mod lane;
+mod recover;
+mod service;
+mod signals;
+pub mod state;
+mod status;
+
+pub use handle::Handle;
+pub use recover::{RecoverError, Recovered};
+pub use service::{Options, Service, ServiceError};
+pub use state::{StateError, StateFolder};
+pub use status::{ActorState, ActorStatus};
