@@ -5,13 +5,12 @@ use qtos_gateway::actors::agent::{Agent, AgentCx, REQUEST_BUDGET, Ticket};
 use qtos_gateway::actors::market::Touch;
 use qtos_gateway::actors::oms::OrderUpdate;
 use qtos_gateway::agents::AgentSpec;
-use qtos_gateway::desk::{Desk, Link, Remembered};
+use qtos_gateway::desk::Desk;
 use qtos_gateway::feed::Feed;
-use qtos_gateway::journal::{Derived, Log};
+use qtos_gateway::journal::Derived;
 use qtos_gateway::msg::{AgentState, OrderRequest};
-use qtos_gateway::replay::run::closed_desk;
 use qtos_gateway::types::{AgentId, ClientOrderId, InstrumentId, OrdStatus, Qty, Reason, Side};
-use qtos_gateway::wiring::{Placement, Registry, Topology};
+use qtos_gateway::wiring::{Registry, Topology, closed_desk, remembered_desk};
 use std::collections::{BTreeMap, BTreeSet};
 
 const DEMO: &str = include_str!("../config/sandbox.toml");
@@ -24,6 +23,10 @@ fn topology(registry: &Registry, kind: &str, more: &str) -> Topology {
     );
     assert_ne!(text, DEMO, "the demo's trend agent is written as above");
     Topology::parse("demo", &format!("{text}\n{more}"), &registry.vocabulary()).unwrap()
+}
+
+fn sandbox_desk(topology: &Topology, registry: &Registry) -> Desk {
+    closed_desk(topology, registry, &topology.kill_board(), None).unwrap()
 }
 
 /// Boots the desk and feeds it so many records of the generated market.
@@ -91,7 +94,7 @@ fn runaway_agents_are_taken_out() {
     for kind in ["stubborn", "flood"] {
         let registry = registry();
         let topology = topology(&registry, kind, "");
-        let mut desk = closed_desk(&topology, &registry).unwrap();
+        let mut desk = sandbox_desk(&topology, &registry);
         drive(&mut desk, &topology, (1, 1), 5_000);
         let runaway = id(&topology, "trend");
         assert_eq!(desk.take_broken().first(), Some(&runaway), "{kind}");
@@ -115,7 +118,7 @@ fn no_two_runs_share_an_order_id() {
     let topology = Topology::parse("demo", DEMO, &registry.vocabulary()).unwrap();
     let mut seen: BTreeSet<ClientOrderId> = BTreeSet::new();
     for boot in [(1, 1), (1, 2), (2, 1)] {
-        let mut desk = closed_desk(&topology, &registry).unwrap();
+        let mut desk = sandbox_desk(&topology, &registry);
         drive(&mut desk, &topology, boot, 5_000);
         let core = desk.lane.core.as_ref().unwrap();
         assert!(!core.oms.orders().is_empty());
@@ -131,8 +134,8 @@ fn a_narrower_limit_only_tightens() {
     let denied = |more: &str| {
         let registry = registry();
         let topology = topology(&registry, "eager", more);
-        let mut desk = closed_desk(&topology, &registry).unwrap();
-        desk.audit(true);
+        let mut desk = sandbox_desk(&topology, &registry);
+        desk.keep_decisions();
         drive(&mut desk, &topology, (1, 1), 5_000);
         let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
         for derived in decisions(&mut desk) {
@@ -163,10 +166,8 @@ fn a_narrower_limit_only_tightens() {
 fn nothing_opens_before_the_broker_is_reconciled() {
     let registry = registry();
     let topology = topology(&registry, "eager", "");
-    let lane = topology.lane(&registry, Placement::All).unwrap();
-    let silent: Vec<Box<dyn Link>> = vec![Box::new(Remembered)];
-    let mut desk = Desk::new(lane, Log::none(), silent, false);
-    desk.audit(true);
+    let mut desk = remembered_desk(&topology, &registry).unwrap();
+    desk.keep_decisions();
     drive(&mut desk, &topology, (1, 1), 1_000);
     let decisions = decisions(&mut desk);
     assert!(!decisions.is_empty());
@@ -183,8 +184,8 @@ fn nothing_opens_before_the_broker_is_reconciled() {
 fn fills_add_up() {
     let registry = Registry::standard();
     let topology = Topology::parse("demo", DEMO, &registry.vocabulary()).unwrap();
-    let mut desk = closed_desk(&topology, &registry).unwrap();
-    desk.audit(true);
+    let mut desk = sandbox_desk(&topology, &registry);
+    desk.keep_decisions();
     drive(&mut desk, &topology, (1, 1), 50_000);
     let sent = decisions(&mut desk);
     let sent = sent

@@ -16,7 +16,7 @@ pub fn run(global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     topology.lane(registry, Placement::All)?;
     let board = topology.kill_board();
     for broker in 0..topology.brokers.len() {
-        topology.in_process(BrokerId(broker as u8), &board)?;
+        topology.in_process(BrokerId(broker as u8), &board, None)?;
     }
     for feed in &topology.feeds {
         if let FeedSource::Generated(params) = &feed.source {
