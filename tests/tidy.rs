@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("live", 8),
     ("replay", 8),
     ("sim", 8),
+    ("bench", 9),
     ("entry", 9),
     ("cli", 10),
 ];
@@ -58,7 +59,7 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["Instant::now", "SystemTime::now", "Zoned::now", "jiff::Timestamp::now"],
         within: &[],
-        except: &["src/venue/server.rs", "src/live/", "src/entry/", "src/cli/"],
+        except: &["src/venue/server.rs", "src/live/", "src/entry/", "src/bench/", "src/cli/"],
         why: "time is handed in: only edges and drivers read a clock",
     },
     Ban {
@@ -79,6 +80,7 @@ const BANS: &[Ban] = &[
             "src/live/",
             "src/replay/",
             "src/entry/",
+            "src/bench/",
             "src/cli/",
         ],
         why: "files and environment belong to the edges",
@@ -98,7 +100,7 @@ const BANS: &[Ban] = &[
     Ban {
         words: &["thread", "spawn"],
         within: &[],
-        except: &["src/live/", "src/entry/", "src/cli/", "src/venue/server.rs"],
+        except: &["src/live/", "src/entry/", "src/bench/", "src/cli/", "src/venue/server.rs"],
         why: "threads belong to the drivers",
     },
     Ban {
