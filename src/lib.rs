@@ -26,6 +26,7 @@ pub mod desk;
 pub mod view;
 pub mod wiring;
 // 8: drivers
+pub mod live;
 pub mod replay;
 // 9: what comes in from outside
 pub mod entry;

@@ -13,6 +13,7 @@ use crate::types::{
     Side, Timestamp,
 };
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// What the core tells the driver.
 #[derive(Debug, Default)]
@@ -44,6 +45,7 @@ pub struct Core {
     /// The order manager.
     pub oms: Oms,
     tally: Tally,
+    denied: BTreeMap<(AgentId, Reason), u64>,
     decisions: Vec<u8>,
     chain: Sha256,
 }
@@ -54,12 +56,13 @@ impl Core {
     pub fn new(mut risk: Risk, oms: Oms) -> Self {
         for number in 0..oms.links().len() {
             let scope = Scope::Broker(BrokerId(number as u8));
-            risk.halts.hold(scope, HoldKind::StreamDown, true);
+            risk.halts.hold(Timestamp::ZERO, scope, HoldKind::StreamDown, true);
         }
         Self {
             risk,
             oms,
             tally: Tally::default(),
+            denied: BTreeMap::new(),
             decisions: Vec::with_capacity(1 << 16),
             chain: Sha256::new(),
         }
@@ -71,6 +74,7 @@ impl Core {
         self.oms.carry_over(old.oms);
         self.risk.carry_over(old.risk, &self.oms);
         self.tally = old.tally;
+        self.denied = old.denied;
         self.chain = old.chain;
         self.decisions = old.decisions;
     }
@@ -78,6 +82,11 @@ impl Core {
     /// Numbers of the run so far.
     pub const fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// Refusals by agent and reason: new orders, replaces and cancels.
+    pub fn denied(&self) -> impl Iterator<Item = (AgentId, Reason, u64)> {
+        self.denied.iter().map(|((agent, reason), count)| (*agent, *reason, *count))
     }
 
     /// Judges a request of `from` and takes what is approved into the books.
@@ -175,15 +184,16 @@ impl Core {
             Report::Session(status) => {
                 let up = *status == SessionStatus::Up;
                 self.oms.on_session(at, broker, up, &mut out.news);
-                self.risk.halts.hold(scope, HoldKind::StreamDown, !up);
-                self.risk.halts.hold(scope, HoldKind::Unreconciled, up);
+                self.risk.halts.hold(at, scope, HoldKind::StreamDown, !up);
+                self.risk.halts.hold(at, scope, HoldKind::Unreconciled, up);
             }
             Report::Snapshot(snapshot) => {
                 self.oms.on_snapshot(at, broker, snapshot, &mut out.news);
                 let link = self.oms.links().get(broker.index()).copied().unwrap_or_default();
                 // One snapshot may cross fills in flight; two that differ are a break.
-                self.risk.halts.hold(scope, HoldKind::PositionMismatch, link.mismatches > 1);
+                self.risk.halts.hold(at, scope, HoldKind::PositionMismatch, link.mismatches > 1);
                 self.risk.halts.hold(
+                    at,
                     scope,
                     HoldKind::Unreconciled,
                     !link.reconciled && link.mismatches == 0,
@@ -195,7 +205,7 @@ impl Core {
 
     /// Takes in a control message.
     pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
-        self.risk.halts.apply(control);
+        self.risk.halts.apply(at, control);
         if let Control::Boot { .. } = control {
             // Whatever links there were died with the run before.
             for number in 0..self.oms.links().len() {
@@ -252,6 +262,9 @@ impl Core {
     }
 
     fn derive(&mut self, derived: Derived, out: &mut CoreOut) {
+        if let Derived::Denied { cl_ord_id, reason } = derived {
+            *self.denied.entry((cl_ord_id.agent, reason)).or_default() += 1;
+        }
         let decisions = std::mem::take(&mut self.decisions);
         self.decisions = postcard::to_extend(&derived, decisions).unwrap_or_default();
         if self.decisions.len() > 1 << 15 {

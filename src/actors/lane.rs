@@ -152,6 +152,12 @@ impl Lane {
         }
     }
 
+    /// The agents of this lane count their orders from here at their next boot: a lane that is made
+    /// anew within one boot must not use numbers of the one that broke.
+    pub fn number_from(&mut self, first: u32) {
+        self.hosts.iter_mut().for_each(|host| host.number_from(first));
+    }
+
     /// An update of an order whose agent is on this lane, from a core on another one.
     pub fn deliver(
         &mut self,

@@ -314,6 +314,12 @@ impl BrokerSession for SandboxSession {
             .map_err(|_| Reason::InvalidOrder)
     }
 
+    fn cancel_all(&mut self, _now: Timestamp) {
+        if self.state == State::Up {
+            self.send(&ClientMessage::CancelAll);
+        }
+    }
+
     fn request_snapshot(&mut self, _now: Timestamp) {
         if self.state == State::Up {
             self.ask_snapshot();

@@ -65,6 +65,10 @@ pub trait BrokerSession: Send {
         frame: &mut Frame,
     ) -> Result<(), Reason>;
 
+    /// Has the broker cancel every open order of our accounts, by its own mass cancel where it has
+    /// one. Used when the core cannot: cancels need no approval and pass at every kill level.
+    fn cancel_all(&mut self, now: Timestamp);
+
     /// Asks the broker for a complete snapshot; it comes as `Report::Snapshot`.
     fn request_snapshot(&mut self, now: Timestamp);
 

@@ -166,14 +166,15 @@ impl Desk {
         }
     }
 
-    /// Takes what links of other threads have said since.
-    pub fn poll_links(&mut self, at: Timestamp) {
+    /// Takes what links of other threads have said since; whether that was anything.
+    pub fn poll_links(&mut self, at: Timestamp) -> bool {
         self.now = self.now.max(at);
-        self.follow();
+        self.follow()
     }
 
     /// Carries out what a step decided, and what follows from that, until nothing is left.
-    fn follow(&mut self) {
+    fn follow(&mut self) -> bool {
+        let mut worked = false;
         loop {
             self.carry_out();
             let mut quiet = self.returned.is_empty();
@@ -190,8 +191,9 @@ impl Desk {
             if self.returned.is_empty() {
                 self.returned = returned;
             }
+            worked |= !quiet;
             if quiet && self.out.is_empty() && self.returned.is_empty() {
-                return;
+                return worked;
             }
         }
     }

@@ -5,11 +5,14 @@
 mod error;
 mod gateway;
 mod guard;
+mod live;
+mod metrics;
 mod order;
 mod routes;
 mod server;
 
 pub use gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
+pub use live::LiveGateway;
 pub use server::{CONTROL_FILE, ControlServer, EntryError, TOKEN_FILE};
 
 #[cfg(test)]

@@ -92,7 +92,11 @@ pub struct MarketEdge {
 
 impl MarketEdge {
     /// The producer's end.
-    pub fn new(queue: Arc<ArrayQueue<MarketData>>, waker: Arc<Waker>, merged: Arc<AtomicU64>) -> Self {
+    pub fn new(
+        queue: Arc<ArrayQueue<MarketData>>,
+        waker: Arc<Waker>,
+        merged: Arc<AtomicU64>,
+    ) -> Self {
         Self { queue, waker, merged, waiting: BTreeMap::new(), missing: BTreeMap::new() }
     }
 
@@ -238,11 +242,6 @@ impl ReportEdge {
     pub fn pop(&self) -> Option<Report> {
         self.queue.pop()
     }
-
-    /// Nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -268,8 +267,7 @@ mod tests {
     fn a_full_queue_merges_counts_and_keeps_the_newest() {
         let queue = Arc::new(ArrayQueue::new(2));
         let merged = Arc::new(AtomicU64::new(0));
-        let mut edge =
-            MarketEdge::new(Arc::clone(&queue), Arc::default(), Arc::clone(&merged));
+        let mut edge = MarketEdge::new(Arc::clone(&queue), Arc::default(), Arc::clone(&merged));
         for ts in 0..2 {
             edge.push(quote(ts, 0, 10, 12));
         }

@@ -4,10 +4,9 @@ use super::clock::Clock;
 use super::edge::MarketEdge;
 use super::status::{ActorState, ActorStatus};
 use crate::feed::{Feed, Pace, Speed};
-use crate::types::InstrumentTable;
+use crate::types::{InstrumentTable, Timestamp};
 use crate::venue::FeedClient;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +20,28 @@ pub struct FeedEnd {
     pub failed: AtomicBool,
     /// Records handed over.
     pub records: AtomicU64,
+    first: AtomicU64,
+    before: AtomicU64,
+}
+
+impl FeedEnd {
+    /// A feed that begins after `before` records.
+    pub fn after(before: u64) -> Self {
+        Self { before: AtomicU64::new(before), ..Self::default() }
+    }
+
+    /// Records of the feed handed over in this run and before it.
+    pub fn position(&self) -> u64 {
+        self.before.load(Ordering::SeqCst) + self.records.load(Ordering::SeqCst)
+    }
+
+    /// Time of the first record, once it was handed over.
+    pub fn first(&self) -> Option<Timestamp> {
+        match self.first.load(Ordering::SeqCst) {
+            0 => None,
+            nanos => Some(Timestamp::from_nanos(nanos)),
+        }
+    }
 }
 
 /// Reads a file or seed at a speed, until its end or `stop`. Runs on a thread of its own.
@@ -57,13 +78,18 @@ pub fn pump(
                 let wait = Duration::from_nanos(due.since(now).0);
                 // Short waits are spun: a sleep is late by some 60 us.
                 if wait > Duration::from_micros(200) {
-                    std::thread::sleep((wait - Duration::from_micros(100)).min(Duration::from_millis(20)));
+                    std::thread::sleep(
+                        (wait - Duration::from_micros(100)).min(Duration::from_millis(20)),
+                    );
                 } else {
                     std::thread::yield_now();
                 }
             }
         }
         inject(&status.name);
+        if end.first.load(Ordering::Relaxed) == 0 {
+            end.first.store(record.ts().nanos(), Ordering::SeqCst);
+        }
         if !edge.push_waiting(record, stop) {
             break;
         }

@@ -18,7 +18,8 @@ mod signals;
 pub mod state;
 mod status;
 
-pub use handle::Handle;
+pub use handle::{Handle, NoAnswer};
+pub use lane::Figures;
 pub use recover::{RecoverError, Recovered};
 pub use service::{Options, Service, ServiceError};
 pub use state::{StateError, StateFolder};

@@ -13,7 +13,7 @@ use crate::broker::{SandboxConfig, SandboxSession};
 use crate::desk::{Desk, InProcess, Link, Remembered};
 use crate::journal::Log;
 use crate::kill::KillBoard;
-use crate::types::{AccountId, BrokerId, Notional, Side, Timestamp};
+use crate::types::{AccountId, BrokerId, Nanos, Notional, Side, Timestamp};
 use crate::venue::{Accounts, Exchange, ExchangeConfig, Loopback};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -133,7 +133,12 @@ impl Topology {
             .map(|broker| Patience {
                 ack: broker.ack_timeout,
                 absence: broker.absence_after,
-                reconcile: broker.reconcile_every,
+                // A sandbox in this process cannot lose a message: the clock of a replay may jump
+                // years, and need not stop for snapshots on the way.
+                reconcile: match broker.venue {
+                    Venue::InProcess(_) => Nanos(u64::MAX),
+                    Venue::Remote(_) => broker.reconcile_every,
+                },
             })
             .collect();
         let brokers = self.accounts.iter().map(|account| account.broker).collect();

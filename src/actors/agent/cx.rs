@@ -119,6 +119,7 @@ pub(super) struct Desk {
     pub account: AccountId,
     pub instance: u32,
     pub epoch: u32,
+    pub first_seq: u32,
     seq: u32,
     rng: Pcg64Mcg,
     open: Vec<OpenOrder>,
@@ -136,6 +137,7 @@ impl Desk {
             account,
             instance: 0,
             epoch: 0,
+            first_seq: 0,
             seq: 0,
             rng: Pcg64Mcg::seed_from_u64(u64::from(agent.0)),
             open: Vec::new(),
@@ -149,7 +151,7 @@ impl Desk {
 
     /// A new run: its ids never meet those of another.
     pub fn boot(&mut self, instance: u32, epoch: u32) {
-        (self.instance, self.epoch, self.seq) = (instance, epoch, 0);
+        (self.instance, self.epoch, self.seq) = (instance, epoch, self.first_seq);
     }
 
     /// What the agent holds and has open, where it does not know from its own updates.

@@ -72,6 +72,10 @@ impl Host {
         self.call(at, market, out, |agent, cx| agent.on_start(cx))
     }
 
+    pub(in crate::actors) fn number_from(&mut self, first: u32) {
+        self.desk.first_seq = first;
+    }
+
     /// Tells a new agent what it holds already.
     pub(in crate::actors) fn resume(
         &mut self,

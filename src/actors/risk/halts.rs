@@ -3,20 +3,21 @@
 
 use crate::kill::{Effect, Route};
 use crate::msg::{AgentState, Control, HoldKind};
-use crate::types::{AgentId, BrokerId, KillLevel, Reason, Scope};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::types::{AgentId, BrokerId, KillLevel, Reason, Scope, Timestamp};
+use std::collections::BTreeMap;
 
 /// What stands in the way of new orders.
 #[derive(Debug, Clone, Default)]
 pub struct Halts {
     kills: BTreeMap<Scope, KillLevel>,
-    holds: BTreeSet<(Scope, HoldKind)>,
+    /// With the time since when.
+    holds: BTreeMap<(Scope, HoldKind), Timestamp>,
     agents: BTreeMap<AgentId, AgentState>,
 }
 
 impl Halts {
     /// Takes in a control message.
-    pub fn apply(&mut self, control: &Control) {
+    pub fn apply(&mut self, at: Timestamp, control: &Control) {
         match control {
             Control::Kill(kill) => {
                 let level = self.kills.entry(kill.scope).or_default();
@@ -29,7 +30,7 @@ impl Halts {
                     self.kills.insert(arm.scope, arm.level);
                 }
             }
-            Control::Hold { scope, kind, on } => self.hold(*scope, *kind, *on),
+            Control::Hold { scope, kind, on } => self.hold(at, *scope, *kind, *on),
             Control::Agent { agent, state } => self.set_agent(*agent, *state),
             // Conditions of the run before; those that still hold are found anew.
             Control::Boot { .. } => self.holds.clear(),
@@ -37,9 +38,9 @@ impl Halts {
     }
 
     /// Begins or ends a hold.
-    pub fn hold(&mut self, scope: Scope, kind: HoldKind, on: bool) {
+    pub fn hold(&mut self, at: Timestamp, scope: Scope, kind: HoldKind, on: bool) {
         if on {
-            self.holds.insert((scope, kind));
+            self.holds.entry((scope, kind)).or_insert(at);
         } else {
             self.holds.remove(&(scope, kind));
         }
@@ -56,8 +57,8 @@ impl Halts {
     }
 
     /// Holds in force.
-    pub fn holds(&self) -> impl Iterator<Item = (Scope, HoldKind)> {
-        self.holds.iter().copied()
+    pub fn holds(&self) -> impl Iterator<Item = (Scope, HoldKind, Timestamp)> {
+        self.holds.iter().map(|((scope, kind), since)| (*scope, *kind, *since))
     }
 
     /// The kill level that holds for an order.
@@ -76,7 +77,7 @@ impl Halts {
 
     /// The service is ending: open orders go.
     pub fn draining(&self) -> bool {
-        self.holds.contains(&(Scope::Global, HoldKind::Draining))
+        self.holds.contains_key(&(Scope::Global, HoldKind::Draining))
     }
 
     /// Kills in force.
@@ -99,7 +100,7 @@ impl Halts {
         if !effect.allowed_at(self.level(route)) {
             return Err(Reason::Kill);
         }
-        if self.holds.iter().any(|(scope, _)| route.covered_by(*scope)) {
+        if self.holds.keys().any(|(scope, _)| route.covered_by(*scope)) {
             return Err(Reason::Hold);
         }
         Ok(())

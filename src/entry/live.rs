@@ -1,0 +1,555 @@
+//! The running gateway behind the control API: questions go to the core lane as closures, answers
+//! come back as views.
+
+use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
+use crate::actors::Core;
+use crate::actors::market::Market;
+use crate::actors::oms::{Fill, Order};
+use crate::desk::Desk;
+use crate::kill::ArmError;
+use crate::live::{Handle, NoAnswer};
+use crate::msg::{
+    AgentState, CancelOrder, Contingent, Control, Input, NewOrder, OrderRequest, OrderTerms,
+    ReplaceOrder,
+};
+use crate::types::{
+    AgentId, ClientOrderId, InstrumentId, KillLevel, Nanos, Notional, OrdType, OrderQty, Qty,
+    Reason, Scope, Side, TimeInForce,
+};
+use crate::view::{
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, HoldView,
+    KillResult, KillView, LimitView, OrderDenied, OrderView, PositionView, Readiness,
+    ReplaceOrderRequest, Status, TripView,
+};
+use crate::wiring::{Names, Topology};
+use std::sync::Arc;
+
+/// [`Gateway`] over a [`Handle`].
+pub struct LiveGateway {
+    handle: Handle,
+    topology: Arc<Topology>,
+}
+
+impl LiveGateway {
+    /// Serves this gateway.
+    pub fn new(handle: Handle) -> Self {
+        let topology = Arc::new(handle.topology().clone());
+        Self { handle, topology }
+    }
+
+    /// Asks the core.
+    fn ask<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Desk, &Topology) -> R + Send + 'static,
+    ) -> Result<R, Refusal> {
+        let topology = Arc::clone(&self.topology);
+        Ok(self.handle.call(move |desk, _, _| look(desk, &topology))?)
+    }
+
+    /// Sends a request as the operator and gives the order as it stands after.
+    fn request(&self, request: OrderRequest, id: ClientOrderId) -> Result<OrderView, Refusal> {
+        let topology = Arc::clone(&self.topology);
+        let done = self.handle.call(move |desk, at, _| {
+            let before = denials(desk);
+            desk.deliver(at, &Input::Request(AgentId::OPERATOR, request));
+            let refused = denials(desk)
+                .into_iter()
+                .find(|row| !before.contains(row))
+                .map(|(_, reason, _)| reason);
+            let core = desk.lane.core.as_ref();
+            let view = core
+                .and_then(|core| core.oms.find(id))
+                .map(|(_, o)| order_view(o, &topology.names));
+            (refused, view)
+        })?;
+        match done {
+            (Some(Reason::UnknownOrder), _) | (None, None) => {
+                Err(Refusal::NotFound(format!("no open order {id}")))
+            }
+            (Some(reason), _) => Err(Refusal::Denied(reason, format!("{id} was refused"))),
+            (None, Some(view)) => Ok(view),
+        }
+    }
+
+    /// What the operator is shown before an arm, and what must not change until it is confirmed.
+    fn facts(&self) -> Result<Vec<String>, Refusal> {
+        let trips = self.handle.trips();
+        let mut facts: Vec<String> = trips
+            .iter()
+            .map(|trip| {
+                format!("{} at {} since {}: {}", trip.scope, trip.level, trip.since, trip.reason)
+            })
+            .collect();
+        let more = self.ask(|desk, topology| {
+            let Some(core) = &desk.lane.core else { return Vec::new() };
+            let mut more = vec![format!(
+                "{} open orders, {} in doubt",
+                core.oms.open().count(),
+                core.oms.in_doubt()
+            )];
+            for ((account, agent, instrument), position) in core.oms.books.positions() {
+                if !position.qty.is_zero() {
+                    more.push(format!(
+                        "{} {} {} {}",
+                        topology.names.account(account),
+                        topology.names.agent(agent),
+                        position.qty,
+                        topology.names.symbol(instrument)
+                    ));
+                }
+            }
+            more
+        })?;
+        facts.extend(more);
+        Ok(facts)
+    }
+}
+
+impl From<NoAnswer> for Refusal {
+    fn from(no: NoAnswer) -> Self {
+        Self::Unavailable(no.to_string())
+    }
+}
+
+impl From<ArmError> for Refusal {
+    fn from(error: ArmError) -> Self {
+        match error {
+            ArmError::Latch(error) => Self::Unavailable(error.to_string()),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+/// Refusals by agent and reason: what grew during a request is its refusal.
+fn denials(desk: &Desk) -> Vec<(AgentId, Reason, u64)> {
+    let core = desk.lane.core.as_ref();
+    let count = |core: &Core| core.denied().map(|(agent, reason, n)| (agent, reason, n)).collect();
+    core.map(count).unwrap_or_default()
+}
+
+fn order_view(order: &Order, names: &Names) -> OrderView {
+    let (qty, cash) = match order.terms.qty {
+        OrderQty::Units(qty) => (Some(qty), None),
+        OrderQty::Cash(cash) => (None, Some(cash)),
+    };
+    OrderView {
+        id: order.cl_ord_id.to_string(),
+        venue_id: order.venue_order_id.map(|id| id.0.to_string()),
+        account: names.account(order.route.account).to_owned(),
+        agent: names.agent(order.route.agent).to_owned(),
+        symbol: names.symbol(order.route.instrument).to_owned(),
+        side: order.terms.side,
+        ord_type: order.terms.ord_type.name().to_owned(),
+        qty,
+        cash,
+        price: order.terms.ord_type.limit_price(),
+        stop_px: order.terms.ord_type.stop_price(),
+        tif: order.terms.tif,
+        status: order.ord_status(),
+        filled: order.filled(),
+        avg_price: order.avg_px(),
+        reason: order.reason.map(|reason| reason.name().to_owned()),
+        created: order.sent_at,
+    }
+}
+
+fn fill_view(core: &Core, fill: &Fill, names: &Names) -> FillView {
+    let order = &core.oms.orders()[fill.order as usize];
+    FillView {
+        order: order.cl_ord_id.to_string(),
+        account: names.account(order.route.account).to_owned(),
+        agent: names.agent(order.route.agent).to_owned(),
+        symbol: names.symbol(order.route.instrument).to_owned(),
+        side: order.terms.side,
+        qty: fill.qty,
+        price: fill.price,
+        fee: fill.fee,
+        cum_qty: fill.cum_qty,
+        time: fill.transact_time,
+    }
+}
+
+fn positions(core: &Core, market: &Market, topology: &Topology) -> Vec<PositionView> {
+    let (books, names) = (&core.oms.books, &topology.names);
+    books
+        .positions()
+        .map(|((account, agent, instrument), position)| {
+            let multiplier = names.instruments().get(instrument).multiplier;
+            let convert =
+                |amount: Notional| books.fx().convert(instrument, amount, market).unwrap_or(amount);
+            let open = market
+                .mark(instrument)
+                .map_or(Notional::ZERO, |mark| position.unrealised(mark, multiplier));
+            PositionView {
+                account: names.account(account).to_owned(),
+                agent: names.agent(agent).to_owned(),
+                symbol: names.symbol(instrument).to_owned(),
+                qty: position.qty,
+                avg_price: position.avg_px(multiplier),
+                realised: convert(position.realised),
+                unrealised: convert(open),
+                fees: convert(position.fees),
+            }
+        })
+        .collect()
+}
+
+fn agent_view(core: &Core, desk: &Desk, topology: &Topology, id: AgentId) -> Option<AgentView> {
+    let spec = topology.agent(id)?;
+    let own = |order: &&Order| order.route.agent == id;
+    let fills = core.oms.fills().iter();
+    Some(AgentView {
+        name: spec.name.clone(),
+        kind: spec.kind.clone(),
+        account: topology.names.account(spec.account).to_owned(),
+        lane: topology.lanes[usize::from(spec.lane.0)].name.clone(),
+        state: core.risk.halts.agent(id),
+        orders: core.oms.orders().iter().filter(own).count() as u64,
+        fills: fills.filter(|fill| core.oms.orders()[fill.order as usize].route.agent == id).count()
+            as u64,
+        denied: core.denied().filter(|(agent, ..)| *agent == id).map(|(.., count)| count).sum(),
+        pnl: core.oms.books.agent_pnl(id, &desk.lane.market),
+    })
+}
+
+fn readiness(core: &Core, topology: &Topology) -> Readiness {
+    let mut reasons: Vec<String> = core
+        .risk
+        .halts
+        .holds()
+        .map(|(scope, kind, _)| format!("{}: {}", topology.names.scope_name(scope), kind.name()))
+        .collect();
+    reasons.extend(
+        core.risk.halts.kills().map(|(scope, level)| {
+            format!("{}: killed at {level}", topology.names.scope_name(scope))
+        }),
+    );
+    Readiness { ready: reasons.is_empty(), reasons }
+}
+
+impl Gateway for LiveGateway {
+    fn names(&self) -> &Names {
+        &self.topology.names
+    }
+
+    fn alive(&self) -> Result<(), String> {
+        let now = self.handle.now();
+        let core = self.handle.statuses().iter().find(|status| status.name == "lane:core");
+        let age = core.map_or(Nanos(u64::MAX), |core| now.since(core.last_beat()));
+        if age < Nanos::from_secs(2) { Ok(()) } else { Err("lane:core stands still".to_owned()) }
+    }
+
+    fn readiness(&self) -> Readiness {
+        let asked = self
+            .ask(|desk, topology| desk.lane.core.as_ref().map(|core| readiness(core, topology)));
+        match asked {
+            Ok(Some(readiness)) => readiness,
+            Ok(None) => Readiness { ready: false, reasons: vec!["no core".to_owned()] },
+            Err(error) => Readiness { ready: false, reasons: vec![error.to_string()] },
+        }
+    }
+
+    fn metrics(&self) -> String {
+        super::metrics::render(&self.handle)
+    }
+
+    fn status(&self) -> Result<Status, Refusal> {
+        let actors = self.actors()?;
+        let trips = self.handle.trips();
+        let scopes = trips.iter().map(|trip| TripView {
+            scope: trip.scope.clone(),
+            level: trip.level,
+            reason: trip.reason.clone(),
+            episode: trip.episode,
+            since: trip.since,
+        });
+        let kill = KillView {
+            level: trips.iter().map(|trip| trip.level).max().unwrap_or_default(),
+            scopes: scopes.collect(),
+        };
+        let mode = self.topology.mode.name().to_owned();
+        self.ask(move |desk, topology| {
+            let Some(core) = &desk.lane.core else {
+                return Err(Refusal::Unavailable("no core".to_owned()));
+            };
+            let holds = core.risk.halts.holds().map(|(scope, kind, since)| HoldView {
+                scope: topology.names.scope_name(scope),
+                reason: kind.name().to_owned(),
+                since,
+            });
+            Ok(Status {
+                mode,
+                ready: readiness(core, topology).ready,
+                kill,
+                holds: holds.collect(),
+                orders_open: core.oms.open().count() as u64,
+                orders_in_doubt: core.oms.in_doubt() as u64,
+                positions: positions(core, &desk.lane.market, topology),
+                actors,
+            })
+        })?
+    }
+
+    fn actors(&self) -> Result<Vec<ActorView>, Refusal> {
+        let statuses = self.handle.statuses().iter().map(|status| ActorView {
+            name: status.name.clone(),
+            state: status.state().name().to_owned(),
+            restarts: status.restarts(),
+        });
+        let mut actors: Vec<ActorView> = statuses.collect();
+        let agents = self.ask(|desk, topology| {
+            let Some(core) = &desk.lane.core else { return Vec::new() };
+            topology
+                .agents
+                .iter()
+                .map(|agent| ActorView {
+                    name: format!("agent:{}", agent.name),
+                    state: core.risk.halts.agent(agent.id).name().to_owned(),
+                    restarts: 0,
+                })
+                .collect()
+        })?;
+        actors.extend(agents);
+        actors.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(actors)
+    }
+
+    fn orders(&self, filter: OrderFilter) -> Result<Vec<OrderView>, Refusal> {
+        self.ask(move |desk, topology| {
+            let Some(core) = &desk.lane.core else { return Vec::new() };
+            let mut rows: Vec<OrderView> = core
+                .oms
+                .orders()
+                .iter()
+                .rev()
+                .filter(|order| !filter.open || !order.state.is_done())
+                .take(filter.limit)
+                .map(|order| order_view(order, &topology.names))
+                .collect();
+            rows.reverse();
+            rows
+        })
+    }
+
+    fn fills(&self, limit: usize) -> Result<Vec<FillView>, Refusal> {
+        self.ask(move |desk, topology| {
+            let Some(core) = &desk.lane.core else { return Vec::new() };
+            let fills = core.oms.fills();
+            let from = fills.len().saturating_sub(limit);
+            fills[from..].iter().map(|fill| fill_view(core, fill, &topology.names)).collect()
+        })
+    }
+
+    fn positions(&self) -> Result<Vec<PositionView>, Refusal> {
+        self.ask(|desk, topology| {
+            let core = desk.lane.core.as_ref();
+            core.map(|core| positions(core, &desk.lane.market, topology)).unwrap_or_default()
+        })
+    }
+
+    fn limits(&self) -> Result<Vec<LimitView>, Refusal> {
+        self.ask(|desk, topology| {
+            let Some(core) = &desk.lane.core else { return Vec::new() };
+            let mut rows = Vec::new();
+            for check in core.risk.checks() {
+                let denied = core
+                    .denied()
+                    .filter(|(_, reason, _)| reason.name() == check.name())
+                    .map(|(.., count)| count)
+                    .sum();
+                for (scope, value) in check.limits() {
+                    rows.push(LimitView {
+                        control: check.name().to_owned(),
+                        scope: topology.names.scope_name(scope),
+                        value,
+                        used: None,
+                        denied,
+                    });
+                }
+            }
+            rows
+        })
+    }
+
+    fn agents(&self) -> Result<Vec<AgentView>, Refusal> {
+        self.ask(|desk, topology| {
+            let Some(core) = &desk.lane.core else { return Vec::new() };
+            let ids = topology.agents.iter().map(|agent| agent.id);
+            ids.filter_map(|id| agent_view(core, desk, topology, id)).collect()
+        })
+    }
+
+    fn place(&self, order: OrderEntry) -> Result<OrderView, Refusal> {
+        let cl_ord_id = self.handle.operator_id();
+        let own = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
+        let new = NewOrder {
+            cl_ord_id,
+            account: order.account,
+            instrument: order.instrument,
+            intent: order.intent.unwrap_or(own),
+            terms: order.terms,
+            contingent: Contingent::None,
+        };
+        tracing::info!(id = %cl_ord_id, "order of the operator");
+        self.request(OrderRequest::New(new), cl_ord_id)
+    }
+
+    fn cancel(&self, order: ClientOrderId) -> Result<OrderView, Refusal> {
+        tracing::info!(id = %order, "cancel by the operator");
+        self.request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order }), order)
+    }
+
+    fn replace(
+        &self,
+        order: ClientOrderId,
+        change: ReplaceOrderRequest,
+    ) -> Result<OrderView, Refusal> {
+        let terms = self
+            .ask(move |desk, _| {
+                let core = desk.lane.core.as_ref()?;
+                core.oms.find(order).map(|(_, order)| order.terms)
+            })?
+            .ok_or_else(|| Refusal::NotFound(format!("no order {order}")))?;
+        let terms = changed(terms, &change).map_err(Refusal::Invalid)?;
+        let cl_ord_id = self.handle.operator_id();
+        let intent = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
+        let replace = ReplaceOrder { orig_cl_ord_id: order, cl_ord_id, intent, terms };
+        tracing::info!(id = %order, "replace by the operator");
+        self.request(OrderRequest::Replace(replace), order)
+    }
+
+    fn flatten(&self, scope: Scope, reason: &str) -> Result<FlattenResult, Refusal> {
+        let exits = self.ask(move |desk, _| exits(desk, scope))?;
+        tracing::warn!(reason, orders = exits.len(), "flatten");
+        let mut result = FlattenResult {
+            scope: self.topology.names.scope_name(scope),
+            orders: Vec::new(),
+            denied: Vec::new(),
+        };
+        for (account, agent, instrument, side, qty) in exits {
+            let terms = OrderTerms {
+                side,
+                qty: OrderQty::Units(qty),
+                ord_type: OrdType::Market,
+                tif: TimeInForce::Ioc,
+                expire_at: None,
+                extended_hours: false,
+            };
+            match self.place(OrderEntry { account, instrument, terms, intent: None }) {
+                Ok(order) => result.orders.push(order),
+                Err(refusal) => result.denied.push(OrderDenied {
+                    account: self.topology.names.account(account).to_owned(),
+                    agent: self.topology.names.agent(agent).to_owned(),
+                    symbol: self.topology.names.symbol(instrument).to_owned(),
+                    reason: refusal.to_string(),
+                }),
+            }
+        }
+        Ok(result)
+    }
+
+    fn latch(&self, scope: Scope, level: KillLevel) {
+        self.handle.board().latch(scope, level);
+    }
+
+    fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<KillResult, Refusal> {
+        let trip = self
+            .handle
+            .kill(scope, level, reason)
+            .map_err(|error| Refusal::Unavailable(format!("killed, but not durable: {error}")))?;
+        let open = self.ask(|desk, _| {
+            desk.lane.core.as_ref().map_or(0, |core| core.oms.open().count() as u64)
+        });
+        Ok(KillResult {
+            scope: trip.scope,
+            level: trip.level,
+            episode: trip.episode,
+            open_orders: open.unwrap_or(0),
+        })
+    }
+
+    fn arm(&self, scope: Scope, reason: &str) -> Result<ArmChallenge, Refusal> {
+        let facts = self.facts()?;
+        let (challenge, expires_seconds) = self.handle.arm(scope, reason, &facts.join("\n"))?;
+        Ok(ArmChallenge { challenge, expires_seconds, facts })
+    }
+
+    fn arm_confirm(&self, challenge: &str) -> Result<ArmResult, Refusal> {
+        let facts = self.facts()?;
+        let scope = self.handle.arm_confirm(challenge, &facts.join("\n"))?;
+        Ok(ArmResult {
+            scope: self.topology.names.scope_name(scope),
+            level: self.handle.board().level(scope),
+        })
+    }
+
+    fn steer(&self, agent: AgentId, action: AgentAction) -> Result<AgentView, Refusal> {
+        let state = match action {
+            AgentAction::Pause => AgentState::Paused,
+            AgentAction::Resume => AgentState::Running,
+        };
+        let control = Control::Agent { agent, state };
+        self.handle.deliver(Input::Control(control))?;
+        self.ask(move |desk, topology| {
+            let core = desk.lane.core.as_ref()?;
+            agent_view(core, desk, topology, agent)
+        })?
+        .ok_or_else(|| Refusal::NotFound("no such agent".to_owned()))
+    }
+}
+
+type Exit = (crate::types::AccountId, AgentId, InstrumentId, Side, Qty);
+
+/// What would close the positions in a scope.
+fn exits(desk: &Desk, scope: Scope) -> Vec<Exit> {
+    let Some(core) = &desk.lane.core else { return Vec::new() };
+    core.oms
+        .books
+        .positions()
+        .filter(|(_, position)| !position.qty.is_zero())
+        .filter(|((account, agent, instrument), _)| match scope {
+            Scope::Global => true,
+            Scope::Broker(id) => core.risk.broker_of(*account) == Some(id),
+            Scope::Account(id) => *account == id,
+            Scope::Agent(id) => *agent == id,
+            Scope::Symbol(id) => *instrument == id,
+        })
+        .map(|((account, agent, instrument), position)| {
+            let side = if position.qty.is_positive() { Side::Sell } else { Side::Buy };
+            (account, agent, instrument, side, position.qty.abs())
+        })
+        .collect()
+}
+
+/// `terms` with an operator's changes.
+fn changed(terms: OrderTerms, change: &ReplaceOrderRequest) -> Result<OrderTerms, String> {
+    let mut terms = terms;
+    if let Some(qty) = change.qty {
+        terms.qty = OrderQty::Units(qty);
+    }
+    let no = |what: &str| Err(format!("an order of this type has no {what}"));
+    match &mut terms.ord_type {
+        OrdType::Limit { price } => {
+            *price = change.price.unwrap_or(*price);
+            if change.stop_px.is_some() {
+                return no("stop price");
+            }
+        }
+        OrdType::Stop { stop_px } => {
+            *stop_px = change.stop_px.unwrap_or(*stop_px);
+            if change.price.is_some() {
+                return no("limit price");
+            }
+        }
+        OrdType::StopLimit { stop_px, price } => {
+            *price = change.price.unwrap_or(*price);
+            *stop_px = change.stop_px.unwrap_or(*stop_px);
+        }
+        OrdType::Market | OrdType::TrailingStop { .. } => {
+            if change.price.is_some() || change.stop_px.is_some() {
+                return no("price to change");
+            }
+        }
+    }
+    Ok(terms)
+}

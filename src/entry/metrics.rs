@@ -1,0 +1,134 @@
+//! Metrics in Prometheus' text form, taken from the core when they are asked for: a scrape costs the
+//! lane one turn, an order nothing.
+
+use crate::live::Handle;
+use crate::types::{AccountId, BrokerId, InstrumentId, Scope};
+use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
+use std::collections::BTreeMap;
+
+/// Every metric: name, help, label.
+const METRICS: &[(&str, &str, &[&str])] = &[
+    ("qtos_events_total", "Market records consumed", &[]),
+    ("qtos_feed_position", "Records consumed of the reference feed", &[]),
+    ("qtos_orders_total", "New orders approved and handed to a broker", &[]),
+    ("qtos_fills_total", "Executions booked", &[]),
+    ("qtos_denied_total", "Requests refused before they could leave", &["reason"]),
+    (
+        "qtos_kill_level",
+        "Highest kill level by kind of scope, 0 normal to 5 isolate",
+        &["scope_kind"],
+    ),
+    ("qtos_holds", "Holds in force", &[]),
+    ("qtos_orders_open", "Orders that may still fill", &[]),
+    ("qtos_orders_in_doubt", "Open orders whose fate is unknown", &[]),
+    ("qtos_pnl", "Profit since the books were opened, account currency", &[]),
+    ("qtos_broker_up", "Broker session logged in", &["broker"]),
+    ("qtos_broker_reconciled", "Orders and positions agree with the broker", &["broker"]),
+    ("qtos_lane_heartbeat_age_seconds", "Time since an actor last moved", &["lane"]),
+    ("qtos_actor_restarts_total", "Restarts since boot", &["actor"]),
+    ("qtos_conflated_total", "Market records merged on the way to a lane", &["feed"]),
+    ("qtos_market_gaps_total", "Gaps in market data", &[]),
+    (
+        "qtos_tick_to_order_seconds",
+        "From the turn that read the tick to the order's hand-over",
+        &["quantile"],
+    ),
+    ("qtos_journal_bytes_total", "Bytes of the journal that wait for a commit", &[]),
+    ("qtos_build_info", "Version of the program", &["version"]),
+];
+
+type Sample = (&'static str, String, f64);
+
+/// Collects and renders; an answer that does not come leaves its metrics out.
+pub fn render(handle: &Handle) -> String {
+    let registry = Registry::new();
+    let mut gauges: BTreeMap<&str, GaugeVec> = BTreeMap::new();
+    for (name, help, labels) in METRICS {
+        if let Ok(gauge) = GaugeVec::new(Opts::new(*name, *help), labels)
+            && registry.register(Box::new(gauge.clone())).is_ok()
+        {
+            gauges.insert(name, gauge);
+        }
+    }
+    for (name, label, value) in samples(handle) {
+        let Some(gauge) = gauges.get(name) else { continue };
+        let labelled =
+            METRICS.iter().any(|(known, _, labels)| *known == name && !labels.is_empty());
+        let labels: &[&str] = if labelled { &[label.as_str()] } else { &[] };
+        if let Ok(gauge) = gauge.get_metric_with_label_values(labels) {
+            gauge.set(value);
+        }
+    }
+    let mut text = Vec::new();
+    match TextEncoder::new().encode(&registry.gather(), &mut text) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(error) => format!("# {error}\n"),
+    }
+}
+
+fn samples(handle: &Handle) -> Vec<Sample> {
+    let now = handle.now();
+    let mut all: Vec<Sample> = vec![("qtos_build_info", env!("CARGO_PKG_VERSION").to_owned(), 1.0)];
+    for status in handle.statuses() {
+        all.push(("qtos_actor_restarts_total", status.name.clone(), f64::from(status.restarts())));
+        if status.last_beat().nanos() > 0 {
+            let age = now.since(status.last_beat()).as_secs_f64();
+            all.push(("qtos_lane_heartbeat_age_seconds", status.name.clone(), age));
+        }
+    }
+    for (name, count) in handle.merged() {
+        all.push(("qtos_conflated_total", name.to_owned(), count as f64));
+    }
+    for trip in handle.trips() {
+        let kind = trip.scope.split(':').next().unwrap_or_default().to_owned();
+        all.push(("qtos_kill_level", kind, f64::from(trip.level as u8)));
+    }
+    if !all.iter().any(|(name, label, _)| *name == "qtos_kill_level" && label == "global") {
+        let level = handle.board().level(Scope::Global);
+        all.push(("qtos_kill_level", "global".to_owned(), f64::from(level as u8)));
+    }
+    let brokers = handle.topology().names.brokers().to_vec();
+    let instruments = handle.topology().names.instruments().len();
+    let accounts = handle.topology().accounts.len();
+    let core = handle.call(move |desk, _, figures| {
+        let mut all: Vec<Sample> = Vec::new();
+        let mut say = |name, value: f64| all.push((name, String::new(), value));
+        say("qtos_events_total", desk.events() as f64);
+        say("qtos_feed_position", desk.position() as f64);
+        say("qtos_journal_bytes_total", desk.log.buffered() as f64);
+        let gaps: u64 =
+            (0..instruments).map(|at| desk.lane.market.troubles(InstrumentId(at as u16)).0).sum();
+        say("qtos_market_gaps_total", gaps as f64);
+        let Some(core) = &desk.lane.core else { return all };
+        say("qtos_orders_total", core.tally().orders as f64);
+        say("qtos_fills_total", core.oms.fills().len() as f64);
+        say("qtos_holds", core.risk.halts.holds().count() as f64);
+        say("qtos_orders_open", core.oms.open().count() as f64);
+        say("qtos_orders_in_doubt", core.oms.in_doubt() as f64);
+        let pnl = (0..accounts)
+            .filter_map(|at| core.oms.books.pnl(AccountId(at as u16), &desk.lane.market))
+            .map(|pnl| pnl.to_f64())
+            .sum();
+        say("qtos_pnl", pnl);
+        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, reason, count) in core.denied() {
+            *reasons.entry(reason.name()).or_default() += count;
+        }
+        for (reason, count) in reasons {
+            all.push(("qtos_denied_total", reason.to_owned(), count as f64));
+        }
+        for (number, link) in core.oms.links().iter().enumerate() {
+            let name = brokers.get(BrokerId(number as u8).index()).cloned().unwrap_or_default();
+            all.push(("qtos_broker_up", name.clone(), f64::from(u8::from(link.up))));
+            all.push(("qtos_broker_reconciled", name, f64::from(u8::from(link.reconciled))));
+        }
+        for quantile in ["0.5", "0.99", "0.999"] {
+            let at = quantile.parse().unwrap_or(0.5);
+            let nanos = figures.tick_to_order.value_at_quantile(at);
+            all.push(("qtos_tick_to_order_seconds", quantile.to_owned(), nanos as f64 / 1e9));
+        }
+        all
+    });
+    all.extend(core.unwrap_or_default());
+    all
+}

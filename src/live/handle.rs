@@ -1,0 +1,213 @@
+//! What the control plane holds of a running gateway.
+
+use super::broker_io::CommandEdge;
+use super::clock::Clock;
+use super::edge::Waker;
+use super::lane::{Ask, Figures, Stop};
+use super::status::ActorStatus;
+use crate::desk::Desk;
+use crate::kill::arm::VALID;
+use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, Trip};
+use crate::msg::{Control, Input, KillOrder};
+use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
+use crate::wiring::Topology;
+use crossbeam_queue::ArrayQueue;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A running gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+pub(super) struct Shared {
+    pub topology: Topology,
+    pub board: Arc<KillBoard>,
+    pub asks: Arc<ArrayQueue<Ask>>,
+    pub waker: Arc<Waker>,
+    pub stop: Arc<Stop>,
+    pub statuses: Vec<Arc<ActorStatus>>,
+    pub brokers: Vec<Arc<CommandEdge>>,
+    pub merged: Vec<(String, Arc<AtomicU64>)>,
+    pub clock: Clock,
+    pub operator: AtomicU32,
+    pub instance: u32,
+    pub epoch: u32,
+    /// Control plane only: no order waits for these.
+    pub latch: Mutex<Latch>,
+    pub arm: Mutex<ArmDesk>,
+}
+
+/// The core did not answer in time: it is starting, ending or stalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the core does not answer")]
+pub struct NoAnswer;
+
+/// How long the control plane waits for the core.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Handle {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// What the gateway runs.
+    pub fn topology(&self) -> &Topology {
+        &self.0.topology
+    }
+
+    /// The kill board.
+    pub fn board(&self) -> &KillBoard {
+        &self.0.board
+    }
+
+    /// How to end the run.
+    pub fn stop(&self) -> &Stop {
+        &self.0.stop
+    }
+
+    /// Every supervised actor.
+    pub fn statuses(&self) -> &[Arc<ActorStatus>] {
+        &self.0.statuses
+    }
+
+    /// Records merged on the way to a lane, by its name.
+    pub fn merged(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.merged.iter().map(|(name, count)| (name.as_str(), count.load(Ordering::Relaxed)))
+    }
+
+    /// Wall time.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Wakes the core lane.
+    pub fn wake(&self) {
+        self.0.waker.wake();
+    }
+
+    /// Runs `look` on the core lane between two deliveries and waits for the answer.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]; `look` may still run later.
+    pub fn call<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Desk, Timestamp, &Figures) -> R + Send + 'static,
+    ) -> Result<R, NoAnswer> {
+        let (answer, wait) = sync_channel(1);
+        let call = move |desk: &mut Desk, at: Timestamp, figures: &Figures| {
+            let _ = answer.send(look(desk, at, figures));
+        };
+        self.ask(Ask::Call(Box::new(call)))?;
+        wait.recv_timeout(PATIENCE).map_err(|_| NoAnswer)
+    }
+
+    /// Delivers an input to the core.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]: its queue stays full.
+    pub fn deliver(&self, input: Input) -> Result<(), NoAnswer> {
+        self.ask(Ask::Input(input))
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), NoAnswer> {
+        let mut ask = ask;
+        let give_up = self.now() + crate::types::Nanos(PATIENCE.as_nanos() as u64);
+        loop {
+            match self.0.asks.push(ask) {
+                Ok(()) => {
+                    self.0.waker.wake();
+                    return Ok(());
+                }
+                Err(back) if self.now() < give_up => ask = back,
+                Err(_) => return Err(NoAnswer),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Tag and boot number of this run's client order ids.
+    pub fn numbers(&self) -> (u32, u32) {
+        (self.0.instance, self.0.epoch)
+    }
+
+    /// A new client order id of the operator.
+    pub fn operator_id(&self) -> ClientOrderId {
+        ClientOrderId {
+            instance: self.0.instance,
+            epoch: self.0.epoch,
+            agent: AgentId::OPERATOR,
+            seq: self.0.operator.fetch_add(1, Ordering::SeqCst),
+        }
+    }
+
+    /// Trips in force.
+    pub fn trips(&self) -> Vec<Trip> {
+        lock(&self.0.latch).trips().to_vec()
+    }
+
+    /// Raises a kill: the latch first, then the file, then the core. When this returns no covered
+    /// write is under way.
+    ///
+    /// # Errors
+    /// The trip holds on the board but its file could not be written.
+    pub fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<Trip, LatchError> {
+        self.0.board.raise(scope, level);
+        let name = self.0.topology.names.scope_name(scope);
+        let trip = lock(&self.0.latch).raise(&name, level, reason, self.now());
+        let order = KillOrder {
+            scope,
+            level,
+            reason: reason.to_owned(),
+            episode: trip.as_ref().map_or(0, |trip| trip.episode),
+        };
+        tracing::warn!(scope = %name, level = %level, reason, "kill");
+        if self.deliver(Input::Control(Control::Kill(order))).is_err() {
+            // The core is stuck: its brokers cancel without it.
+            self.cancel_without_core(level);
+        }
+        trip
+    }
+
+    /// Has every broker cancel all open orders without asking the core.
+    pub fn cancel_without_core(&self, level: KillLevel) {
+        if level >= KillLevel::Cancel {
+            self.0.brokers.iter().for_each(|broker| broker.cancel_all());
+        }
+    }
+
+    /// First step of the arm: the code to return and how long it is good.
+    ///
+    /// # Errors
+    /// [`ArmError`].
+    pub fn arm(&self, scope: Scope, reason: &str, facts: &str) -> Result<(String, u64), ArmError> {
+        let name = self.0.topology.names.scope_name(scope);
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|_| ArmError::NoChallenge)?;
+        let latch = lock(&self.0.latch);
+        let mut desk = lock(&self.0.arm);
+        let challenge = desk.request(&latch, (scope, &name), reason, facts, random, self.now())?;
+        Ok((challenge.code.clone(), VALID.0 / 1_000_000_000))
+    }
+
+    /// Second step of the arm.
+    ///
+    /// # Errors
+    /// [`ArmError`].
+    pub fn arm_confirm(&self, code: &str, facts: &str) -> Result<Scope, ArmError> {
+        let (scope, trip, reason) = {
+            let mut latch = lock(&self.0.latch);
+            lock(&self.0.arm).confirm(&mut latch, &self.0.board, code, facts, self.now())?
+        };
+        tracing::warn!(scope = %trip.scope, episode = trip.episode, reason, "armed");
+        let arm = KillOrder { scope, level: KillLevel::Normal, reason, episode: trip.episode };
+        // The core must hear of it: without it, it goes on refusing, which is the safe side.
+        let _ = self.deliver(Input::Control(Control::Arm(arm)));
+        Ok(scope)
+    }
+}

@@ -1,0 +1,104 @@
+//! The boot path: crash or not, the journal is walked to its end and the desk goes on from there.
+
+use crate::actors::agent::OpenOrder;
+use crate::actors::oms::Oms;
+use crate::desk::Desk;
+use crate::journal::World;
+use crate::kill::KillBoard;
+use crate::types::{AgentId, InstrumentId, Qty};
+use crate::wiring::{
+    AssemblyError, ReferenceFeed, Registry, Topology, WalkError, closed_desk, remembered_desk, walk,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A desk ready to go live.
+pub struct Recovered {
+    /// The desk.
+    pub desk: Desk,
+    /// The reference feed after what was consumed.
+    pub feed: Option<ReferenceFeed>,
+    /// The kill board that its links are bound to.
+    pub board: Arc<KillBoard>,
+    /// Entries read.
+    pub entries: u64,
+}
+
+/// Why the boot path stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The journal cannot be walked.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// The configuration cannot be put together.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+    /// The journal says other than this program does: its state cannot be trusted to be the one that
+    /// orders were sent from.
+    #[error(
+        "the journal cannot be run again by this program: entry {0} says `{1}`, the rerun `{2}`; see runbooks/crash.md"
+    )]
+    Diverged(u64, String, String),
+    /// The core panics on its own journal.
+    #[error("the core panicked while running its journal again; see runbooks/crash.md")]
+    Poisoned,
+}
+
+/// Walks the journal of a state folder, or makes an empty desk if there is none.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn recover(
+    state: &Path,
+    topology: &Topology,
+    registry: &Registry,
+    world: World,
+    feed: Option<ReferenceFeed>,
+    watch: &mut dyn FnMut(u64),
+) -> Result<Recovered, RecoverError> {
+    let reference = feed.as_ref().map(|open| (open.name.clone(), open.digest));
+    let walked = catch_unwind(AssertUnwindSafe(|| walk(state, registry, watch)))
+        .map_err(|_| RecoverError::Poisoned)??;
+    let Some(walked) = walked else {
+        let board = topology.kill_board();
+        let desk = match world {
+            World::Closed => closed_desk(topology, registry, &board, None)?,
+            World::Open => remembered_desk(topology, registry)?,
+        };
+        return Ok(Recovered { desk, feed, board, entries: 0 });
+    };
+    if let Some(difference) = &walked.found().difference {
+        let (expected, actual) = (difference.expected.clone(), difference.actual.clone());
+        return Err(RecoverError::Diverged(difference.seq, expected, actual));
+    }
+    let entries = walked.found().entries;
+    let resumed = walked.resume(topology.clone(), world, reference)?;
+    Ok(Recovered { desk: resumed.desk, feed: resumed.feed, board: resumed.board, entries })
+}
+
+/// What an agent that starts anew has to know: its open orders and what it holds.
+pub fn agent_state(oms: &Oms, agent: AgentId) -> (Vec<OpenOrder>, Vec<(InstrumentId, Qty)>) {
+    let open = oms
+        .open()
+        .filter(|(_, order)| order.route.agent == agent)
+        .map(|(_, order)| OpenOrder {
+            cl_ord_id: order.cl_ord_id,
+            instrument: order.route.instrument,
+            terms: order.terms,
+            leaves_qty: order.leaves(),
+            ord_status: order.ord_status(),
+        })
+        .collect();
+    let mut held: Vec<(InstrumentId, Qty)> = Vec::new();
+    for ((_, owner, instrument), position) in oms.books.positions() {
+        if owner != agent {
+            continue;
+        }
+        match held.iter_mut().find(|(id, _)| *id == instrument) {
+            Some((_, qty)) => *qty = qty.saturating_add(position.qty),
+            None => held.push((instrument, position.qty)),
+        }
+    }
+    (open, held)
+}

@@ -1,0 +1,666 @@
+//! Puts a gateway together and runs it: state folder, recovery, journal, lanes, feeds, brokers,
+//! keepers.
+
+use super::agent_lane::{self, AgentEdges};
+use super::broker_io::{BrokerIo, BrokerParts, CommandEdge, RemoteLink};
+use super::clock::Clock;
+use super::edge::{MarketEdge, ReportEdge, RequestEdge, Waker};
+use super::feed_io::{self, FeedEnd};
+use super::handle::{Handle, Shared};
+use super::journal_file::JournalFile;
+use super::keeper::{Factory, Guard, Keeper};
+use super::lane::{AgentOut, Ask, Boot, CoreLane, FeedIn, Stop};
+use super::recover::{RecoverError, Recovered, agent_state, recover};
+use super::signals;
+use super::state::{StateError, StateFolder};
+use super::status::{ActorState, ActorStatus};
+use crate::broker::{Backoff, SandboxConfig, SandboxSession};
+use crate::desk::{Desk, Link};
+use crate::feed::{FeedError, Speed};
+use crate::journal::{Header, HeaderKind, Log, World};
+use crate::kill::{ArmDesk, Latch, LatchError};
+use crate::msg::{Control, KillOrder};
+use crate::types::{AgentId, BrokerId, KillLevel, Nanos, Scope};
+use crate::wiring::{
+    AssemblyError, ConfigError, FeedSource, LaneId, Placement, ReferenceFeed, Registry, Topology,
+    Venue,
+};
+use actix::prelude::*;
+use crossbeam_queue::ArrayQueue;
+use hdrhistogram::Histogram;
+use std::cell::Cell;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The state folder.
+    pub state: PathBuf,
+    /// A recording in place of the configured feeds.
+    pub file: Option<PathBuf>,
+    /// How fast files and seeds pass.
+    pub speed: Speed,
+}
+
+/// Why a gateway could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The boot path.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The same, when put together.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+    /// A feed.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The kill state cannot be kept.
+    #[error(transparent)]
+    Latch(#[from] LatchError),
+    /// The operating system.
+    #[error("{0}: {1}")]
+    Io(&'static str, io::Error),
+    /// The configuration has no feed and no recording was named.
+    #[error("no feed: name a recording or add a [[feed]]")]
+    NoFeed,
+    /// Two feeds of files or seeds have no common clock.
+    #[error("a recording or generated feed runs alone: `{0}` is one more feed")]
+    MixedFeeds(String),
+    /// The core panicked. All open orders were asked to be cancelled.
+    #[error("the core panicked; open orders were cancelled at the brokers, see runbooks/crash.md")]
+    CorePanicked,
+}
+
+/// A running gateway.
+pub struct Service {
+    handle: Handle,
+    ended: Arc<AtomicBool>,
+    end: Receiver<Option<Desk>>,
+    _keepers: Vec<Addr<Keeper>>,
+    _folder: StateFolder,
+}
+
+impl Service {
+    /// Starts everything. Call it inside an actix system.
+    ///
+    /// # Errors
+    /// [`ServiceError`]; nothing is left running then but threads that end by themselves.
+    pub fn start(
+        topology: &Topology,
+        registry: &Registry,
+        options: &Options,
+        watch: &mut dyn FnMut(u64),
+    ) -> Result<Self, ServiceError> {
+        let folder = StateFolder::open(&options.state)?;
+        let clock = Clock::new();
+        let feed = reference(topology, options)?;
+        let inline = topology.agents.iter().all(|agent| agent.lane == LaneId::CORE);
+        let world = if feed.is_some() && inline && topology.is_closed() {
+            World::Closed
+        } else {
+            World::Open
+        };
+        let header = header(topology, feed.as_ref(), world);
+        let recovered = recover(folder.path(), topology, registry, world, feed, watch)?;
+        let Recovered { mut desk, feed, board, .. } = recovered;
+
+        let latch = match Latch::open(folder.path(), folder.first_run) {
+            Ok(latch) => latch,
+            Err(why) => {
+                tracing::error!(%why, "kill state not trusted: globally blocked");
+                Latch::distrusted(folder.path(), &why, clock.now())?
+            }
+        };
+        let mut kills = Vec::new();
+        for trip in latch.trips() {
+            // A scope that the configuration does not name any more cannot be told from one that it
+            // renamed: its kill covers everything until an operator looks.
+            let scope = topology.names.scope(&trip.scope).unwrap_or(Scope::Global);
+            board.raise(scope, trip.level);
+            kills.push(KillOrder {
+                scope,
+                level: trip.level,
+                reason: trip.reason.clone(),
+                episode: trip.episode,
+            });
+        }
+
+        let io = |what| move |error| ServiceError::Io(what, error);
+        let (file, sync) = JournalFile::create(&folder.segment()).map_err(io("journal"))?;
+        let log =
+            Log::create(Box::new(file), &header, topology.durability).map_err(io("journal"))?;
+
+        let stop = Arc::new(Stop::default());
+        let threads_stop = Arc::new(AtomicBool::new(false));
+        let waker = Arc::new(Waker::default());
+        let requests = RequestEdge::new(Arc::clone(&waker));
+        let asks: Arc<ArrayQueue<Ask>> = Arc::new(ArrayQueue::new(1024));
+        let mut plan = Plan { statuses: Vec::new(), keepers: Vec::new(), merged: Vec::new() };
+
+        let mut commands = Vec::new();
+        let mut remote = Vec::new();
+        let mut links: Vec<Box<dyn Link>> = Vec::new();
+        for (number, spec) in topology.brokers.iter().enumerate() {
+            let broker = BrokerId(number as u8);
+            match &spec.venue {
+                Venue::Remote(addr) => {
+                    let edge = Arc::new(CommandEdge::new());
+                    let reports = ReportEdge::new(Arc::clone(&waker));
+                    links.push(Box::new(RemoteLink::new(Arc::clone(&edge), reports.clone())));
+                    commands.push(Arc::clone(&edge));
+                    remote.push((broker, *addr, edge, reports));
+                }
+                Venue::InProcess(_) if world == World::Open => {
+                    let books = desk.lane.core.as_ref().map(|core| &core.oms.books);
+                    links.extend(topology.in_process(broker, &board, books)?);
+                }
+                Venue::InProcess(_) => {}
+            }
+        }
+        let lanes = agent_lanes(topology, registry, &desk, &mut plan)?;
+        desk.go_live(log, (world == World::Open).then_some(links), !lanes.is_empty());
+
+        let core_status = plan.status("lane:core".to_owned());
+        let feeds =
+            feeds(topology, options, (feed, desk.position()), &waker, &threads_stop, &mut plan)?;
+        let handle = Handle::new(Shared {
+            topology: topology.clone(),
+            board: Arc::clone(&board),
+            asks: Arc::clone(&asks),
+            waker: Arc::clone(&waker),
+            stop: Arc::clone(&stop),
+            brokers: commands,
+            clock,
+            operator: AtomicU32::new(1),
+            instance: folder.instance,
+            epoch: folder.epoch,
+            latch: Mutex::new(latch),
+            arm: Mutex::new(ArmDesk::default()),
+            statuses: {
+                for (broker, ..) in &remote {
+                    plan.status(format!("broker:{}", topology.names.broker(*broker)));
+                }
+                plan.statuses.clone()
+            },
+            merged: plan.merged.clone(),
+        });
+
+        for (broker, addr, edge, reports) in remote {
+            let name = format!("broker:{}", topology.names.broker(broker));
+            let Some(status) = plan.statuses.iter().find(|status| status.name == name) else {
+                continue;
+            };
+            let parts = BrokerFactory {
+                spec: topology.brokers[broker.index()].clone(),
+                accounts: topology.accounts_of(broker),
+                instruments: topology.names.instruments().clone(),
+                gateway: format!("qtos-{:08x}", folder.instance),
+                addr,
+                edge,
+                reports,
+                board: Arc::clone(&board),
+                broker,
+                status: Arc::clone(status),
+                stop: Arc::clone(&threads_stop),
+            };
+            let escalate = escalation(handle.clone(), Scope::Broker(broker));
+            let status = Arc::clone(status);
+            plan.keep(topology, status, Box::new(move |guard| parts.launch(guard)), escalate);
+        }
+
+        let core = CoreLane {
+            desk,
+            world,
+            feeds: feeds.iter().map(|(_, feed)| feed.inlet()).collect(),
+            requests: requests.clone(),
+            lanes: lanes.iter().map(|lane| lane.out(topology)).collect(),
+            asks,
+            waker,
+            board: Arc::clone(&board),
+            sync,
+            status: Arc::clone(&core_status),
+            idle: topology.lanes.first().map(|lane| lane.idle).unwrap_or_default(),
+            stop,
+            boot: Boot { instance: folder.instance, epoch: folder.epoch, kills },
+            latency: Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(|error| {
+                ServiceError::Io("histogram", io::Error::other(error.to_string()))
+            })?,
+        };
+        let (report_end, end) = sync_channel(1);
+        let ended = Arc::new(AtomicBool::new(false));
+        start_core(core, report_end, &core_status, topology, &mut plan);
+        for lane in lanes {
+            lane.start(topology, registry, &requests, &threads_stop, &handle, &mut plan);
+        }
+        for (status, feed) in feeds {
+            let escalate = escalation(handle.clone(), Scope::Global);
+            plan.keep(topology, status, feed.factory(), escalate);
+        }
+        signals::watch(handle.clone(), folder.path().to_path_buf(), Arc::clone(&ended))
+            .map_err(io("signals"))?;
+        let threads = Arc::clone(&threads_stop);
+        let ending = Arc::clone(&ended);
+        std::thread::spawn(move || {
+            while !ending.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            threads.store(true, Ordering::SeqCst);
+        });
+        Ok(Self { handle, ended, end, _keepers: plan.keepers, _folder: folder })
+    }
+
+    /// The control plane's end.
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The desk once the run has ended; `None` while it goes on.
+    ///
+    /// # Errors
+    /// [`ServiceError::CorePanicked`].
+    pub fn ended(&self, wait: Duration) -> Result<Option<Desk>, ServiceError> {
+        match self.end.recv_timeout(wait) {
+            Ok(Some(desk)) => {
+                self.ended.store(true, Ordering::SeqCst);
+                Ok(Some(desk))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Ok(None) | Err(RecvTimeoutError::Disconnected) => {
+                // Decision 9: cancel everything, then leave; the boot path takes it from there.
+                self.handle.cancel_without_core(KillLevel::Cancel);
+                std::thread::sleep(Duration::from_millis(500));
+                self.ended.store(true, Ordering::SeqCst);
+                Err(ServiceError::CorePanicked)
+            }
+        }
+    }
+}
+
+/// Keepers and what they keep.
+struct Plan {
+    statuses: Vec<Arc<ActorStatus>>,
+    keepers: Vec<Addr<Keeper>>,
+    merged: Vec<(String, Arc<AtomicU64>)>,
+}
+
+impl Plan {
+    fn status(&mut self, name: String) -> Arc<ActorStatus> {
+        let status = Arc::new(ActorStatus::new(name));
+        self.statuses.push(Arc::clone(&status));
+        status
+    }
+
+    fn merged(&mut self, name: &str) -> Arc<AtomicU64> {
+        let count: Arc<AtomicU64> = Arc::default();
+        self.merged.push((name.to_owned(), Arc::clone(&count)));
+        count
+    }
+
+    fn keep(
+        &mut self,
+        topology: &Topology,
+        status: Arc<ActorStatus>,
+        start: Factory,
+        escalate: Box<dyn FnMut(&ActorStatus)>,
+    ) {
+        self.keepers.push(Keeper::watch(status, topology.restarts, start, escalate));
+    }
+}
+
+/// Out of restarts: what the actor carried is blocked until an operator looks.
+fn escalation(handle: Handle, scope: Scope) -> Box<dyn FnMut(&ActorStatus)> {
+    Box::new(move |status| {
+        let reason = format!("{} is out of restarts", status.name);
+        let _ = handle.kill(scope, KillLevel::Block, &reason);
+    })
+}
+
+fn header(topology: &Topology, feed: Option<&ReferenceFeed>, world: World) -> Header {
+    let kind = HeaderKind::Journal {
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+        config: topology.source().text().to_owned(),
+        feed: feed.map(|open| (open.name.clone(), open.digest)),
+        world,
+    };
+    Header::new(kind, topology.names.instruments().clone())
+}
+
+/// The recording or seed of this run, if it has one.
+fn reference(
+    topology: &Topology,
+    options: &Options,
+) -> Result<Option<ReferenceFeed>, ServiceError> {
+    if let Some(file) = &options.file {
+        return Ok(Some(topology.open_recording(file)?));
+    }
+    let is_reference = |source: &FeedSource| !matches!(source, FeedSource::Sandbox(_));
+    match topology.feeds.as_slice() {
+        [] => Err(ServiceError::NoFeed),
+        [one] => Ok(topology.open_feed(one)?),
+        many => match many.iter().find(|feed| is_reference(&feed.source)) {
+            None => Ok(None),
+            Some(feed) => Err(ServiceError::MixedFeeds(feed.name.clone())),
+        },
+    }
+}
+
+/// A feed before its thread or actor is started.
+struct PlannedFeed {
+    queue: Arc<ArrayQueue<crate::msg::MarketData>>,
+    end: Arc<FeedEnd>,
+    start: Factory,
+}
+
+impl PlannedFeed {
+    fn inlet(&self) -> FeedIn {
+        FeedIn { queue: Arc::clone(&self.queue), end: Arc::clone(&self.end) }
+    }
+
+    fn factory(self) -> Factory {
+        self.start
+    }
+}
+
+fn feeds(
+    topology: &Topology,
+    options: &Options,
+    (reference, position): (Option<ReferenceFeed>, u64),
+    waker: &Arc<Waker>,
+    stop: &Arc<AtomicBool>,
+    plan: &mut Plan,
+) -> Result<Vec<(Arc<ActorStatus>, PlannedFeed)>, ServiceError> {
+    let mut planned = Vec::new();
+    if let Some(open) = reference {
+        let status = plan.status("feed:reference".to_owned());
+        let queue = Arc::new(ArrayQueue::new(65_536));
+        let end = Arc::new(FeedEnd::after(position));
+        let merged = plan.merged("core");
+        let speed = options.speed;
+        let handed = Cell::new(Some(open));
+        let (topology, start_status) = (topology.clone(), Arc::clone(&status));
+        let (own_queue, own_end, waker, stop) =
+            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(stop));
+        let mut name = None;
+        let start: Factory = Box::new(move |mut guard: Guard| {
+            let feed = match handed.take() {
+                Some(open) => {
+                    name = Some((open.name.clone(), open.digest));
+                    Ok(open.feed)
+                }
+                // After a panic: from the beginning, past what was handed over.
+                None => reopen(&topology, name.as_ref(), &own_end),
+            };
+            let edge =
+                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
+            let (end, status, stop) =
+                (Arc::clone(&own_end), Arc::clone(&start_status), Arc::clone(&stop));
+            let spawned = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
+                match feed {
+                    Ok(feed) => feed_io::pump(feed, speed, &edge, &end, &status, &stop),
+                    Err(error) => tracing::error!(%error, "feed cannot be opened again"),
+                }
+                guard.done();
+            });
+            if let Err(error) = spawned {
+                tracing::error!(%error, "no thread for the feed");
+            }
+        });
+        planned.push((status, PlannedFeed { queue, end, start }));
+        return Ok(planned);
+    }
+    for spec in &topology.feeds {
+        let FeedSource::Sandbox(addr) = spec.source else { continue };
+        let status = plan.status(format!("feed:{}", spec.name));
+        let queue = Arc::new(ArrayQueue::new(65_536));
+        let end: Arc<FeedEnd> = Arc::default();
+        let merged = plan.merged(&spec.name);
+        let instruments = topology.names.instruments().clone();
+        let (own_queue, own_end, waker, own_status) =
+            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(&status));
+        let arbiter = Arbiter::new();
+        let start: Factory = Box::new(move |mut guard: Guard| {
+            let mut edge =
+                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
+            let (end, status, instruments) =
+                (Arc::clone(&own_end), Arc::clone(&own_status), instruments.clone());
+            arbiter.spawn(async move {
+                let name = "qtos-feed".to_owned();
+                match feed_io::follow_venue(addr, name, instruments, &mut edge, &end, &status).await
+                {
+                    Ok(()) => guard.done(),
+                    Err(why) => tracing::warn!(feed = %status.name, why, "feed lost"),
+                }
+            });
+        });
+        planned.push((status, PlannedFeed { queue, end, start }));
+    }
+    Ok(planned)
+}
+
+fn reopen(
+    topology: &Topology,
+    name: Option<&(String, [u8; 32])>,
+    end: &FeedEnd,
+) -> Result<Box<dyn crate::feed::Feed>, FeedError> {
+    let (name, digest) =
+        name.ok_or_else(|| FeedError::Source("the feed was never open".to_owned()))?;
+    let mut open = topology.open_reference(name, digest)?;
+    open.feed.skip(end.position())?;
+    Ok(open.feed)
+}
+
+/// An agent lane before its thread is started.
+struct PlannedLane {
+    id: LaneId,
+    name: String,
+    edges: Arc<AgentEdges>,
+    agents: Vec<AgentId>,
+    status: Arc<ActorStatus>,
+    first: Option<crate::actors::Lane>,
+}
+
+fn agent_lanes(
+    topology: &Topology,
+    registry: &Registry,
+    desk: &Desk,
+    plan: &mut Plan,
+) -> Result<Vec<PlannedLane>, ServiceError> {
+    let mut planned = Vec::new();
+    for (number, spec) in topology.lanes.iter().enumerate().skip(1) {
+        let id = LaneId(number as u8);
+        let agents: Vec<AgentId> =
+            topology.agents.iter().filter(|agent| agent.lane == id).map(|agent| agent.id).collect();
+        if agents.is_empty() {
+            continue;
+        }
+        let mut lane = topology.lane(registry, Placement::Lane(id))?;
+        if let Some(core) = &desk.lane.core {
+            for &agent in &agents {
+                let (open, held) = agent_state(&core.oms, agent);
+                lane.resume(agent, open, held);
+            }
+        }
+        let mut edges = AgentEdges::new();
+        edges.merged = plan.merged(&spec.name);
+        planned.push(PlannedLane {
+            id,
+            name: spec.name.clone(),
+            edges: Arc::new(edges),
+            agents,
+            status: plan.status(format!("lane:{}", spec.name)),
+            first: Some(lane),
+        });
+    }
+    Ok(planned)
+}
+
+impl PlannedLane {
+    fn out(&self, topology: &Topology) -> AgentOut {
+        let mut listens = vec![false; topology.names.instruments().len()];
+        for agent in topology.agents.iter().filter(|agent| agent.lane == self.id) {
+            for symbol in &agent.symbols {
+                listens[symbol.index()] = true;
+            }
+        }
+        let edges = Arc::clone(&self.edges);
+        let market = MarketEdge::new(
+            Arc::clone(&edges.market),
+            Arc::clone(&edges.waker),
+            Arc::clone(&edges.merged),
+        );
+        AgentOut { edges, market, agents: self.agents.clone(), listens }
+    }
+
+    fn start(
+        mut self,
+        topology: &Topology,
+        registry: &Registry,
+        requests: &RequestEdge,
+        stop: &Arc<AtomicBool>,
+        handle: &Handle,
+        plan: &mut Plan,
+    ) {
+        let idle = topology.lanes[usize::from(self.id.0)].idle;
+        let (requests, stop, handle) = (requests.clone(), Arc::clone(stop), handle.clone());
+        let (own_topology, registry) = (topology.clone(), registry.clone());
+        let status = Arc::clone(&self.status);
+        let (escalate_handle, agents) = (handle.clone(), self.agents.clone());
+        let escalate: Box<dyn FnMut(&ActorStatus)> = Box::new(move |status| {
+            for &agent in &agents {
+                let reason = format!("{} is out of restarts", status.name);
+                let _ = escalate_handle.kill(Scope::Agent(agent), KillLevel::Cancel, &reason);
+            }
+        });
+        let start: Factory = Box::new(move |mut guard: Guard| {
+            let lane = match self.first.take() {
+                Some(lane) => Some(lane),
+                None => self.again(&own_topology, &registry, &handle),
+            };
+            let Some(lane) = lane else { return };
+            let (edges, requests, status, stop) = (
+                Arc::clone(&self.edges),
+                requests.clone(),
+                Arc::clone(&self.status),
+                Arc::clone(&stop),
+            );
+            let spawned = std::thread::Builder::new().name(self.name.clone()).spawn(move || {
+                agent_lane::run(lane, &edges, &requests, idle, &status, &stop);
+                guard.done();
+            });
+            if let Err(error) = spawned {
+                tracing::error!(%error, "no thread for an agent lane");
+            }
+        });
+        plan.keep(topology, status, start, escalate);
+    }
+
+    /// The lane died: its agents start anew from what the core knows of them.
+    fn again(
+        &self,
+        topology: &Topology,
+        registry: &Registry,
+        handle: &Handle,
+    ) -> Option<crate::actors::Lane> {
+        let mut lane = topology.lane(registry, Placement::Lane(self.id)).ok()?;
+        let agents = self.agents.clone();
+        let known = handle
+            .call(move |desk, _, _| {
+                let core = desk.lane.core.as_ref();
+                core.map(|core| {
+                    agents.iter().map(|&a| (a, agent_state(&core.oms, a))).collect::<Vec<_>>()
+                })
+            })
+            .ok()??;
+        while self.edges.heard.pop().is_some() {}
+        for (agent, (open, held)) in known {
+            lane.resume(agent, open, held);
+        }
+        // A new run of these agents needs numbers that the broken one cannot have used: the next
+        // ones of an epoch half-way up the range.
+        let (instance, epoch) = handle.numbers();
+        let restarts = self.status.restarts();
+        let boot = Control::Boot { instance, epoch };
+        lane.number_from(restarts.saturating_mul(1 << 24));
+        let _ = self.edges.control.push(boot);
+        Some(lane)
+    }
+}
+
+/// Makes a broker's actor.
+struct BrokerFactory {
+    spec: crate::wiring::BrokerSpec,
+    accounts: Vec<(crate::types::AccountId, String)>,
+    instruments: crate::types::InstrumentTable,
+    gateway: String,
+    addr: std::net::SocketAddr,
+    edge: Arc<CommandEdge>,
+    reports: ReportEdge,
+    board: Arc<crate::kill::KillBoard>,
+    broker: BrokerId,
+    status: Arc<ActorStatus>,
+    stop: Arc<AtomicBool>,
+}
+
+impl BrokerFactory {
+    fn launch(&self, guard: Guard) {
+        let config = SandboxConfig {
+            backoff: Backoff::new(self.spec.reconnect.min, self.spec.reconnect.max),
+            ..SandboxConfig::tcp(&self.gateway, self.accounts.clone())
+        };
+        let parts = BrokerParts {
+            session: Box::new(SandboxSession::new(config, self.instruments.clone())),
+            addr: self.addr,
+            commands: Arc::clone(&self.edge),
+            reports: self.reports.clone(),
+            board: Arc::clone(&self.board),
+            broker: self.broker,
+            status: Arc::clone(&self.status),
+            stop: Arc::clone(&self.stop),
+        };
+        let arbiter = Arbiter::new();
+        BrokerIo::start_in_arbiter(&arbiter.handle(), move |_| BrokerIo::new(parts, guard));
+    }
+}
+
+/// The core lane's thread. A panic in it is not survived: its keeper never restarts it.
+fn start_core(
+    core: CoreLane,
+    end: std::sync::mpsc::SyncSender<Option<Desk>>,
+    status: &Arc<ActorStatus>,
+    topology: &Topology,
+    plan: &mut Plan,
+) {
+    let once = Cell::new(Some((core, end)));
+    let start: Factory = Box::new(move |mut guard: Guard| {
+        let Some((core, end)) = once.take() else { return };
+        let spawned = std::thread::Builder::new().name("core".to_owned()).spawn(move || {
+            let desk = core.run();
+            guard.done();
+            let _ = end.send(Some(desk));
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread for the core lane");
+        }
+    });
+    let policy = crate::wiring::RestartPolicy {
+        restarts: 0,
+        window: Nanos::from_secs(1),
+        backoff: topology.restarts.backoff,
+    };
+    let escalate: Box<dyn FnMut(&ActorStatus)> = Box::new(|status| {
+        tracing::error!(actor = %status.name, "the core panicked");
+        status.set(ActorState::Stopped);
+    });
+    plan.keepers.push(Keeper::watch(Arc::clone(status), policy, start, escalate));
+}
