@@ -28,7 +28,15 @@ pub mod wiring;
 // 8: drivers
 pub mod live;
 pub mod replay;
-// 9: what comes in from outside
+// 9: what comes in from outside, and measurements
+pub mod bench;
 pub mod entry;
 // 10: the command line
 pub mod cli;
+
+/// The whole command line of `qtos` with the agents of `registry`: all of `main` for a program that
+/// brings agents of its own.
+pub fn run(registry: &wiring::Registry) -> std::process::ExitCode {
+    let engine = |command, global: &cli::args::Global| cli::engine(&command, global, registry);
+    cli::run(std::env::args_os(), engine).into()
+}

@@ -1,3 +1,8 @@
-//! The program `qtos`: all of it is in the library.
+//! The `qtos` program: the library with the agents that ship.
 
-fn main() {}
+use qtos_gateway::wiring::Registry;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    qtos_gateway::run(&Registry::standard())
+}

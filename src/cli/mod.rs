@@ -3,9 +3,13 @@
 mod agent;
 pub mod args;
 mod arm;
+mod bench;
 pub mod check;
 mod client;
+mod demo;
+mod engine;
 mod error;
+mod export;
 mod fills;
 mod flatten;
 pub mod import;
@@ -18,9 +22,12 @@ mod orders;
 mod output;
 mod positions;
 mod progress;
+mod replay;
+mod run;
 mod status;
 pub mod venue;
 
+pub use engine::dispatch as engine;
 pub use error::{CliError, Exit};
 pub use progress::Progress;
 

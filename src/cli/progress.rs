@@ -17,6 +17,11 @@ impl Progress {
         Self::new(label, total, "{prefix} {wide_bar} {human_pos}/{human_len} {eta}")
     }
 
+    /// Of work whose end nobody knows.
+    pub fn spin(label: &str) -> Self {
+        Self::new(label, 0, "{prefix} {human_pos} {elapsed}")
+    }
+
     fn new(label: &str, total: u64, template: &str) -> Self {
         let bar =
             ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));

@@ -4,9 +4,11 @@ use super::args::{Global, VenueArgs, VenueCommand};
 use super::{CliError, Exit};
 use crate::feed::{Feed, Generated, Recording, Speed};
 use crate::types::InstrumentTable;
-use crate::venue::{ExchangeConfig, ServeError, ServeSummary, ServerConfig, serve};
-use crate::view::VenueResult;
-use crate::wiring::{FeedSource, Registry, Topology, Venue};
+use crate::venue::{
+    ExchangeConfig, Ledger, LedgerView, ServeError, ServeSummary, ServerConfig, serve,
+};
+use crate::view::{Render, Table, VenueResult, word};
+use crate::wiring::{FeedSource, Topology, Venue, Vocabulary};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,14 +17,57 @@ use std::time::Duration;
 /// A client that sends nothing for so long is gone.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Runs a venue until SIGINT or SIGTERM. Its instruments, its generated market and the exchange's
+/// Runs a venue until SIGINT or SIGTERM, or prints the ledger of one. Its instruments, its generated market and the exchange's
 /// settings are those of the config.
 ///
 /// # Errors
 /// Config, recording or address cannot be used (2); the ledger cannot be kept (70).
-pub fn run(command: &VenueCommand, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
-    let VenueCommand::Sandbox(args) = command;
-    let topology = global.topology(&registry.vocabulary())?;
+pub fn run(
+    command: &VenueCommand,
+    global: &Global,
+    vocabulary: &Vocabulary,
+) -> Result<Exit, CliError> {
+    match command {
+        VenueCommand::Sandbox(args) => sandbox(args, global, vocabulary),
+        VenueCommand::Ledger => ledger(global),
+    }
+}
+
+/// Prints what the ledger of the state folder says.
+fn ledger(global: &Global) -> Result<Exit, CliError> {
+    let view =
+        Ledger::read(&global.state_dir()).map_err(|error| CliError::input(error.to_string()))?;
+    global.print(&view);
+    Ok(Exit::Done)
+}
+
+impl Render for LedgerView {
+    fn render(&self) -> String {
+        let mut orders =
+            Table::new(&["order", "id", "account", "symbol", ">qty", ">filled", "status"]);
+        for o in &self.orders {
+            let status = word(&o.status);
+            orders.row([
+                &o.order_id,
+                &o.cl_ord_id,
+                &o.account,
+                &o.symbol,
+                &o.qty,
+                &o.cum_qty,
+                &status,
+            ]);
+        }
+        let mut positions = Table::new(&["account", "symbol", ">qty", ">price"]);
+        for p in &self.positions {
+            positions.row([&p.account, &p.symbol, &p.qty, &p.avg_price]);
+        }
+        let (orders, positions) = (orders.text("no orders"), positions.text("no positions"));
+        format!("{orders}\n{} fills, at {}\n\n{positions}", self.fills.len(), self.time)
+    }
+}
+
+fn sandbox(args: &VenueArgs, global: &Global, vocabulary: &Vocabulary) -> Result<Exit, CliError> {
+    let topology = global.topology(vocabulary)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))

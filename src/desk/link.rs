@@ -8,13 +8,13 @@ use crate::msg::{MarketData, Report};
 use crate::types::Timestamp;
 use crate::venue::Loopback;
 
-/// Whether a market record made a broker say something.
+/// Whether a market record made a broker do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarketEffect {
     /// Nothing.
     None,
-    /// [`Link::poll`] has reports.
-    Reports,
+    /// [`Link::poll`] may have reports, [`Link::next_event`] may be another.
+    Changed,
 }
 
 /// One broker as a desk sees it.
@@ -83,8 +83,8 @@ impl Link for InProcess {
 
     #[inline]
     fn on_market(&mut self, now: Timestamp, record: &MarketData) -> MarketEffect {
-        self.loopback.on_market(now, record);
-        if self.loopback.has_reports() { MarketEffect::Reports } else { MarketEffect::None }
+        let changed = self.loopback.on_market(now, record);
+        if changed { MarketEffect::Changed } else { MarketEffect::None }
     }
 
     fn send(&mut self, now: Timestamp, cleared: Cleared) -> Result<(), NotSent> {

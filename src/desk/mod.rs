@@ -31,6 +31,8 @@ pub struct Desk {
     links: Vec<Box<dyn Link>>,
     out: Outbox,
     returned: Vec<(BrokerId, Report)>,
+    /// When the first of the links has something to do.
+    link_due: Timestamp,
     now: Timestamp,
     events: u64,
     position: u64,
@@ -57,6 +59,7 @@ impl Desk {
             links,
             out: Outbox::default(),
             returned: Vec::new(),
+            link_due: Timestamp::ZERO,
             now: Timestamp::ZERO,
             events: 0,
             position: 0,
@@ -122,7 +125,7 @@ impl Desk {
         }
         let mut follow = false;
         for link in &mut self.links {
-            follow |= link.on_market(self.now, record) == MarketEffect::Reports;
+            follow |= link.on_market(self.now, record) == MarketEffect::Changed;
         }
         step_market(&mut self.lane, self.now, record, &mut self.out);
         if follow || !self.out.is_empty() {
@@ -133,7 +136,7 @@ impl Desk {
     /// When something is due without any input: a timer, or an event inside a broker link.
     #[inline]
     pub fn next_due(&self) -> Timestamp {
-        self.links.iter().fold(self.lane.next_deadline(), |due, link| due.min(link.next_event()))
+        self.lane.next_deadline().min(self.link_due)
     }
 
     /// Delivers everything that is due up to `until`, each at its own time.
@@ -160,6 +163,8 @@ impl Desk {
         }
         if reports {
             self.follow();
+        } else {
+            self.plan();
         }
         if self.lane.next_deadline() <= self.now {
             self.deliver(self.now, &Input::Tick);
@@ -193,9 +198,17 @@ impl Desk {
             }
             worked |= !quiet;
             if quiet && self.out.is_empty() && self.returned.is_empty() {
+                self.plan();
                 return worked;
             }
         }
+    }
+
+    /// Notes when the links have something to do. Between two calls of this none of them changes its
+    /// mind: whatever they are told is followed.
+    fn plan(&mut self) {
+        self.link_due =
+            self.links.iter().map(|link| link.next_event()).fold(Timestamp::MAX, Ord::min);
     }
 
     fn report(&mut self, broker: BrokerId, report: Report) {

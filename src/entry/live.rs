@@ -37,6 +37,24 @@ impl LiveGateway {
         Self { handle, topology }
     }
 
+    /// One line a symbol: best bid and ask. Nothing while the core does not answer.
+    pub fn market(&self) -> Vec<String> {
+        let lines = self.ask(|desk, topology| {
+            let instruments = topology.names.instruments();
+            instruments
+                .iter()
+                .map(|(id, instrument)| {
+                    let touch = desk.lane.market.touch(id);
+                    format!(
+                        "{:<6} {} x {}  {} x {}",
+                        instrument.symbol, touch.bid, touch.bid_size, touch.ask, touch.ask_size
+                    )
+                })
+                .collect()
+        });
+        lines.unwrap_or_default()
+    }
+
     /// Asks the core.
     fn ask<R: Send + 'static>(
         &self,

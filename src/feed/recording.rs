@@ -136,6 +136,11 @@ impl Recording {
         self.entries.header()
     }
 
+    /// Bytes of the file read so far.
+    pub const fn offset(&self) -> u64 {
+        self.entries.offset()
+    }
+
     /// Records given so far.
     pub const fn position(&self) -> u64 {
         self.position
@@ -152,12 +157,17 @@ impl Feed for Recording {
         &self.entries.header().instruments
     }
 
-    #[inline]
     fn next(&mut self) -> Result<Option<MarketData>, FeedError> {
-        match self.entries.next_market() {
-            Ok(record) => {
-                self.position += u64::from(record.is_some());
-                Ok(record)
+        let mut record = MarketData::NOTHING;
+        Ok(self.next_into(&mut record)?.then_some(record))
+    }
+
+    #[inline]
+    fn next_into(&mut self, into: &mut MarketData) -> Result<bool, FeedError> {
+        match self.entries.next_market(into) {
+            Ok(more) => {
+                self.position += u64::from(more);
+                Ok(more)
             }
             Err(error) => Err(self.bad(error)),
         }

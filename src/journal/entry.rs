@@ -315,14 +315,14 @@ impl<R: Read> EntryReader<R> {
     }
 
     /// The next market record, for recordings, without the detour over [`Entry`]; entries of other
-    /// kinds are passed over.
+    /// kinds are passed over. `false` at a clean end.
     ///
     /// # Errors
     /// As [`Self::next`].
     #[inline]
-    pub fn next_market(&mut self) -> Result<Option<MarketData>, FrameError> {
+    pub fn next_market(&mut self, into: &mut MarketData) -> Result<bool, FrameError> {
         if self.left == 0 && !self.next_frame()? {
-            return Ok(None);
+            return Ok(false);
         }
         let mut bytes = &self.frame.payload[self.at..];
         if let Some((&tag, rest)) = bytes.split_first()
@@ -330,22 +330,23 @@ impl<R: Read> EntryReader<R> {
         {
             bytes = rest;
             self.left -= 1;
-            let record = self.codec.decode_tick(tag, &mut bytes);
+            let read = self.codec.decode_tick(tag, &mut bytes, into);
             self.at = self.frame.payload.len() - bytes.len();
-            return record.map(|(_, record)| Some(record)).ok_or_else(|| self.damaged());
+            return if read.is_some() { Ok(true) } else { Err(self.damaged()) };
         }
-        self.next_rare()
+        self.next_rare(into)
     }
 
     /// The next market record where the next entry is none of the common kinds.
     #[inline(never)]
-    fn next_rare(&mut self) -> Result<Option<MarketData>, FrameError> {
+    fn next_rare(&mut self, into: &mut MarketData) -> Result<bool, FrameError> {
         while let Some(entry) = self.next()? {
             if let Entry::Input { input: Input::Market(record), .. } = entry {
-                return Ok(Some(record));
+                *into = record;
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// A market record in its long form must name an instrument of the header, as the compact ones.
@@ -354,6 +355,7 @@ impl<R: Read> EntryReader<R> {
         record.instrument().index() < self.header.instruments.len()
     }
 
+    #[inline(never)]
     fn next_frame(&mut self) -> Result<bool, FrameError> {
         while self.left == 0 {
             if self.at != self.frame.payload.len() {
@@ -369,6 +371,7 @@ impl<R: Read> EntryReader<R> {
         Ok(true)
     }
 
+    #[cold]
     fn damaged(&self) -> FrameError {
         FrameError::Damaged {
             offset: self.frames.offset(),

@@ -97,6 +97,7 @@ impl MarketCodec {
         self.instrument = 0;
     }
 
+    #[inline]
     fn last(&mut self, id: InstrumentId) -> &mut Last {
         let last = &mut self.last[id.index()];
         if last.frame != self.frame {
@@ -238,12 +239,15 @@ impl MarketCodec {
         match tag & 7 {
             KIND_BAR => self.decode_bar(tag, bytes),
             KIND_QUOTE_BAR => self.decode_quote_bar(tag, bytes),
-            _ => self.decode_tick(tag, bytes),
+            _ => {
+                let mut record = MarketData::NOTHING;
+                self.decode_tick(tag, bytes, &mut record).map(|at| (at, record))
+            }
         }
     }
 
     /// What all records begin with.
-    #[inline]
+    #[inline(always)]
     fn head(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<Head> {
         self.ts = self.ts.wrapping_add(get_signed(bytes)? as u64);
         if self.stamped {
@@ -262,12 +266,17 @@ impl MarketCodec {
     }
 
     /// As [`Self::decode`] for the kinds that [`is_tick`] names, which are nearly all there are: kept
-    /// apart so that the large bars do not cost them.
+    /// apart so that the large bars do not cost them. Gives the time of delivery.
     #[inline]
-    pub fn decode_tick(&mut self, tag: u8, bytes: &mut &[u8]) -> Option<(Timestamp, MarketData)> {
+    pub fn decode_tick(
+        &mut self,
+        tag: u8,
+        bytes: &mut &[u8],
+        into: &mut MarketData,
+    ) -> Option<Timestamp> {
         let Head { ts, at, instrument, raw, unit, extra } = self.head(tag, bytes)?;
         let last = self.last(instrument);
-        let record = match tag & 7 {
+        *into = match tag & 7 {
             KIND_QUOTE => {
                 let (mut bid, mut bid_size, mut ask, mut ask_size) = (0, 0, 0, 0);
                 if tag & NO_BID == 0 {
@@ -335,7 +344,7 @@ impl MarketCodec {
             }
             _ => return None,
         };
-        Some((at, record))
+        Some(at)
     }
 }
 

@@ -24,6 +24,7 @@ pub enum MarketData {
 
 /// Best bid and ask of one exchange. A side whose price is zero did not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct Quote {
     /// Venue time.
     pub ts: Timestamp,
@@ -45,6 +46,7 @@ pub struct Quote {
 
 /// A trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct Trade {
     /// Venue time.
     pub ts: Timestamp,
@@ -79,6 +81,7 @@ pub struct Ohlc {
 
 /// A bar of trades. `ts` is the end of its interval: the moment it can be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct Bar {
     /// End of the interval.
     pub ts: Timestamp,
@@ -94,6 +97,7 @@ pub struct Bar {
 
 /// A bar of quotes. `ts` is the end of its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct QuoteBar {
     /// End of the interval.
     pub ts: Timestamp,
@@ -122,6 +126,7 @@ pub enum BookAction {
 
 /// One price level of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct BookLevel {
     /// Venue time.
     pub ts: Timestamp,
@@ -143,6 +148,7 @@ pub struct BookLevel {
 
 /// Trading halted or resumed (FIX f).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct SecurityStatus {
     /// Venue time.
     pub ts: Timestamp,
@@ -154,6 +160,7 @@ pub struct SecurityStatus {
 
 /// The feed knows that records are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
 pub struct Gap {
     /// When it was noticed.
     pub ts: Timestamp,
@@ -164,7 +171,11 @@ pub struct Gap {
 }
 
 impl MarketData {
+    // `repr(C)` puts time and instrument of every kind at the same place: reading them needs no
+    // branch on the kind.
+
     /// The venue's time.
+    #[inline]
     pub const fn ts(&self) -> Timestamp {
         match self {
             Self::Quote(m) => m.ts,
@@ -178,6 +189,7 @@ impl MarketData {
     }
 
     /// The instrument it is about.
+    #[inline]
     pub const fn instrument(&self) -> InstrumentId {
         match self {
             Self::Quote(m) => m.instrument,
@@ -190,10 +202,21 @@ impl MarketData {
         }
     }
 
-    /// The same record of another instrument: feeds number instruments on their own.
+    /// A record that says nothing: what a place for records holds before the first.
+    pub const NOTHING: Self =
+        Self::Gap(Gap { ts: Timestamp::ZERO, instrument: InstrumentId(0), missing: 0 });
+
+    /// The same record of another instrument.
     #[must_use]
     pub const fn with_instrument(mut self, id: InstrumentId) -> Self {
-        match &mut self {
+        self.set_instrument(id);
+        self
+    }
+
+    /// Makes it a record of another instrument: feeds number instruments on their own.
+    #[inline]
+    pub const fn set_instrument(&mut self, id: InstrumentId) {
+        match self {
             Self::Quote(m) => m.instrument = id,
             Self::Trade(m) => m.instrument = id,
             Self::Bar(m) => m.instrument = id,
@@ -202,6 +225,5 @@ impl MarketData {
             Self::Status(m) => m.instrument = id,
             Self::Gap(m) => m.instrument = id,
         }
-        self
     }
 }

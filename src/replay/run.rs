@@ -3,11 +3,15 @@
 use super::report::Report;
 use crate::desk::Desk;
 use crate::feed::{Feed, FeedError, Mapped};
+use crate::msg::MarketData;
 use crate::types::{AgentId, Timestamp};
 use crate::view::{AgentSummary, Summary};
 use crate::wiring::{AssemblyError, Names, Registry, Topology, closed_desk};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// Records between two looks at the progress.
+const WATCH: u64 = 1 << 14;
 
 /// What came of a replay.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub struct Outcome {
     pub desk: Desk,
     /// What happened, in figures.
     pub report: Report,
+    /// Records passed over because the configuration does not list their symbol.
+    pub unlisted: u64,
 }
 
 /// Why a replay could not be done.
@@ -29,7 +35,7 @@ pub enum ReplayError {
     Feed(#[from] FeedError),
 }
 
-/// Replays `feed` to its end. `watch` is told the records consumed, now and then.
+/// Replays `feed` to its end. `watch` is shown the feed now and then.
 ///
 /// # Errors
 /// The configuration or the feed.
@@ -37,13 +43,27 @@ pub fn run<F: Feed>(
     topology: &Topology,
     registry: &Registry,
     feed: F,
-    watch: &mut dyn FnMut(u64),
+    watch: &mut dyn FnMut(&F),
 ) -> Result<Outcome, ReplayError> {
-    let mut desk = closed_desk(topology, registry, &topology.kill_board(), None)?;
+    let desk = closed_desk(topology, registry, &topology.kill_board(), None)?;
+    Ok(run_on(desk, topology, feed, watch)?)
+}
+
+/// As [`run`], on a desk that was made ready for it.
+///
+/// # Errors
+/// The feed.
+pub fn run_on<F: Feed>(
+    mut desk: Desk,
+    topology: &Topology,
+    feed: F,
+    watch: &mut dyn FnMut(&F),
+) -> Result<Outcome, FeedError> {
     let mut feed = Mapped::new(feed, topology.names.instruments().clone());
     let mut report = Report::new(topology.accounts.len());
     let mut booted = false;
-    while let Some(record) = feed.next()? {
+    let mut record = MarketData::NOTHING;
+    while feed.next_into(&mut record)? {
         let at = record.ts().max(desk.now());
         if !booted {
             booted = true;
@@ -52,13 +72,13 @@ pub fn run<F: Feed>(
         desk.advance(at);
         report.before(at, &desk);
         desk.market(at, &record, true);
-        if desk.events() & 0xfff == 0 {
-            watch(desk.events());
+        if desk.events().is_multiple_of(WATCH) {
+            watch(feed.feed());
         }
     }
     desk.advance(desk.now());
     report.end(&desk);
-    Ok(Outcome { desk, report })
+    Ok(Outcome { desk, report, unlisted: feed.unlisted() })
 }
 
 /// The summary of a run.

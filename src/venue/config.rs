@@ -1,6 +1,6 @@
 //! How the sandbox exchange behaves: fill model, latency, fees, rejects, all from a seed.
 
-use crate::types::{Nanos, Notional, Price, Qty};
+use crate::types::{Nanos, Notional, Price, Qty, text};
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 use rust_decimal::Decimal;
@@ -36,10 +36,12 @@ pub struct Fees {
 pub struct ExchangeConfig {
     /// At which price and for which size orders fill.
     pub fill_model: FillModel,
-    /// Time from a request's arrival at the port to its execution, ns of session time.
-    pub latency_ns: u64,
+    /// Session time from a request's arrival at the port to its execution.
+    #[serde(with = "text")]
+    pub latency: Nanos,
     /// Up to this much more, drawn from the seed for each request; requests never overtake.
-    pub jitter_ns: u64,
+    #[serde(with = "text")]
+    pub jitter: Nanos,
     /// Fees.
     pub fees: Fees,
     /// Share of new orders that are rejected for no reason, `"0"` to `"1"`.
@@ -89,8 +91,8 @@ impl Rules {
         }
         Ok(Self {
             fill_model: config.fill_model,
-            latency: Nanos(config.latency_ns),
-            jitter: config.jitter_ns,
+            latency: config.latency,
+            jitter: config.jitter.0,
             per_unit,
             milli_bp,
             reject_below,
@@ -178,7 +180,8 @@ mod tests {
     #[test]
     fn draws_repeat_and_follow_the_ratio() {
         let rules =
-            rules("reject_ratio = \"0.25\"\njitter_ns = 100\nlatency_ns = 50\nseed = 7").unwrap();
+            rules("reject_ratio = \"0.25\"\njitter = \"100ns\"\nlatency = \"50ns\"\nseed = 7")
+                .unwrap();
         let rejected = (0..10_000).filter(|&n| rules.rejects(n)).count();
         assert!((2_300..2_700).contains(&rejected), "{rejected}");
         assert!((0..1_000).all(|n| (50..=150).contains(&rules.delay(1, n).0)));

@@ -33,12 +33,14 @@ impl Loopback {
 
     /// Takes a market record in. `now` is the moment of delivery, never before the record's own
     /// time. Without an open order on its instrument this costs no more than the exchange's own
-    /// update.
+    /// update. Whether anything came of it: reports, or another [`Self::next_event`].
     #[inline]
-    pub fn on_market(&mut self, now: Timestamp, record: &MarketData) {
-        if self.venue.on_market(record) {
+    pub fn on_market(&mut self, now: Timestamp, record: &MarketData) -> bool {
+        let changed = self.venue.on_market(record);
+        if changed {
             self.settle(now);
         }
+        changed
     }
 
     /// The session to encode a request with, and the way to hand the encoded bytes to the venue; with

@@ -154,11 +154,10 @@ impl Touch {
         }
         let shown = &mut self.quotes[exchange.index()][side];
         let before = shown.price;
-        let same = before == price && shown.size == size;
-        let taken = if same { shown.taken } else { Qty::ZERO };
-        *shown = Shown { price, size, taken };
+        if before != price || shown.size != size {
+            *shown = Shown { price, size, taken: Qty::ZERO };
+        }
         if self.quotes.len() == 1 {
-            // One exchange, the usual case of a replay, needs no comparison.
             *(if side == 0 { &mut self.bid } else { &mut self.ask }) = price;
         } else if side == 0 {
             if price >= self.bid {

@@ -12,7 +12,7 @@ pub use control::{
     AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult, ControlFile, FlattenRequest,
     FlattenResult, KillRequest, KillResult, NewOrderRequest, OrderDenied, ReplaceOrderRequest,
 };
-pub use render::{Render, word};
+pub use render::{Render, Table, word};
 pub use report::{
     AgentSummary, Bench, BenchRow, Check, Divergence, Import, JournalCheck, JournalRecord,
     JournalRecords, Summary, VenueResult, VerifyResult,

@@ -24,24 +24,27 @@ pub fn word(value: &impl Serialize) -> String {
 }
 
 /// Columns that line up: words to the left, the columns marked `>` to the right.
-struct Table {
+#[derive(Debug)]
+pub struct Table {
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    fn new(head: &[&str]) -> Self {
+    /// A table with these titles.
+    pub fn new(head: &[&str]) -> Self {
         let right = head.iter().map(|title| title.starts_with('>')).collect();
         let head = head.iter().map(|title| title.trim_start_matches('>').to_owned()).collect();
         Self { right, rows: vec![head] }
     }
 
-    fn row<const N: usize>(&mut self, cells: [&dyn Display; N]) {
+    /// Adds a row.
+    pub fn row<const N: usize>(&mut self, cells: [&dyn Display; N]) {
         self.rows.push(cells.iter().map(ToString::to_string).collect());
     }
 
     /// The table, or `none` where it has no rows.
-    fn text(&self, none: &str) -> String {
+    pub fn text(&self, none: &str) -> String {
         if self.rows.len() == 1 {
             return format!("{none}\n");
         }
@@ -349,15 +352,23 @@ impl Render for Check {
 
 impl Render for Bench {
     fn render(&self) -> String {
-        let mut table =
-            Table::new(&["measurement", "unit", ">rate", ">p50", ">p99", ">p99.9", ">max"]);
+        let mut table = Table::new(&[
+            "measurement",
+            "unit",
+            ">rate",
+            ">p50",
+            ">p99",
+            ">p99.9",
+            ">p99.99",
+            ">max",
+        ]);
         for (name, row) in &self.0 {
             match row {
                 BenchRow::Rate { unit, rate } => {
-                    table.row([name, unit, &format!("{rate:.0}"), &"", &"", &"", &""]);
+                    table.row([name, unit, &format!("{rate:.0}"), &"", &"", &"", &"", &""]);
                 }
-                BenchRow::Latency { unit, p50, p99, p999, max } => {
-                    table.row([name, unit, &"", p50, p99, p999, max]);
+                BenchRow::Latency { unit, p50, p99, p999, p9999, max } => {
+                    table.row([name, unit, &"", p50, p99, p999, p9999, max]);
                 }
             }
         }

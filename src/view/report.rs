@@ -165,6 +165,8 @@ pub enum BenchRow {
         p99: f64,
         /// 999 of 1,000 are at most this.
         p999: f64,
+        /// 9,999 of 10,000 are at most this.
+        p9999: f64,
         /// The longest.
         max: f64,
     },

@@ -169,10 +169,26 @@ impl Topology {
         let Some(spec) = self.brokers.get(broker.index()) else { return Ok(None) };
         let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
         let config: ExchangeConfig = params.read()?;
+        self.sandbox_link(broker, &config, board, books)
+            .map(Some)
+            .map_err(|message| params.error(message))
+    }
+
+    /// A link to a sandbox exchange of this process in the place of a broker, whatever that is.
+    ///
+    /// # Errors
+    /// The setting that is out of range.
+    pub fn sandbox_link(
+        &self,
+        broker: BrokerId,
+        config: &ExchangeConfig,
+        board: &Arc<KillBoard>,
+        books: Option<&Books>,
+    ) -> Result<Box<dyn Link>, String> {
         let instruments = self.names.instruments();
         let mut accounts = Accounts::default();
         for (_, name) in self.accounts_of(broker) {
-            accounts.open(&name).map_err(|message| params.error(message))?;
+            accounts.open(&name)?;
         }
         for ((account, _, instrument), position) in books.iter().flat_map(|books| books.positions())
         {
@@ -180,7 +196,7 @@ impl Topology {
             if own.broker != broker || position.qty.is_zero() {
                 continue;
             }
-            let id = accounts.open(&own.name).map_err(|message| params.error(message))?;
+            let id = accounts.open(&own.name)?;
             let multiplier = instruments.get(instrument).multiplier;
             let side = if position.qty.is_positive() { Side::Buy } else { Side::Sell };
             let price = position.avg_px(multiplier);
@@ -188,15 +204,13 @@ impl Topology {
             accounts.book(id, instrument, multiplier, side, qty, price, Notional::ZERO);
         }
         let exchange =
-            Exchange::restore(&config, instruments.clone(), accounts, Vec::new(), Timestamp::ZERO)
-                .map_err(|message| params.error(message))?;
+            Exchange::restore(config, instruments.clone(), accounts, Vec::new(), Timestamp::ZERO)?;
         let session = SandboxSession::new(
             SandboxConfig::in_memory("gateway", self.accounts_of(broker)),
             instruments.clone(),
         );
-        let writer =
-            board.writer(broker).ok_or_else(|| params.error("the broker has a writer already"))?;
-        Ok(Some(Box::new(InProcess::new(Loopback::new(session, exchange), writer))))
+        let writer = board.writer(broker).ok_or("the broker has a writer already")?;
+        Ok(Box::new(InProcess::new(Loopback::new(session, exchange), writer)))
     }
 
     /// Whether every broker runs in this process, so that runs over a recording repeat.

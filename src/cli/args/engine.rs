@@ -111,6 +111,8 @@ pub struct InfoArgs {
 pub enum VenueCommand {
     /// A sandbox exchange with a durable ledger that serves its market data as a feed
     Sandbox(VenueArgs),
+    /// Print the ledger of a sandbox exchange, also while it runs
+    Ledger,
 }
 
 /// `venue sandbox`. Its ledger is in the state folder.

@@ -87,7 +87,8 @@ fn ids_are_mapped_by_symbol_and_account_name() {
 
 #[test]
 fn latency_keeps_the_order_of_requests_and_snapshots() {
-    let config = ExchangeConfig { latency_ns: 100, jitter_ns: 80, ..ExchangeConfig::default() };
+    let config =
+        ExchangeConfig { latency: Nanos(100), jitter: Nanos(80), ..ExchangeConfig::default() };
     let mut link = loopback(&config, table());
     link.start(at(0));
     assert_eq!(said(&mut link), ["session Up"], "the snapshot request is under way");
@@ -160,7 +161,7 @@ impl Raw {
 
 #[test]
 fn a_new_logon_takes_over_and_nothing_of_the_old_one_is_executed_after() {
-    let config = ExchangeConfig { latency_ns: 100, ..ExchangeConfig::default() };
+    let config = ExchangeConfig { latency: Nanos(100), ..ExchangeConfig::default() };
     let mut venue = Venue::new(Exchange::new(&config, table()).unwrap(), false);
     let mut old = Raw::logon(&mut venue, "g", Role::Trader);
     let mut other = Raw::logon(&mut venue, "h", Role::Trader);

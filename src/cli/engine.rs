@@ -1,0 +1,53 @@
+//! The commands that work in this process.
+
+use super::args::{EngineCommand, Global};
+use super::{
+    CliError, Exit, bench, check, demo, export, import, info, journal, replay, run, venue,
+};
+use crate::desk::segments::JournalError;
+use crate::replay::{ReplayError, VerifyError};
+use crate::wiring::Registry;
+
+/// Runs one, with the agents of `registry`.
+///
+/// # Errors
+/// What went wrong, with its exit code.
+pub fn dispatch(
+    command: &EngineCommand,
+    global: &Global,
+    registry: &Registry,
+) -> Result<Exit, CliError> {
+    match command {
+        EngineCommand::Demo(args) => demo::run(args, global, registry),
+        EngineCommand::Run(args) => run::run(args, global, registry),
+        EngineCommand::Replay(args) => replay::run(args, global, registry),
+        EngineCommand::Import(args) => import::run(args, global),
+        EngineCommand::Info(args) => info::run(args, global),
+        EngineCommand::Venue(args) => venue::run(args, global, &registry.vocabulary()),
+        EngineCommand::Journal(args) => journal::run(args, global),
+        EngineCommand::Export(args) => export::run(args, global, registry),
+        EngineCommand::Check => check::run(global, registry),
+        EngineCommand::Bench(args) => bench::run(args, global, registry),
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        Self::input(error.to_string())
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Config(error) => Self::new(Exit::Usage, "config", error.to_string()),
+            ReplayError::Feed(error) => error.into(),
+        }
+    }
+}
+
+impl From<VerifyError> for CliError {
+    fn from(error: VerifyError) -> Self {
+        Self::input(error.to_string())
+    }
+}
