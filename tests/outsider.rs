@@ -47,6 +47,7 @@ use qtos_gateway::msg::MarketData;
 use qtos_gateway::replay::{run, summary};
 use qtos_gateway::types::InstrumentTable;
 use qtos_gateway::wiring::{Registry, Topology};
+use std::process::ExitCode;
 
 /// The first so many records of an endless market.
 struct First(Box<dyn Feed>, u64);
@@ -64,13 +65,28 @@ impl Feed for First {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let file = std::env::args().nth(1).ok_or("which config?")?;
+fn main() -> ExitCode {
     let registry = Registry::standard().agent("metronome", metronome::build);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [word, config] = words.as_slice() else { return qtos_gateway::run(&registry) };
+    if word != "by-hand" {
+        return qtos_gateway::run(&registry);
+    }
+    match by_hand(&registry, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the command line does for a replay, in the library's own words.
+fn by_hand(registry: &Registry, file: &str) -> Result<(), Box<dyn std::error::Error>> {
     let topology = Topology::load(file.as_ref(), &registry.vocabulary())?;
     let market = topology.open_feed(&topology.feeds[0])?.ok_or("the feed is remote")?;
     let began = std::time::Instant::now();
-    let outcome = run(&topology, &registry, First(market.feed, 6_000), &mut |_| {})?;
+    let outcome = run(&topology, registry, First(market.feed, 6_000), &mut |_| {})?;
     let summary = summary(&outcome.desk, &topology.names, began.elapsed());
     println!("{}", serde_json::to_string(&summary)?);
     Ok(())
@@ -128,14 +144,19 @@ fn run(home: &Path, words: &[&str]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// Through the library, and through the command line with the outsider's registry.
 #[test]
 fn an_agent_of_another_crate_trades() {
     let home = tempfile::tempdir().unwrap();
     write_crate(home.path(), Path::new(env!("CARGO_MANIFEST_DIR")));
-    let summary = run(home.path(), &["beat.toml"]);
+    let summary = run(home.path(), &["by-hand", "beat.toml"]);
     let beat = &summary["agents"]["beat"];
     assert!(beat["orders"].as_u64().unwrap() > 10, "{summary}");
     assert!(beat["fills"].as_u64().unwrap() > 10, "{summary}");
     assert_eq!(summary["events"], 6_000);
-    assert_eq!(run(home.path(), &["beat.toml"])["digest"], summary["digest"]);
+    assert_eq!(run(home.path(), &["by-hand", "beat.toml"])["digest"], summary["digest"]);
+
+    let demo = run(home.path(), &["demo", "--seconds", "3", "--json", "--config", "beat.toml"]);
+    assert!(demo["agents"]["beat"]["orders"].as_u64().unwrap() > 0, "{demo}");
+    assert!(demo["agents"]["beat"]["fills"].as_u64().unwrap() > 0, "{demo}");
 }

@@ -1,7 +1,7 @@
 //! Every error has its place; every example parses.
 
 use super::*;
-use crate::types::{AgentId, Scope};
+use crate::types::{AgentId, BrokerId, Scope};
 
 const GOOD: &str = r#"currency = "USD"
 [[instrument]]
@@ -318,7 +318,12 @@ fn every_example_parses_and_prints() {
         }
         let topology =
             Topology::load(&path, &Vocabulary::default()).unwrap_or_else(|e| panic!("{e}"));
-        topology.build_check(&Registry::standard()).unwrap_or_else(|e| panic!("{e}"));
+        topology.lane(&Registry::standard(), Placement::All).unwrap_or_else(|e| panic!("{e}"));
+        let board = topology.kill_board();
+        for broker in 0..topology.brokers.len() {
+            let broker = BrokerId(broker as u8);
+            topology.in_process(broker, &board, None).unwrap_or_else(|e| panic!("{e}"));
+        }
         let text = topology.to_string();
         for agent in &topology.agents {
             assert!(text.contains(&format!("agent {} ({})", agent.name, agent.kind)), "{text}");
