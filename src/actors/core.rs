@@ -45,10 +45,16 @@ pub struct Core {
     /// The order manager.
     pub oms: Oms,
     tally: Tally,
+    /// Decisions that are in the chain but for the hash: small pieces are slow to hash.
+    encoded: Vec<u8>,
     denied: BTreeMap<(AgentId, Reason), u64>,
-    decisions: Vec<u8>,
     chain: Sha256,
 }
+
+/// Encoded bytes kept before they are hashed.
+const ENCODED: usize = 1 << 12;
+/// No decision is longer: a bracket of three orders takes a third of this.
+const LONGEST: usize = 1 << 10;
 
 impl Core {
     /// A core whose brokers are all down and unreconciled: nothing opens before a snapshot has shown
@@ -62,8 +68,8 @@ impl Core {
             risk,
             oms,
             tally: Tally::default(),
+            encoded: Vec::with_capacity(ENCODED + LONGEST),
             denied: BTreeMap::new(),
-            decisions: Vec::with_capacity(1 << 16),
             chain: Sha256::new(),
         }
     }
@@ -76,7 +82,7 @@ impl Core {
         self.tally = old.tally;
         self.denied = old.denied;
         self.chain = old.chain;
-        self.decisions = old.decisions;
+        self.encoded = old.encoded;
     }
 
     /// Numbers of the run so far.
@@ -265,13 +271,20 @@ impl Core {
         if let Derived::Denied { cl_ord_id, reason } = derived {
             *self.denied.entry((cl_ord_id.agent, reason)).or_default() += 1;
         }
-        let decisions = std::mem::take(&mut self.decisions);
-        self.decisions = postcard::to_extend(&derived, decisions).unwrap_or_default();
-        if self.decisions.len() > 1 << 15 {
-            self.chain.update(&self.decisions);
-            self.decisions.clear();
-        }
         out.derived.push(derived);
+    }
+
+    /// Takes decisions of this core into its digest. The desk does so once they are sent: encoding
+    /// and hashing take longer than deciding.
+    pub fn chain(&mut self, decisions: &[Derived]) {
+        let mut buffer = [0; LONGEST];
+        for derived in decisions {
+            self.encoded.extend_from_slice(encode(derived, &mut buffer));
+            if self.encoded.len() > ENCODED {
+                self.chain.update(&self.encoded);
+                self.encoded.clear();
+            }
+        }
     }
 
     fn deny_new(
@@ -318,13 +331,17 @@ impl Core {
     /// SHA-256 over every decision so far and the state that decides the next one.
     pub fn digest(&self, market: &Market) -> [u8; 32] {
         let mut hasher = self.chain.clone();
-        hasher.update(&self.decisions);
+        hasher.update(&self.encoded);
         for bytes in [postcard::to_stdvec(&self.oms), postcard::to_stdvec(market)] {
             hasher.update(bytes.unwrap_or_default());
         }
         self.risk.hash(&mut |bytes| hasher.update(bytes));
         hasher.finalize().into()
     }
+}
+
+fn encode<'a>(derived: &Derived, buffer: &'a mut [u8; LONGEST]) -> &'a [u8] {
+    postcard::to_slice(derived, buffer).map_or(&[], |bytes| bytes)
 }
 
 pub(super) fn refusal(

@@ -33,19 +33,20 @@ impl Latencies {
 
 /// Moments at equal distances, whatever happens between them.
 pub struct Schedule {
-    start: Instant,
+    /// The first moment, once it was waited for.
+    start: Option<Instant>,
     interval: Duration,
     next: u32,
 }
 
 impl Schedule {
-    pub fn new(interval: Duration) -> Self {
-        Self { start: Instant::now() + interval, interval, next: 0 }
+    pub const fn new(interval: Duration) -> Self {
+        Self { start: None, interval, next: 0 }
     }
 
     /// Spins until the next moment and gives it; one that has passed is given at once.
     pub fn wait(&mut self) -> Instant {
-        let due = self.start + self.interval * self.next;
+        let due = *self.start.get_or_insert_with(Instant::now) + self.interval * self.next;
         self.next += 1;
         while Instant::now() < due {
             std::hint::spin_loop();

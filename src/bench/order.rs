@@ -6,7 +6,6 @@ use super::{BenchError, Rows, topology};
 use crate::desk::{Cleared, Desk, Link, MarketEffect, NotSent};
 use crate::journal::{Disk, Durability, Header, HeaderKind, Log, World};
 use crate::msg::{Contingent, MarketData, NewOrder, OrderTerms, Report};
-
 use crate::replay::ReplayError;
 use crate::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, Nanos, OrdType, OrderQty, Qty, Side,
@@ -76,9 +75,19 @@ impl Link for Stamped {
 }
 
 /// From a tick to the moment its order is handed to the broker session: market, agent, all checks,
-/// order manager, journal record. `tick_to_order` counts from the moment the tick was due,
-/// `tick_to_order_service` from the moment the lane took it.
+/// order manager, journal record. `tick_to_order` counts from the moment the tick was due, of ticks at
+/// equal distances; `tick_to_order_service` from the moment the lane took it, of ticks as fast as it
+/// takes them.
 pub fn tick_to_order(registry: &Registry) -> Result<Rows, BenchError> {
+    let mut schedule = Schedule::new(INTERVAL);
+    let latency = orders(registry, || schedule.wait())?;
+    let service = orders(registry, Instant::now)?;
+    Ok(vec![("tick_to_order", latency.row()), ("tick_to_order_service", service.row())])
+}
+
+/// Latencies of the orders that a stream of ticks brings; `next` gives the moment from which the next
+/// tick counts.
+fn orders(registry: &Registry, mut next: impl FnMut() -> Instant) -> Result<Latencies, BenchError> {
     let topology = topology(registry)?;
     let kind = HeaderKind::Journal {
         build: String::new(),
@@ -99,24 +108,21 @@ pub fn tick_to_order(registry: &Registry) -> Result<Rows, BenchError> {
     let lane = topology.lane(registry, Placement::All)?;
     let mut desk = Desk::new(lane, log, links, false);
 
-    let (mut latency, mut service) = (Latencies::new()?, Latencies::new()?);
-    let ticks: Vec<MarketData> = ticks(TICKS).collect();
-    desk.boot(ticks[0].ts(), 1, 1);
-    handed.store(0, Ordering::Relaxed);
-    let mut schedule = Schedule::new(INTERVAL);
-    for tick in &ticks {
-        let due = schedule.wait();
-        let taken = Instant::now();
+    let mut latencies = Latencies::new()?;
+    for (number, tick) in ticks(TICKS).enumerate() {
+        if number == 0 {
+            desk.boot(tick.ts(), 1, 1);
+        }
+        let from = next();
         desk.advance(tick.ts());
-        desk.market(tick.ts(), tick, true);
+        desk.market(tick.ts(), &tick, true);
         let sent = handed.swap(0, Ordering::Relaxed);
         if sent > 0 {
             let sent = base + Duration::from_nanos(sent);
-            latency.add(sent.saturating_duration_since(due));
-            service.add(sent.saturating_duration_since(taken));
+            latencies.add(sent.saturating_duration_since(from));
         }
     }
-    Ok(vec![("tick_to_order", latency.row()), ("tick_to_order_service", service.row())])
+    Ok(latencies)
 }
 
 /// One verdict of the whole chain on a new order.

@@ -1,7 +1,7 @@
 //! `qtos demo`: the built-in sandbox in a fresh temporary folder, for a first look.
 
 use super::args::{DemoArgs, Global};
-use super::run::{Event, drive, log_to_stderr};
+use super::run::{drive, log_to_stderr};
 use super::{CliError, Exit};
 use crate::entry::{Gateway, LiveGateway, OrderFilter};
 use crate::feed::Speed;
@@ -11,7 +11,8 @@ use crate::wiring::Registry;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Shows market, orders and fills until the time is over or Ctrl-C.
 ///
@@ -28,22 +29,20 @@ pub fn run(args: &DemoArgs, global: &Global, registry: &Registry) -> Result<Exit
     let speed = Speed::Times(NonZeroU32::MIN.saturating_add(9));
     let options = Options { state: state.clone(), file: None, speed };
     let limit = args.seconds.map(Duration::from_secs);
-    let mut show = (!global.json).then(Show::default);
-    let summary = drive(&topology, registry, &options, limit, &mut |event| {
-        let Some(show) = &mut show else { return };
-        match event {
-            Event::Started(url, gateway) => {
-                println!("control API on {url}, state in {}", state.display());
-                println!("try: qtos --state-dir {} status", state.display());
-                println!(
-                    "     qtos --state-dir {} kill --scope global --level cancel --reason drill",
-                    state.display()
-                );
-                show.gateway = Some(Arc::clone(gateway));
-            }
-            Event::Beat => show.beat(),
+    let ended = Arc::new(AtomicBool::new(false));
+    let says = !global.json;
+    let summary = drive(&topology, registry, &options, limit, &mut |url, gateway| {
+        if says {
+            println!("control API on {url}, state in {}", state.display());
+            let own = format!("qtos --state-dir {}", state.display());
+            println!("try: {own} status");
+            println!("     {own} kill --scope global --level cancel --reason drill");
+            // On a thread of its own: questions to the core wait, the actors' thread may not.
+            let (gateway, ended) = (Arc::clone(gateway), Arc::clone(&ended));
+            std::thread::spawn(move || Show::new(gateway).run(&ended));
         }
     });
+    ended.store(true, Ordering::SeqCst);
     if fresh {
         // A leftover folder of a demo is of no use to anyone; failing to remove it harms no one.
         let _ = std::fs::remove_dir_all(&state);
@@ -59,10 +58,8 @@ fn fresh_folder() -> Result<PathBuf, CliError> {
 }
 
 /// Prints what is new, twice a second.
-#[derive(Default)]
 struct Show {
-    gateway: Option<Arc<LiveGateway>>,
-    last: Option<Instant>,
+    gateway: Arc<LiveGateway>,
     orders: usize,
     fills: usize,
 }
@@ -71,42 +68,38 @@ struct Show {
 const LINES: usize = 4;
 
 impl Show {
-    fn beat(&mut self) {
-        let Some(gateway) = self.gateway.clone() else { return };
-        if self.last.is_some_and(|last| last.elapsed() < Duration::from_millis(500)) {
-            return;
+    fn new(gateway: Arc<LiveGateway>) -> Self {
+        Self { gateway, orders: 0, fills: 0 }
+    }
+
+    fn run(mut self, ended: &AtomicBool) {
+        while !ended.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(500));
+            self.look();
         }
-        self.last = Some(Instant::now());
-        for line in gateway.market() {
+    }
+
+    fn look(&mut self) {
+        for line in self.gateway.market() {
             println!("market  {line}");
         }
         let all = OrderFilter { open: false, limit: usize::MAX };
-        if let Ok(orders) = gateway.orders(all) {
-            for order in orders.iter().skip(self.orders.max(orders.len().saturating_sub(LINES))) {
-                let price = order.price.map_or(String::new(), |price| format!(" at {price}"));
-                let qty = order.qty.map_or(String::new(), |qty| qty.to_string());
-                println!(
-                    "order   {} {} {qty} {}{price}: {}",
-                    order.agent,
-                    word(&order.side),
-                    order.symbol,
-                    word(&order.status)
-                );
-            }
-            self.orders = orders.len();
+        let orders = self.gateway.orders(all).unwrap_or_default();
+        for order in orders.iter().skip(self.orders.max(orders.len().saturating_sub(LINES))) {
+            let price = order.price.map_or(String::new(), |price| format!(" at {price}"));
+            let qty = order.qty.map_or(String::new(), |qty| qty.to_string());
+            let (side, status) = (word(&order.side), word(&order.status));
+            println!("order   {} {side} {qty} {}{price}: {status}", order.agent, order.symbol);
         }
-        if let Ok(fills) = gateway.fills(usize::MAX) {
-            for fill in fills.iter().skip(self.fills.max(fills.len().saturating_sub(LINES))) {
-                println!(
-                    "fill    {} {} {} {} at {}",
-                    fill.agent,
-                    word(&fill.side),
-                    fill.qty,
-                    fill.symbol,
-                    fill.price
-                );
-            }
-            self.fills = fills.len();
+        self.orders = self.orders.max(orders.len());
+        let fills = self.gateway.fills(usize::MAX).unwrap_or_default();
+        for fill in fills.iter().skip(self.fills.max(fills.len().saturating_sub(LINES))) {
+            let side = word(&fill.side);
+            println!(
+                "fill    {} {side} {} {} at {}",
+                fill.agent, fill.qty, fill.symbol, fill.price
+            );
         }
+        self.fills = self.fills.max(fills.len());
     }
 }

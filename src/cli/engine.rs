@@ -5,8 +5,9 @@ use super::{
     CliError, Exit, bench, check, demo, export, import, info, journal, replay, run, venue,
 };
 use crate::desk::segments::JournalError;
-use crate::replay::{ReplayError, VerifyError};
-use crate::wiring::Registry;
+use crate::replay::ReplayError;
+use crate::replay::diff::DiffError;
+use crate::wiring::{AssemblyError, Registry, WalkError};
 
 /// Runs one, with the agents of `registry`.
 ///
@@ -23,7 +24,7 @@ pub fn dispatch(
         EngineCommand::Replay(args) => replay::run(args, global, registry),
         EngineCommand::Import(args) => import::run(args, global),
         EngineCommand::Info(args) => info::run(args, global),
-        EngineCommand::Venue(args) => venue::run(args, global, &registry.vocabulary()),
+        EngineCommand::Venue(args) => venue::run(args, global, registry),
         EngineCommand::Journal(args) => journal::run(args, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Check => check::run(global, registry),
@@ -37,6 +38,12 @@ impl From<JournalError> for CliError {
     }
 }
 
+impl From<AssemblyError> for CliError {
+    fn from(error: AssemblyError) -> Self {
+        Self::new(Exit::Usage, "config", error.to_string())
+    }
+}
+
 impl From<ReplayError> for CliError {
     fn from(error: ReplayError) -> Self {
         match error {
@@ -46,8 +53,17 @@ impl From<ReplayError> for CliError {
     }
 }
 
-impl From<VerifyError> for CliError {
-    fn from(error: VerifyError) -> Self {
+impl From<WalkError> for CliError {
+    fn from(error: WalkError) -> Self {
         Self::input(error.to_string())
+    }
+}
+
+impl From<DiffError> for CliError {
+    fn from(error: DiffError) -> Self {
+        match error {
+            DiffError::Journal(error) => error.into(),
+            DiffError::Other(error) => error.into(),
+        }
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn run(
     registry: &Registry,
 ) -> Result<Exit, CliError> {
     let state = args.journal.journal.clone().unwrap_or_else(|| global.state_dir());
-    let mut feed = JournalSource::open(&state, registry)?.records()?;
+    let mut feed = JournalSource::open(&state, registry)?.records();
     let header = Header::new(HeaderKind::Recording, feed.instruments().clone());
     let mut out = RecordingWriter::create(&args.out, header.instruments, header.units)?;
     let bar = Progress::spin("export");

@@ -2,6 +2,7 @@
 
 use super::args::{Global, ReplayArgs};
 use super::{CliError, Exit, Progress};
+use crate::desk::segments::JournalError;
 use crate::feed::{Recording, hex};
 use crate::replay::{self, Metrics, diff, verify};
 use crate::view::{Divergence, Render, Summary, Table, VerifyResult};
@@ -77,6 +78,7 @@ fn run_verify(state: &Path, global: &Global, registry: &Registry) -> Result<Exit
     let bar = Progress::spin("verify");
     let verified = verify::verify(state, registry, &mut |done| bar.set(done))?;
     bar.finish();
+    let verified = verified.ok_or_else(|| JournalError::Empty(state.to_path_buf()))?;
     let result = VerifyResult {
         identical: verified.identical(),
         orders: verified.orders,

@@ -24,8 +24,8 @@ pub fn run(args: &RunArgs, global: &Global, registry: &Registry) -> Result<Exit,
     let options = Options { state: global.state_dir(), file: args.file.clone(), speed: args.speed };
     let limit = args.for_seconds.map(Duration::from_secs);
     let says = !global.json;
-    let summary = drive(&topology, registry, &options, limit, &mut |event| {
-        if let (Event::Started(url, _), true) = (event, says) {
+    let summary = drive(&topology, registry, &options, limit, &mut |url, _| {
+        if says {
             eprintln!("control API on {url}, state in {}", options.state.display());
         }
     })?;
@@ -33,21 +33,13 @@ pub fn run(args: &RunArgs, global: &Global, registry: &Registry) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// What [`drive`] tells while a gateway runs.
-pub(super) enum Event<'a> {
-    /// The control API answers.
-    Started(&'a str, &'a Arc<LiveGateway>),
-    /// Some time passed.
-    Beat,
-}
-
-/// Runs a gateway to its end and sums it up.
+/// Runs a gateway to its end and sums it up. `started` is told where the control API is.
 pub(super) fn drive(
     topology: &Topology,
     registry: &Registry,
     options: &Options,
     limit: Option<Duration>,
-    tell: &mut dyn FnMut(Event<'_>),
+    started: &mut dyn FnMut(&str, &Arc<LiveGateway>),
 ) -> Result<Summary, CliError> {
     let token = match &topology.control.token {
         Some(reference) => Some(reference.resolve().map_err(CliError::input)?),
@@ -61,8 +53,8 @@ pub(super) fn drive(
         let gateway = Arc::new(LiveGateway::new(service.handle().clone()));
         let server =
             ControlServer::start(topology.control.listen, &options.state, token, gateway.clone())?;
-        tell(Event::Started(server.url(), &gateway));
-        let started = Instant::now();
+        started(server.url(), &gateway);
+        let begin = Instant::now();
         let desk = loop {
             match service.ended(Duration::ZERO) {
                 Ok(Some(desk)) => break desk,
@@ -72,14 +64,13 @@ pub(super) fn drive(
                     return Err(error.into());
                 }
             }
-            if limit.is_some_and(|limit| started.elapsed() >= limit) {
+            if limit.is_some_and(|limit| begin.elapsed() >= limit) {
                 service.handle().stop().drain();
                 service.handle().wake();
             }
-            tell(Event::Beat);
             actix_rt::time::sleep(Duration::from_millis(20)).await;
         };
-        let elapsed = started.elapsed();
+        let elapsed = begin.elapsed();
         server.stop();
         Ok(summary(&desk, &topology.names, elapsed))
     })

@@ -8,7 +8,7 @@ use crate::venue::{
     ExchangeConfig, Ledger, LedgerView, ServeError, ServeSummary, ServerConfig, serve,
 };
 use crate::view::{Render, Table, VenueResult, word};
-use crate::wiring::{FeedSource, Topology, Venue, Vocabulary};
+use crate::wiring::{FeedSource, Registry, Topology, Venue};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,13 +22,9 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// Config, recording or address cannot be used (2); the ledger cannot be kept (70).
-pub fn run(
-    command: &VenueCommand,
-    global: &Global,
-    vocabulary: &Vocabulary,
-) -> Result<Exit, CliError> {
+pub fn run(command: &VenueCommand, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     match command {
-        VenueCommand::Sandbox(args) => sandbox(args, global, vocabulary),
+        VenueCommand::Sandbox(args) => sandbox(args, global, registry),
         VenueCommand::Ledger => ledger(global),
     }
 }
@@ -66,8 +62,8 @@ impl Render for LedgerView {
     }
 }
 
-fn sandbox(args: &VenueArgs, global: &Global, vocabulary: &Vocabulary) -> Result<Exit, CliError> {
-    let topology = global.topology(vocabulary)?;
+fn sandbox(args: &VenueArgs, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
+    let topology = global.topology(&registry.vocabulary())?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))

@@ -264,6 +264,9 @@ impl Desk {
             }));
         }
         self.broken.extend_from_slice(&self.out.broken);
+        if let Some(core) = &mut self.lane.core {
+            core.chain(&self.out.core.derived);
+        }
         self.out.clear();
     }
 
@@ -290,6 +293,7 @@ impl Desk {
         self.heard = hear.then(Vec::new);
         if let Some(links) = links {
             self.links = links;
+            self.link_due = self.now;
         }
     }
 

@@ -154,7 +154,7 @@ impl<W: Write> EntryWriter<W> {
             frames,
             codec: header.codec(),
             payload: Vec::with_capacity(1 << 16),
-            scratch: Vec::with_capacity(1 << 10),
+            scratch: vec![0; 1 << 12],
             count: 0,
         }
     }
@@ -183,13 +183,19 @@ impl<W: Write> EntryWriter<W> {
             self.count += 1;
             return Ok(());
         }
-        let scratch = std::mem::take(&mut self.scratch);
-        let scratch = postcard::to_extend(entry, scratch).map_err(io::Error::other)?;
+        // Into a slice is several times as fast as onto a vector; only snapshots need more than one.
+        let bytes = loop {
+            match postcard::to_slice(entry, &mut self.scratch) {
+                Ok(bytes) => break bytes.len(),
+                Err(postcard::Error::SerializeBufferFull) => {
+                    self.scratch.resize(self.scratch.len() * 2, 0);
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        };
         self.payload.push(KIND_OTHER);
-        varint::put(&mut self.payload, scratch.len() as u64);
-        self.payload.extend_from_slice(&scratch);
-        self.scratch = scratch;
-        self.scratch.clear();
+        varint::put(&mut self.payload, bytes as u64);
+        self.payload.extend_from_slice(&self.scratch[..bytes]);
         self.count += 1;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::actors::agent::OpenOrder;
 use crate::actors::oms::Oms;
 use crate::desk::Desk;
-use crate::journal::{Entry, World};
+use crate::journal::World;
 use crate::kill::KillBoard;
 use crate::types::{AgentId, InstrumentId, Qty};
 use crate::wiring::{
@@ -58,12 +58,7 @@ pub fn recover(
     watch: &mut dyn FnMut(u64),
 ) -> Result<Recovered, RecoverError> {
     let reference = feed.as_ref().map(|open| (open.name.clone(), open.digest));
-    let mut each = |seq: u64, _: &Entry| {
-        if seq & 0xfff == 0 {
-            watch(seq);
-        }
-    };
-    let walked = catch_unwind(AssertUnwindSafe(|| walk(state, registry, &mut each)))
+    let walked = catch_unwind(AssertUnwindSafe(|| walk(state, registry, watch)))
         .map_err(|_| RecoverError::Poisoned)??;
     let Some(walked) = walked else {
         let board = topology.kill_board();

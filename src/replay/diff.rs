@@ -4,9 +4,9 @@
 //! configuration, with brokers in this process. Decisions are compared by what they mean: numbers of
 //! a live session (instance, epoch) and ids that differ between configurations do not count.
 
+use super::ReplayError;
 use super::run::{Outcome, run_on, summary};
 use super::source::{JournalFeed, JournalSource};
-use super::verify::VerifyError;
 use crate::desk::segments::JournalError;
 use crate::desk::{Desk, Link};
 use crate::journal::{Derived, Entry, Log};
@@ -14,7 +14,7 @@ use crate::msg::{Control, Input, OrderRequest, OrderTerms};
 use crate::types::{AgentId, BrokerId, InstrumentId, Notional, OrderQty, text};
 use crate::venue::ExchangeConfig;
 use crate::view::{Divergence, Summary, word};
-use crate::wiring::{Names, Placement, Registry, Topology, walk};
+use crate::wiring::{ConfigError, Names, Placement, Registry, Topology, WalkError, walk};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Totals {
 }
 
 impl Totals {
+    const NOTHING: Self = Self { orders: 0, fills: 0, denied: 0, pnl: Notional::ZERO };
+
     fn of(desk: &Desk, names: &Names) -> Self {
         let Summary { orders, fills, denied, pnl, .. } = summary(desk, names, Duration::ZERO);
         Self { orders: orders as i64, fills: fills as i64, denied: denied as i64, pnl }
@@ -64,6 +66,17 @@ impl Totals {
     }
 }
 
+/// Why two runs could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] WalkError),
+    /// The run under the other configuration.
+    #[error(transparent)]
+    Other(#[from] ReplayError),
+}
+
 /// Compares the journal below `state` with a run of its market under `other`. `watch` is told the
 /// entries done, now and then.
 ///
@@ -74,38 +87,36 @@ pub fn diff(
     other: &Topology,
     registry: &Registry,
     watch: &mut dyn FnMut(u64),
-) -> Result<Diff, VerifyError> {
+) -> Result<Diff, DiffError> {
     let source = JournalSource::open(state, registry)?;
     let names = &source.topology.names;
     let mut decisions = Vec::new();
     let mut outside = 0u64;
-    let walked = walk(state, registry, &mut |seq, entry| {
-        match entry {
-            Entry::Derived(derived) => decisions.push((seq, meaning(derived, names))),
-            Entry::Input { input, .. } if from_outside(input) => outside += 1,
-            _ => {}
-        }
-        if seq & 0xfff == 0 {
-            watch(seq);
-        }
-    })?;
-    let empty = || JournalError::Empty(state.to_path_buf());
-    let walked = walked.ok_or_else(empty)?;
-    let journal = Totals::of(walked.desk().ok_or_else(empty)?, names);
-    let difference = walked.found().difference.clone();
-    drop(walked);
-
+    let entries = source.entries(|seq, entry| match entry {
+        Entry::Derived(derived) => decisions.push((seq, meaning(derived, names))),
+        Entry::Input { input, .. } if from_outside(input) => outside += 1,
+        _ => {}
+    });
+    entries.map_err(WalkError::from)?;
     let mut notes = Vec::new();
     if outside > 0 {
         notes.push(format!("{outside} requests and controls of operators are not repeated"));
     }
-    if let Some(own) = difference {
-        notes.push(format!("this build does not repeat the journal itself, from {}", own.seq));
+    let own = walk(state, registry, watch)?;
+    let own =
+        own.ok_or_else(|| JournalError::Empty(state.to_path_buf())).map_err(WalkError::from)?;
+    if let Some(difference) = &own.found().difference {
+        let seq = difference.seq;
+        notes.push(format!("this build does not repeat the journal itself, from record {seq} on"));
     }
-    let (desk, stand_ins) = stand_in_desk(other, registry)?;
+    let journal = own.desk().map_or(Totals::NOTHING, |desk| Totals::of(desk, names));
+    drop(own);
+
+    let (desk, stand_ins) =
+        stand_in_desk(other, registry).map_err(|error| ReplayError::Config(error.into()))?;
     notes.extend(stand_ins);
-    let feed = source.records()?;
-    let Outcome { mut desk, unlisted, .. } = run_on(desk, other, feed, &mut |_: &JournalFeed| {})?;
+    let Outcome { mut desk, unlisted, .. } =
+        run_on(desk, other, source.records(), &mut |_: &JournalFeed| {})?;
     if unlisted > 0 {
         notes.push(format!("{unlisted} records are of symbols that the other config lacks"));
     }
@@ -150,7 +161,7 @@ const fn from_outside(input: &Input) -> bool {
 fn stand_in_desk(
     topology: &Topology,
     registry: &Registry,
-) -> Result<(Desk, Vec<String>), VerifyError> {
+) -> Result<(Desk, Vec<String>), ConfigError> {
     let board = topology.kill_board();
     let lane = topology.lane(registry, Placement::All)?;
     let (mut links, mut notes): (Vec<Box<dyn Link>>, _) = (Vec::new(), Vec::new());
@@ -220,4 +231,119 @@ fn terms(terms: &OrderTerms, of: Option<(InstrumentId, &Names)>) -> String {
         }
     }
     text + " " + &word(&terms.tif)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{FeedError, RecordingWriter};
+    use crate::journal::Disk;
+    use crate::journal::{Durability, Header, HeaderKind, World};
+    use crate::replay::verify::verify;
+    use crate::wiring::closed_desk;
+    use std::fs::File;
+    use std::io::{self, Write};
+
+    struct Plain(File);
+
+    impl Write for Plain {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Disk for Plain {
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const CONFIG: &str = include_str!("../../config/sandbox.toml");
+
+    fn parse(text: &str) -> Topology {
+        Topology::parse("t.toml", text, &Registry::standard().vocabulary()).unwrap()
+    }
+
+    /// A session over a recording of two generated minutes, in a state folder.
+    fn session(folder: &Path) -> Summary {
+        let (registry, topology) = (Registry::standard(), parse(CONFIG));
+        let mut market = topology.open_feed(&topology.feeds[0]).unwrap().unwrap().feed;
+        let instruments = topology.names.instruments().clone();
+        let header = Header::new(HeaderKind::Recording, instruments.clone());
+        let path = folder.join("day.qrec");
+        let mut out = RecordingWriter::create(&path, instruments.clone(), header.units).unwrap();
+        for _ in 0..12_000 {
+            out.push(&market.next().unwrap().unwrap()).unwrap();
+        }
+        out.finish().unwrap();
+
+        let mut open = topology.open_recording(&path).unwrap();
+        let kind = HeaderKind::Journal {
+            build: String::new(),
+            config: CONFIG.to_owned(),
+            feed: Some((open.name.clone(), open.digest)),
+            world: World::Closed,
+        };
+        std::fs::create_dir_all(folder.join("journal")).unwrap();
+        let file = File::create(folder.join("journal/1.qlog")).unwrap();
+        let header = Header::new(kind, instruments);
+        let mut desk = closed_desk(&topology, &registry, &topology.kill_board(), None).unwrap();
+        desk.log = Log::create(Box::new(Plain(file)), &header, Durability::Process).unwrap();
+        let mut booted = false;
+        while let Some(record) = open.feed.next().unwrap() {
+            let at = record.ts().max(desk.now());
+            if !booted {
+                desk.boot(at, 77, 3);
+                booted = true;
+            }
+            desk.advance(at);
+            desk.market(at, &record, true);
+        }
+        desk.log.checkpoint(desk.digest());
+        desk.log.close().unwrap();
+        summary(&desk, &topology.names, Duration::ZERO)
+    }
+
+    #[test]
+    fn a_session_repeats_and_another_config_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = session(folder.path());
+        assert!(before.orders > 3 && before.fills > 3, "{before:?}");
+        let registry = Registry::standard();
+        let verified = verify(folder.path(), &registry, &mut |_| {}).unwrap().unwrap();
+        assert!(verified.identical(), "{verified:?}");
+        assert_eq!((verified.orders, verified.expected.is_some()), (before.orders, true));
+
+        let compare = |text: &str| diff(folder.path(), &parse(text), &registry, &mut |_| {});
+        let same = compare(CONFIG).unwrap();
+        assert_eq!((&same.first_difference, same.journal), (&None, same.other), "{same:?}");
+        assert_eq!(same.journal.orders, before.orders as i64);
+        assert_eq!(same.notes, Vec::<String>::new());
+
+        let larger = compare(&CONFIG.replace("qty = \"10\"", "qty = \"11\"")).unwrap();
+        let first = larger.first_difference.unwrap();
+        assert!(first.expected.contains("10 AAPL market"), "{first:?}");
+        assert!(first.actual.contains("11 AAPL market"), "{first:?}");
+
+        let remote = CONFIG.replace("[broker.exchange]", "addr = \"127.0.0.1:1\"\n[broker.unused]");
+        let remote =
+            remote.replace("fill_model = \"displayed\"", "").replace("[broker.unused]", "");
+        let remote = remote.replacen("seed = 7\n\n[[account]]", "\n[[account]]", 1);
+        let notes = compare(&remote).unwrap().notes;
+        assert!(notes.iter().any(|note| note.contains("stands in")), "{notes:?}");
+    }
+
+    #[test]
+    fn a_journal_is_a_feed() {
+        let folder = tempfile::tempdir().unwrap();
+        session(folder.path());
+        let source = JournalSource::open(folder.path(), &Registry::standard()).unwrap();
+        let mut feed = source.records();
+        let all: Result<Vec<_>, FeedError> =
+            std::iter::from_fn(|| crate::feed::Feed::next(&mut feed).transpose()).collect();
+        assert_eq!(all.unwrap().len(), 12_000);
+    }
 }

@@ -12,4 +12,3 @@ pub mod verify;
 pub use report::{Metrics, Report};
 pub use run::{Outcome, ReplayError, run, summary};
 pub use source::{JournalFeed, JournalSource};
-pub use verify::VerifyError;

@@ -46,7 +46,7 @@ pub fn run<F: Feed>(
     watch: &mut dyn FnMut(&F),
 ) -> Result<Outcome, ReplayError> {
     let desk = closed_desk(topology, registry, &topology.kill_board(), None)?;
-    Ok(run_on(desk, topology, feed, watch)?)
+    run_on(desk, topology, feed, watch)
 }
 
 /// As [`run`], on a desk that was made ready for it.
@@ -58,7 +58,7 @@ pub fn run_on<F: Feed>(
     topology: &Topology,
     feed: F,
     watch: &mut dyn FnMut(&F),
-) -> Result<Outcome, FeedError> {
+) -> Result<Outcome, ReplayError> {
     let mut feed = Mapped::new(feed, topology.names.instruments().clone());
     let mut report = Report::new(topology.accounts.len());
     let mut booted = false;

@@ -1,24 +1,20 @@
 //! A journal as a source: the configuration it ran under, and its market records as a feed.
 
-use super::verify::VerifyError;
 use crate::desk::segments::{self, JournalError, Segment};
 use crate::feed::{Feed, FeedError};
-use crate::journal::{Entry, HeaderKind, World};
+use crate::journal::{Entry, HeaderKind};
 use crate::msg::{Input, MarketData};
 use crate::types::InstrumentTable;
-use crate::wiring::{ReferenceFeed, Registry, Topology};
+use crate::wiring::{ReferenceFeed, Registry, Topology, Vocabulary, WalkError};
 use std::path::{Path, PathBuf};
 
 /// A journal, opened.
 #[derive(Debug)]
 pub struct JournalSource {
-    /// Its files, oldest first.
-    pub files: Vec<PathBuf>,
-    /// The configuration it ran under.
+    /// The configuration of its first boot; later ones have the same names.
     pub topology: Topology,
-    /// Its world was closed: brokers and timers follow from the feed.
-    pub closed: bool,
-    reference: Option<(String, [u8; 32])>,
+    files: Vec<PathBuf>,
+    vocabulary: Vocabulary,
 }
 
 impl JournalSource {
@@ -27,41 +23,46 @@ impl JournalSource {
     /// # Errors
     /// There is none, it is damaged at its beginning, or its configuration needs agents that
     /// `registry` lacks.
-    pub fn open(state: &Path, registry: &Registry) -> Result<Self, VerifyError> {
+    pub fn open(state: &Path, registry: &Registry) -> Result<Self, WalkError> {
         let files = segments::list(state)?;
         let first = files
             .iter()
             .find_map(|path| Segment::open(path).transpose())
             .ok_or_else(|| JournalError::Empty(state.to_path_buf()))??;
-        let HeaderKind::Journal { config, feed, world, .. } = first.header().kind.clone() else {
-            return Err(VerifyError::NotAJournal(first.path));
+        let HeaderKind::Journal { config, .. } = &first.header().kind else {
+            return Err(WalkError::NotAJournal(first.path));
         };
-        let topology = Topology::parse("journal", &config, &registry.vocabulary())?;
-        Ok(Self { files, topology, closed: world == World::Closed, reference: feed })
+        let vocabulary = registry.vocabulary();
+        let topology = Topology::parse("journal", config, &vocabulary)?;
+        Ok(Self { topology, files, vocabulary })
     }
 
-    /// The feed that stands for its market records, where one does.
+    /// Shows `each` entry with its number, over all files.
     ///
     /// # Errors
-    /// It is gone, or its content is another.
-    pub fn reference(&self) -> Result<Option<ReferenceFeed>, FeedError> {
-        let reference = self.reference.as_ref();
-        reference.map(|(name, digest)| self.topology.open_reference(name, digest)).transpose()
+    /// Damage.
+    pub fn entries(&self, mut each: impl FnMut(u64, &Entry)) -> Result<(), JournalError> {
+        let mut seq = 0;
+        for path in &self.files {
+            let Some(mut segment) = Segment::open(path)? else { continue };
+            while let Some(entry) = segment.next()? {
+                each(seq, &entry);
+                seq += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Every market record that the session consumed, in its order.
-    ///
-    /// # Errors
-    /// As [`Self::reference`].
-    pub fn records(&self) -> Result<JournalFeed, FeedError> {
-        Ok(JournalFeed {
+    pub fn records(&self) -> JournalFeed {
+        JournalFeed {
             instruments: self.topology.names.instruments().clone(),
+            vocabulary: self.vocabulary.clone(),
             files: self.files.clone().into_iter(),
             segment: None,
-            reference: self.reference()?,
-            given: 0,
+            reference: None,
             consumed: 0,
-        })
+        }
     }
 }
 
@@ -69,18 +70,24 @@ impl JournalSource {
 #[derive(Debug)]
 pub struct JournalFeed {
     instruments: InstrumentTable,
+    vocabulary: Vocabulary,
     files: std::vec::IntoIter<PathBuf>,
     segment: Option<Segment>,
-    reference: Option<ReferenceFeed>,
-    /// Records of the reference feed given so far.
-    given: u64,
+    reference: Option<Reference>,
     /// Records of the reference feed that the journal says were consumed.
     consumed: u64,
 }
 
+/// The feed that stands for market records, and how many of it were given.
+#[derive(Debug)]
+struct Reference {
+    open: ReferenceFeed,
+    given: u64,
+}
+
 impl JournalFeed {
     /// The next entry of any file.
-    fn entry(&mut self) -> Result<Option<Entry>, JournalError> {
+    fn entry(&mut self) -> Result<Option<Entry>, WalkError> {
         loop {
             if let Some(segment) = &mut self.segment
                 && let Some(entry) = segment.next()?
@@ -89,7 +96,27 @@ impl JournalFeed {
             }
             let Some(path) = self.files.next() else { return Ok(None) };
             self.segment = Segment::open(&path)?;
+            self.enter()?;
         }
+    }
+
+    /// A boot goes on in the feed of the one before it, or begins another from its first record.
+    fn enter(&mut self) -> Result<(), WalkError> {
+        let Some(segment) = &self.segment else { return Ok(()) };
+        let HeaderKind::Journal { config, feed, .. } = &segment.header().kind else {
+            return Err(WalkError::NotAJournal(segment.path.clone()));
+        };
+        let Some((name, digest)) = feed else {
+            self.reference = None;
+            return Ok(());
+        };
+        if self.reference.as_ref().is_none_or(|reference| reference.open.digest != *digest) {
+            let topology = Topology::parse("journal", config, &self.vocabulary)?;
+            let open = topology.open_reference(name, digest)?;
+            self.reference = Some(Reference { open, given: 0 });
+            self.consumed = 0;
+        }
+        Ok(())
     }
 }
 
@@ -101,14 +128,16 @@ impl Feed for JournalFeed {
     fn next(&mut self) -> Result<Option<MarketData>, FeedError> {
         let gone = || FeedError::Source("the journal refers to more records than there are".into());
         loop {
-            if self.given < self.consumed {
-                self.given += 1;
-                let reference = self.reference.as_mut().ok_or_else(gone)?;
-                return reference.feed.next()?.map(Some).ok_or_else(gone);
+            if let Some(reference) = &mut self.reference
+                && reference.given < self.consumed
+            {
+                reference.given += 1;
+                return reference.open.feed.next()?.map(Some).ok_or_else(gone);
             }
             let entry = self.entry().map_err(|error| FeedError::Source(error.to_string()))?;
             match entry {
                 None => return Ok(None),
+                Some(Entry::Feed { .. }) if self.reference.is_none() => return Err(gone()),
                 Some(Entry::Feed { position, .. }) => self.consumed = position,
                 Some(Entry::Input { input: Input::Market(record), .. }) => return Ok(Some(record)),
                 Some(_) => {}

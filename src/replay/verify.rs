@@ -1,10 +1,7 @@
 //! Runs a journal again and says whether every decision was the same.
 
 use crate::desk::Difference;
-use crate::desk::segments::JournalError;
-use crate::wiring::{Registry, Walk, walk};
-
-pub use crate::wiring::WalkError as VerifyError;
+use crate::wiring::{Registry, WalkError, walk};
 use std::path::Path;
 
 /// What came of running a journal again.
@@ -30,29 +27,22 @@ impl Verified {
 /// Runs the journal below `state` again. `watch` is told the entries done, now and then.
 ///
 /// # Errors
-/// [`VerifyError`]; a difference is a result, not an error.
+/// [`WalkError`]; a difference is a result, not an error. `None` if there is no journal.
 pub fn verify(
     state: &Path,
     registry: &Registry,
     watch: &mut dyn FnMut(u64),
-) -> Result<Verified, VerifyError> {
-    let walked = walk(state, registry, &mut |seq, _| {
-        if seq & 0xfff == 0 {
-            watch(seq);
-        }
-    })?;
-    let walked = walked.ok_or_else(|| JournalError::Empty(state.to_path_buf()))?;
-    Ok(Verified::of(&walked))
-}
-
-impl Verified {
-    /// What a walk found.
-    pub fn of(walked: &Walk<'_>) -> Self {
-        let found = walked.found();
-        let (expected, digest) = match found.checkpoint {
-            Some((expected, actual)) => (Some(expected), actual),
-            None => (None, walked.digest()),
-        };
-        Self { orders: found.orders, digest, expected, difference: found.difference.clone() }
-    }
+) -> Result<Option<Verified>, WalkError> {
+    let Some(walk) = walk(state, registry, watch)? else { return Ok(None) };
+    let found = walk.found();
+    let (expected, digest) = match found.checkpoint {
+        Some((expected, actual)) => (Some(expected), actual),
+        None => (None, walk.digest()),
+    };
+    Ok(Some(Verified {
+        orders: found.orders,
+        digest,
+        expected,
+        difference: found.difference.clone(),
+    }))
 }

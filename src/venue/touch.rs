@@ -83,7 +83,7 @@ impl Default for Touch {
 
 impl Touch {
     /// Takes a record in; `None` where it moved nothing.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, record: &MarketData, model: FillModel) -> Option<Move> {
         let by_bar = model == FillModel::SameBarClose;
         match record {
@@ -115,7 +115,7 @@ impl Touch {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn quote(&mut self, quote: &Quote) -> Move {
         self.quoted = true;
         if !quote.bid.is_zero() {
@@ -144,7 +144,7 @@ impl Touch {
         Move::Print { low, high }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, exchange: ExchangeId, side: usize, price: Price, size: Qty) {
         let none = if side == 0 { NO_BID } else { NO_ASK };
         let price = if size.is_positive() { price } else { none };
@@ -154,10 +154,11 @@ impl Touch {
         }
         let shown = &mut self.quotes[exchange.index()][side];
         let before = shown.price;
-        if before != price || shown.size != size {
-            *shown = Shown { price, size, taken: Qty::ZERO };
-        }
+        let same = before == price && shown.size == size;
+        let taken = if same { shown.taken } else { Qty::ZERO };
+        *shown = Shown { price, size, taken };
         if self.quotes.len() == 1 {
+            // One exchange, the usual case of a replay, needs no comparison.
             *(if side == 0 { &mut self.bid } else { &mut self.ask }) = price;
         } else if side == 0 {
             if price >= self.bid {

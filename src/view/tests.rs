@@ -72,7 +72,7 @@ fn status_and_kill_have_the_fixed_names() {
 fn bench_rows_are_rates_or_latencies() {
     let bench: Bench = serde_json::from_value(json!({
         "replay_rate": {"unit": "ticks/s", "rate": 8e6},
-        "edge_hop": {"unit": "ns", "p50": 1.0, "p99": 2.0, "p999": 3.0, "max": 4.0}
+        "edge_hop": {"unit": "ns", "p50": 1.0, "p99": 2.0, "p999": 3.0, "p9999": 3.5, "max": 4.0}
     }))
     .unwrap();
     assert!(matches!(bench.0["replay_rate"], BenchRow::Rate { .. }));

@@ -169,12 +169,11 @@ impl Topology {
         let Some(spec) = self.brokers.get(broker.index()) else { return Ok(None) };
         let Venue::InProcess(params) = &spec.venue else { return Ok(None) };
         let config: ExchangeConfig = params.read()?;
-        self.sandbox_link(broker, &config, board, books)
-            .map(Some)
-            .map_err(|message| params.error(message))
+        let link = self.sandbox_link(broker, &config, board, books);
+        link.map(Some).map_err(|message| params.error(message))
     }
 
-    /// A link to a sandbox exchange of this process in the place of a broker, whatever that is.
+    /// A sandbox exchange of this process in the place of a broker, whatever that is.
     ///
     /// # Errors
     /// The setting that is out of range.

@@ -73,20 +73,19 @@ pub enum WalkError {
     OtherNames,
 }
 
-/// Walks over all of the journal below `state`, showing `each` entry with its number; `None` if there
-/// is none.
+/// Walks over all of the journal below `state`; `None` if there is none.
 ///
 /// # Errors
 /// [`WalkError`]; a difference is a result.
 pub fn walk<'a>(
     state: &Path,
     registry: &'a Registry,
-    each: &mut dyn FnMut(u64, &Entry),
+    watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Walk<'a>>, WalkError> {
     let mut walk = Walk { registry, board: None, stage: None, result: Walked::default() };
     for path in segments::list(state)? {
         let Some(segment) = Segment::open(&path)? else { continue };
-        walk.segment(segment, each)?;
+        walk.segment(segment, watch)?;
     }
     Ok(walk.stage.is_some().then_some(walk))
 }
@@ -95,7 +94,7 @@ impl Walk<'_> {
     fn segment(
         &mut self,
         mut segment: Segment,
-        each: &mut dyn FnMut(u64, &Entry),
+        watch: &mut dyn FnMut(u64),
     ) -> Result<(), WalkError> {
         let Header { kind: HeaderKind::Journal { config, feed, world, .. }, .. } = segment.header()
         else {
@@ -113,9 +112,11 @@ impl Walk<'_> {
             {
                 self.result.orders += 1;
             }
-            each(self.result.entries, &entry);
             rerun.apply(self.result.entries, &entry)?;
             self.result.entries += 1;
+            if self.result.entries & 0xfff == 0 {
+                watch(self.result.entries);
+            }
         }
         self.result.checkpoint = rerun.checkpoint.or(self.result.checkpoint);
         self.result.difference = rerun.difference;
@@ -168,12 +169,13 @@ impl Walk<'_> {
         &self.result
     }
 
-    /// The desk as the journal left it, to look at.
+    /// The desk as the entries so far left it.
     pub fn desk(&self) -> Option<&Desk> {
         self.stage.as_ref().map(|stage| &stage.desk)
     }
 
-    /// Digest of the state at the end.
+    /// Compares what the last entries brought about: decisions that no entry tells of are those a
+    /// cut-off journal lost, and the digest at the end.
     pub fn digest(&self) -> [u8; 32] {
         self.stage.as_ref().map_or([0; 32], |stage| stage.desk.digest())
     }

@@ -61,7 +61,7 @@ impl Nbbo {
     }
 
     /// Takes in a quote of one exchange.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, quote: &Quote) {
         let exchange = quote.exchange.0;
         let before = self.exchanges.get(usize::from(exchange)).copied().unwrap_or_default();
@@ -69,7 +69,7 @@ impl Nbbo {
     }
 
     /// Sets the touch of one exchange.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, exchange: u8, touch: Touch) {
         let at = usize::from(exchange);
         if at >= self.exchanges.len() {
@@ -83,6 +83,7 @@ impl Nbbo {
         }
     }
 
+    #[inline(never)]
     fn recompute(&mut self) {
         let mut best = Touch::EMPTY;
         for touch in &self.exchanges {
