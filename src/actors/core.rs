@@ -57,7 +57,8 @@ const ENCODED: usize = 1 << 12;
 const LONGEST: usize = 1 << 10;
 
 impl Core {
-    /// A core whose brokers are all down and unreconciled.
+    /// A core whose brokers are all down and unreconciled: nothing opens before a snapshot has shown
+    /// what the broker holds (INV-11).
     pub fn new(mut risk: Risk, oms: Oms) -> Self {
         for number in 0..oms.links().len() {
             let scope = Scope::Broker(BrokerId(number as u8));

@@ -1,5 +1,5 @@
 //! Layer 4, decisions: deterministic state machines. Nothing here can touch the world: no clock, no
-//! file, no socket, no thread, no randomness but what arrives as an input.
+//! file, no socket, no thread, no randomness but what arrives as an input (INV-2).
 //!
 //! Read `lane.rs` first: [`step`] is the only place where an actor is called.
 

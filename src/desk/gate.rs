@@ -29,6 +29,7 @@ impl Cleared {
     ///
     /// # Errors
     /// Gives back a request that is no cancel.
+    #[allow(clippy::result_large_err, reason = "the approval itself goes back, rarely")]
     pub fn cancel(approved: Approved) -> Result<Self, Approved> {
         if approved.effect() == Effect::Cancels { Ok(Self { approved }) } else { Err(approved) }
     }

@@ -1,4 +1,4 @@
-//! Layer 7, the desk: a core lane with its log, its gates and its broker links.
+//! Layer 6, the desk: a core lane with its log, its gates and its broker links.
 //!
 //! Every driver delivers inputs through [`Desk`]; it is the one place where a decision becomes a
 //! message. The way of an order is `Approved` (risk) → [`Cleared`] (journal) → `Permit` (kill

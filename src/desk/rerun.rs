@@ -4,7 +4,7 @@
 //! delivered again. In a *closed* world (a recording or seed as feed, all brokers in this process,
 //! every record at its own time) brokers answer anew and time passes anew; only what came from
 //! outside, the feed's position and control, is taken from the journal. Either way each decision is
-//! compared with the one on record.
+//! compared with the one on record (INV-7).
 
 use super::Desk;
 use crate::feed::{Feed, FeedError};

@@ -79,6 +79,7 @@ impl Segment {
     ///
     /// # Errors
     /// Damage before the end.
+    #[allow(clippy::should_implement_trait, reason = "it fails, and borrows nothing to iterate")]
     pub fn next(&mut self) -> Result<Option<Entry>, JournalError> {
         match self.reader.next() {
             Ok(entry) => Ok(entry),

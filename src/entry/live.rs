@@ -141,7 +141,7 @@ impl From<ArmError> for Refusal {
 /// Refusals by agent and reason: what grew during a request is its refusal.
 fn denials(desk: &Desk) -> Vec<(AgentId, Reason, u64)> {
     let core = desk.lane.core.as_ref();
-    let count = |core: &Core| core.denied().map(|(agent, reason, n)| (agent, reason, n)).collect();
+    let count = |core: &Core| core.denied().collect();
     core.map(count).unwrap_or_default()
 }
 

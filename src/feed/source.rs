@@ -161,6 +161,7 @@ mod tests {
         std::iter::from_fn(|| feed.next().unwrap()).collect()
     }
 
+    /// INV-5: what a session passes over is counted.
     #[test]
     fn ids_become_the_sessions_and_unlisted_symbols_are_counted() {
         let own = Generated::new(market()).unwrap();

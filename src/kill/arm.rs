@@ -127,6 +127,7 @@ mod tests {
         (dir, latch, board)
     }
 
+    /// INV-4: the two-step arm is the only way down.
     #[test]
     fn both_steps_lower_and_nothing_else_does() {
         let (_dir, mut latch, board) = killed();

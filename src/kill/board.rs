@@ -192,7 +192,8 @@ impl KillBoard {
         })
     }
 
-    /// The one writer of a broker connection; `None` if it is out already. Dropping it gives it back.
+    /// The one writer of a broker connection (INV-1); `None` if it is out already. Dropping it gives it
+    /// back.
     pub fn writer(self: &Arc<Self>, broker: BrokerId) -> Option<Writer> {
         let taken = self.taken.get(broker.index())?;
         (!taken.swap(true, Ordering::SeqCst)).then(|| Writer { board: Arc::clone(self), broker })
@@ -312,6 +313,7 @@ mod tests {
         assert_eq!(board.level(Scope::Global), KillLevel::Cancel);
     }
 
+    /// INV-1: two writers of one connection cannot exist.
     #[test]
     fn one_writer_a_broker() {
         let board = Arc::new(KillBoard::new(1, 1, 4, 2));
@@ -322,6 +324,7 @@ mod tests {
         assert!(board.writer(BrokerId(0)).is_some());
     }
 
+    /// INV-4: when a trip returns, its writes are over.
     #[test]
     fn no_write_begins_after_raise_returns_and_none_is_under_way() {
         // The writer marks what it does between permit and drop; the killer looks right after

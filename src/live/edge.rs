@@ -191,6 +191,7 @@ impl RequestEdge {
     ///
     /// # Errors
     /// Gives it back if there is no room for its kind.
+    #[allow(clippy::result_large_err, reason = "the request itself goes back, rarely")]
     pub fn push(&self, from: AgentId, request: OrderRequest) -> Result<(), OrderRequest> {
         let free = self.queue.capacity() - self.queue.len();
         if !matches!(request, OrderRequest::Cancel(_)) && free <= Self::RESERVE {

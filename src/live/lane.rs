@@ -21,12 +21,16 @@ use hdrhistogram::Histogram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+/// Something done with the desk between two deliveries.
+pub type Look = Box<dyn FnOnce(&mut Desk, Timestamp, &Figures) + Send>;
+
 /// Something the control plane wants from the core lane.
+#[allow(clippy::large_enum_variant, reason = "few at a time, and mostly the large one")]
 pub enum Ask {
     /// Deliver this input.
     Input(Input),
     /// Look at, or act on, the desk between two deliveries.
-    Call(Box<dyn FnOnce(&mut Desk, Timestamp, &Figures) + Send>),
+    Call(Look),
 }
 
 /// What the lane measures of itself.

@@ -48,7 +48,8 @@ pub struct KillOrder {
     pub episode: u64,
 }
 
-/// A condition that blocks new orders while it is true (Decision 7).
+/// A condition that blocks new orders while it is true (Decision 7). Each has its row in
+/// `runbooks/README.md` (INV-13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {

@@ -1,4 +1,4 @@
-//! Reports: what brokers say about orders. Nothing in here is ever dropped.
+//! Reports: what brokers say about orders. Nothing in here is ever dropped (INV-5).
 
 use super::OrderTerms;
 use crate::types::{

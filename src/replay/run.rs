@@ -153,6 +153,7 @@ mod tests {
         summary(&outcome.desk, &topology.names, Duration::from_secs(1))
     }
 
+    /// INV-7: the same feed and config give the same decisions and state.
     #[test]
     fn the_demo_trades_and_repeats() {
         let (first, second) = (demo(600), demo(600));

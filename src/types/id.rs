@@ -60,7 +60,7 @@ pub struct VenueOrderId(pub u128);
 #[serde(transparent)]
 pub struct ExecId(pub u128);
 
-/// FIX 11: who an order is, for ever. Never reused, also when the state folder was lost.
+/// FIX 11: who an order is, for ever. Never reused, also when the state folder was lost (INV-9).
 ///
 /// `instance` is drawn at random when a state folder is made, `epoch` counts the boots of that
 /// folder, and each agent counts its own orders in `seq`, so that agents on other lanes need no

@@ -44,6 +44,7 @@ pub struct Exchange {
     pub(super) accounts: Accounts,
     /// Instruments whose books hold orders that are not open any more.
     pub(super) stale: Vec<InstrumentId>,
+    /// Only looked up, never walked: its order cannot matter.
     pub(super) ids: HashMap<ClientOrderId, OrderIndex>,
     expiries: BTreeSet<(Timestamp, OrderIndex)>,
     /// The first of `expiries`, kept apart for the hot path.

@@ -8,7 +8,7 @@ use crate::msg::{AgentState, MarketData, OrderRequest};
 use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, Qty, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Requests an agent may make in one call; one more takes it out.
+/// Requests an agent may make in one call; one more takes it out (INV-6).
 pub const REQUEST_BUDGET: usize = 64;
 
 /// One agent with its bookkeeping.

@@ -1,4 +1,4 @@
-//! Positions and profit, exact: average cost, with cash as the cross-check.
+//! Positions and profit, exact: average cost, with cash as the cross-check (INV-12).
 
 use crate::types::{Notional, Price, Qty, Side};
 use serde::{Deserialize, Serialize};

@@ -239,6 +239,7 @@ mod tests {
         }
     }
 
+    /// INV-8: only the broker ends a doubt.
     #[test]
     fn doubt_comes_only_from_loss_and_goes_only_by_evidence() {
         for (state, event) in all() {

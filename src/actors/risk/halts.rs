@@ -107,6 +107,7 @@ impl Halts {
     }
 
     /// For the state digest.
+    #[allow(clippy::should_implement_trait, reason = "feeds the state digest, not a hash map")]
     pub fn hash(&self, into: &mut dyn FnMut(&[u8])) {
         if let Ok(bytes) = postcard::to_stdvec(&(&self.kills, &self.holds, &self.agents)) {
             into(&bytes);

@@ -1,4 +1,5 @@
-//! Limits as data: rows of control, scope and value. Each control parses its own values.
+//! Limits as data: rows of control, scope and value. Each control parses its own values. All rows
+//! that cover an order hold at once, so a narrower row can only tighten (INV-10).
 
 use crate::kill::Route;
 use crate::types::Scope;

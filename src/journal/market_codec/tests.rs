@@ -1,3 +1,5 @@
+//! Every kind of record there and back, and bytes that are none.
+
 use super::*;
 use crate::msg::{Bar, Ohlc, QuoteBar};
 use crate::types::Nanos;

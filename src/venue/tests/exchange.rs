@@ -232,6 +232,7 @@ fn replace_keeps_the_chain_and_the_filled_part() {
     );
 }
 
+/// INV-9, seen from the other side.
 #[test]
 fn a_known_id_is_refused_for_ever_and_changes_nothing() {
     let mut lab = Lab::new(FillModel::Touch);

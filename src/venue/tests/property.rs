@@ -74,6 +74,7 @@ pub fn random_step(rng: &mut Pcg32, lab: &mut Lab, seq: &mut u32) {
     }
 }
 
+/// INV-12 for the venue: what one side has the other lacks.
 #[test]
 fn books_balance_whatever_is_sent() {
     for seed in 0..60 {
