@@ -17,8 +17,8 @@ use std::time::Duration;
 /// A client that sends nothing for so long is gone.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Runs a venue until SIGINT or SIGTERM, or prints the ledger of one. Its instruments, its generated market and the exchange's
-/// settings are those of the config.
+/// Runs a venue until SIGINT or SIGTERM, or prints the ledger of one. Its instruments, its generated
+/// market and the exchange's settings are those of the config.
 ///
 /// # Errors
 /// Config, recording or address cannot be used (2); the ledger cannot be kept (70).
