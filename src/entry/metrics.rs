@@ -33,7 +33,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
         "From the turn that read the tick to the order's hand-over",
         &["quantile"],
     ),
-    ("qtos_journal_bytes_total", "Bytes of the journal that wait for a commit", &[]),
+    ("qtos_journal_bytes_total", "Bytes written to the journal in this boot", &[]),
     ("qtos_build_info", "Version of the program", &["version"]),
 ];
 
@@ -76,6 +76,7 @@ fn samples(handle: &Handle) -> Vec<Sample> {
             all.push(("qtos_lane_heartbeat_age_seconds", status.name.clone(), age));
         }
     }
+    all.push(("qtos_journal_bytes_total", String::new(), handle.journal_bytes() as f64));
     for (name, count) in handle.merged() {
         all.push(("qtos_conflated_total", name.to_owned(), count as f64));
     }
@@ -95,7 +96,6 @@ fn samples(handle: &Handle) -> Vec<Sample> {
         let mut say = |name, value: f64| all.push((name, String::new(), value));
         say("qtos_events_total", desk.events() as f64);
         say("qtos_feed_position", desk.position() as f64);
-        say("qtos_journal_bytes_total", desk.log.buffered() as f64);
         let gaps: u64 =
             (0..instruments).map(|at| desk.lane.market.troubles(InstrumentId(at as u16)).0).sum();
         say("qtos_market_gaps_total", gaps as f64);

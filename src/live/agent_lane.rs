@@ -4,7 +4,7 @@ use super::clock::Clock;
 use super::edge::{Heard, RequestEdge, Rest, Waker};
 use super::status::{ActorState, ActorStatus};
 use crate::actors::{Lane, Outbox, step};
-use crate::msg::{Control, Input, MarketData};
+use crate::msg::{Control, Input, MarketData, OrderRequest};
 use crate::types::{AgentId, Reason, Timestamp};
 use crate::wiring::Idle;
 use crossbeam_queue::ArrayQueue;
@@ -111,6 +111,10 @@ fn send(
     }
     out.clear();
     for request in refused {
+        if let OrderRequest::Cancel(cancel) = request {
+            // Not even the reserve had room: the agent floods. Out it goes, its orders with it.
+            let _ = edges.broken.push(cancel.orig_cl_ord_id.agent);
+        }
         if let Some(update) = lane.refusal(now, &request, Reason::Busy) {
             lane.deliver(&update, None, out);
             // What the agent answers to a refusal waits for its next turn.

@@ -3,6 +3,7 @@
 use super::broker_io::CommandEdge;
 use super::clock::Clock;
 use super::edge::Waker;
+use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
 use crate::desk::Desk;
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub stop: Arc<Stop>,
     pub statuses: Vec<Arc<ActorStatus>>,
     pub brokers: Vec<Arc<CommandEdge>>,
+    pub journal: Arc<SyncEdge>,
     pub merged: Vec<(String, Arc<AtomicU64>)>,
     pub clock: Clock,
     pub operator: AtomicU32,
@@ -79,6 +81,16 @@ impl Handle {
     /// Records merged on the way to a lane, by its name.
     pub fn merged(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.merged.iter().map(|(name, count)| (name.as_str(), count.load(Ordering::Relaxed)))
+    }
+
+    /// Bytes written to the journal in this boot.
+    pub fn journal_bytes(&self) -> u64 {
+        self.0.journal.written.load(Ordering::Relaxed)
+    }
+
+    /// The journal cannot be written any more.
+    pub fn journal_failed(&self) -> bool {
+        self.0.journal.failed.load(Ordering::SeqCst)
     }
 
     /// Wall time.

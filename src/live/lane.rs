@@ -169,7 +169,7 @@ impl CoreLane {
                 flushed = now;
                 let _ = self.desk.log.commit();
             }
-            self.watch_journal(now);
+            self.watch_journal();
             if self.stop.is_set() {
                 if self.stop.0.load(Ordering::SeqCst) == Stop::NOW {
                     break;
@@ -363,13 +363,12 @@ impl CoreLane {
         self.desk.deliver(at, &Input::Control(hold));
     }
 
-    /// Cannot journal: cannot trade.
-    fn watch_journal(&mut self, now: Timestamp) {
-        let failed = self.desk.log.has_failed() || self.sync.failed.load(Ordering::SeqCst);
-        if failed && self.board.level(Scope::Global) < KillLevel::Block {
-            tracing::error!("the journal cannot be written: blocked");
-            self.board.raise(Scope::Global, KillLevel::Block);
-            self.hold(now, HoldKind::Journal);
+    /// Cannot journal: cannot trade. The board at once, the latch file and the core's own state by
+    /// the watching thread.
+    fn watch_journal(&self) {
+        if self.desk.log.has_failed() || self.sync.failed.load(Ordering::SeqCst) {
+            self.sync.failed.store(true, Ordering::SeqCst);
+            self.board.latch(Scope::Global, KillLevel::Block);
         }
     }
 

@@ -14,9 +14,9 @@ mod keeper;
 mod lane;
 mod recover;
 mod service;
-mod signals;
 pub mod state;
 mod status;
+mod watch;
 
 pub use handle::{Handle, NoAnswer};
 pub use lane::Figures;

@@ -11,9 +11,9 @@ use super::journal_file::JournalFile;
 use super::keeper::{Factory, Guard, Keeper};
 use super::lane::{AgentOut, Ask, Boot, CoreLane, FeedIn, Stop};
 use super::recover::{RecoverError, Recovered, agent_state, recover};
-use super::signals;
 use super::state::{StateError, StateFolder};
 use super::status::{ActorState, ActorStatus};
+use super::watch;
 use crate::broker::{Backoff, SandboxConfig, SandboxSession};
 use crate::desk::{Desk, Link};
 use crate::feed::{FeedError, Speed};
@@ -181,6 +181,7 @@ impl Service {
             waker: Arc::clone(&waker),
             stop: Arc::clone(&stop),
             brokers: commands,
+            journal: Arc::clone(&sync),
             clock,
             operator: AtomicU32::new(1),
             instance: folder.instance,
@@ -247,7 +248,7 @@ impl Service {
             let escalate = escalation(handle.clone(), Scope::Global);
             plan.keep(topology, status, feed.factory(), escalate);
         }
-        signals::watch(handle.clone(), folder.path().to_path_buf(), Arc::clone(&ended))
+        watch::start(handle.clone(), folder.path().to_path_buf(), Arc::clone(&ended))
             .map_err(io("signals"))?;
         let threads = Arc::clone(&threads_stop);
         let ending = Arc::clone(&ended);

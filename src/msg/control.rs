@@ -53,8 +53,6 @@ pub struct KillOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {
-    /// The service is starting.
-    Booting,
     /// The broker's orders and positions are not confirmed.
     Unreconciled,
     /// The broker's link is down.
@@ -73,7 +71,6 @@ impl HoldKind {
     /// The kind's word.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Booting => "booting",
             Self::Unreconciled => "unreconciled",
             Self::StreamDown => "stream_down",
             Self::PositionMismatch => "position_mismatch",

@@ -1,0 +1,159 @@
+//! The watching thread: what reaches the gateway from outside of the control API, and what must not
+//! go unnoticed inside.
+//!
+//! SIGUSR1 and SIGUSR2 set a flag of the kill board itself, so they count from the handler on; this
+//! thread makes them durable. The file `KILL` in the state folder is a kill at level cancel. SIGTERM
+//! and SIGINT drain; a second one is a kill at level cancel and the end. A journal that cannot be
+//! written blocks. A core lane that stands still is killed at the brokers without its help, an agent
+//! lane that stands still puts its agents on hold until it moves.
+
+use super::handle::Handle;
+use super::status::{ActorState, ActorStatus};
+use crate::msg::{Control, HoldKind, Input};
+use crate::types::{AgentId, KillLevel, Nanos, Scope};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_millis(20);
+/// A lane that has not moved for so long stands still.
+const STALLED: Nanos = Nanos::from_secs(3);
+
+/// Registers the handlers and starts the thread; it ends with the service.
+///
+/// # Errors
+/// A handler could not be registered.
+pub fn start(handle: Handle, state: PathBuf, ended: Arc<AtomicBool>) -> io::Result<()> {
+    let [block, cancel] = handle.board().signal_flags();
+    flag::register(SIGUSR1, block)?;
+    flag::register(SIGUSR2, cancel)?;
+    let terms = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
+    flag::register(SIGTERM, Arc::clone(&terms[0]))?;
+    flag::register(SIGINT, Arc::clone(&terms[1]))?;
+    let mut watch = Watch { handle, state, terms, draining: false, held: Vec::new() };
+    std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+        while !ended.load(Ordering::SeqCst) {
+            watch.look();
+            std::thread::sleep(EVERY);
+        }
+    })?;
+    Ok(())
+}
+
+struct Watch {
+    handle: Handle,
+    state: PathBuf,
+    terms: [Arc<AtomicBool>; 2],
+    draining: bool,
+    /// Agents on hold because their lane stands still.
+    held: Vec<AgentId>,
+}
+
+impl Watch {
+    fn look(&mut self) {
+        if let Some(level) = self.handle.board().take_signal() {
+            self.kill(level, "signal");
+            self.handle.board().clear_signals(level);
+        }
+        if self.below(KillLevel::Cancel) && self.state.join("KILL").exists() {
+            self.kill(KillLevel::Cancel, "KILL file");
+        }
+        if self.handle.journal_failed() && self.handle.trips().is_empty() {
+            self.kill(KillLevel::Block, "the journal cannot be written");
+        }
+        if self.terms.iter().any(|term| term.swap(false, Ordering::SeqCst)) {
+            self.term();
+        }
+        self.lanes();
+        #[cfg(feature = "inject")]
+        self.inject();
+    }
+
+    fn below(&self, level: KillLevel) -> bool {
+        self.handle.board().level(Scope::Global) < level
+    }
+
+    /// A kill whose file cannot be written holds all the same; the log says so.
+    fn kill(&self, level: KillLevel, reason: &str) {
+        if let Err(error) = self.handle.kill(Scope::Global, level, reason) {
+            tracing::error!(%error, reason, "the kill holds, but its file could not be written");
+        }
+    }
+
+    fn term(&mut self) {
+        if self.draining {
+            self.kill(KillLevel::Cancel, "second SIGTERM");
+            self.handle.stop().now();
+        } else {
+            tracing::info!("draining");
+            self.draining = true;
+            self.handle.stop().drain();
+        }
+        self.handle.wake();
+    }
+
+    fn lanes(&mut self) {
+        let lanes: Vec<(String, bool)> = self
+            .handle
+            .statuses()
+            .iter()
+            .filter(|status| status.name.starts_with("lane:"))
+            .map(|status| (status.name.clone(), self.stands_still(status)))
+            .collect();
+        for (name, still) in lanes {
+            if name == "lane:core" {
+                if still && self.below(KillLevel::Cancel) {
+                    tracing::error!("the core lane stands still");
+                    self.kill(KillLevel::Cancel, "the core lane stands still");
+                    self.handle.cancel_without_core(KillLevel::Cancel);
+                }
+                continue;
+            }
+            let lane = name.trim_start_matches("lane:");
+            let topology = self.handle.topology();
+            let agents: Vec<AgentId> = topology
+                .agents
+                .iter()
+                .filter(|agent| topology.lanes[usize::from(agent.lane.0)].name == lane)
+                .map(|agent| agent.id)
+                .collect();
+            for agent in agents {
+                self.hold(agent, still);
+            }
+        }
+    }
+
+    fn stands_still(&self, status: &ActorStatus) -> bool {
+        status.state() == ActorState::Running
+            && self.handle.now().since(status.last_beat()) > STALLED
+    }
+
+    fn hold(&mut self, agent: AgentId, on: bool) {
+        if self.held.contains(&agent) == on {
+            return;
+        }
+        let hold = Control::Hold { scope: Scope::Agent(agent), kind: HoldKind::Stalled, on };
+        if self.handle.deliver(Input::Control(hold)).is_ok() {
+            self.held.retain(|held| *held != agent);
+            if on {
+                self.held.push(agent);
+            }
+        }
+    }
+
+    #[cfg(feature = "inject")]
+    fn inject(&self) {
+        let file = self.state.join("INJECT");
+        if let Ok(name) = std::fs::read_to_string(&file) {
+            let _ = std::fs::remove_file(file);
+            let mut wanted =
+                super::keeper::injected().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *wanted = Some(name.trim().to_owned());
+        }
+    }
+}
