@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// Config, feed or state cannot be used (2), the state folder is taken (3), the core failed (70).
 pub fn run(args: &RunArgs, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
-    log_to_stderr(if global.json { "warn" } else { "info" });
+    log_to_stderr(if global.json { "warn" } else { "info,actix_server=warn" });
     let topology = global.topology(&registry.vocabulary())?;
     let opt_in = std::env::var("QTOS_LIVE_TRADING_ENABLED").ok();
     topology.mode.check(opt_in.as_deref()).map_err(CliError::refused)?;
