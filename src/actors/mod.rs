@@ -9,6 +9,8 @@ pub mod lane;
 pub mod market;
 pub mod oms;
 pub mod risk;
+#[cfg(test)]
+mod tests;
 
 pub use self::core::{Core, CoreOut, Tally};
 pub use lane::{Lane, Outbox, step, step_market};
