@@ -126,7 +126,7 @@ impl Rig {
         }
     }
 
-    fn new(&mut self, agent: AgentId, instrument: InstrumentId, terms: OrderTerms) -> NewOrder {
+    fn draft(&mut self, agent: AgentId, instrument: InstrumentId, terms: OrderTerms) -> NewOrder {
         let cl_ord_id = self.id(agent);
         let intent = u64::from(cl_ord_id.seq);
         NewOrder {
@@ -145,7 +145,7 @@ impl Rig {
         qty: i64,
         limit: &str,
     ) -> (ClientOrderId, Result<Effect, Reason>) {
-        let new = self.new(AGENT, IBM, limit_terms(side, qty, limit));
+        let new = self.draft(AGENT, IBM, limit_terms(side, qty, limit));
         (new.cl_ord_id, self.ask(AGENT, OrderRequest::New(new)))
     }
 
@@ -304,9 +304,9 @@ fn the_rate_is_exact_over_a_sliding_window() {
 fn what_cannot_be_judged_is_denied() {
     let mut rig = rig(&[]);
     let terms = limit_terms(Side::Buy, 1, "50");
-    let sap = rig.new(AGENT, EUR, terms);
+    let sap = rig.draft(AGENT, EUR, terms);
     assert_eq!(rig.ask(AGENT, OrderRequest::New(sap)), Err(Reason::NoFxMark));
-    let mut nowhere = rig.new(AGENT, InstrumentId(7), terms);
+    let mut nowhere = rig.draft(AGENT, InstrumentId(7), terms);
     assert_eq!(rig.ask(AGENT, OrderRequest::New(nowhere)), Err(Reason::SymbolList));
     nowhere.account = AccountId(9);
     assert_eq!(rig.ask(AGENT, OrderRequest::New(nowhere)), Err(Reason::InvalidOrder));
@@ -317,10 +317,10 @@ fn what_cannot_be_judged_is_denied() {
         limit_terms(Side::Buy, 1, "0"),
         OrderTerms { tif: TimeInForce::Gtd, ..limit_terms(Side::Buy, 1, "100") },
     ] {
-        let new = rig.new(AGENT, IBM, bad);
+        let new = rig.draft(AGENT, IBM, bad);
         assert_eq!(rig.ask(AGENT, OrderRequest::New(new)), Err(Reason::InvalidOrder), "{bad:?}");
     }
-    let mine = rig.new(AGENT, IBM, limit_terms(Side::Buy, 1, "100"));
+    let mine = rig.draft(AGENT, IBM, limit_terms(Side::Buy, 1, "100"));
     assert_eq!(rig.ask(OTHER, OrderRequest::New(mine)), Err(Reason::NotOwner));
     rig.ask(AGENT, OrderRequest::New(mine)).unwrap();
     let again = NewOrder { cl_ord_id: rig.id(AGENT), ..mine };
@@ -442,7 +442,7 @@ fn doubt_keeps_the_exposure_until_two_snapshots_lack_the_order() {
 fn lists_count_their_exposure_once() {
     let mut rig = rig(&[row("max_position", Scope::Global, "10")]);
     let exit = |limit: &str| limit_terms(Side::Sell, 10, limit);
-    let mut entry = rig.new(AGENT, IBM, limit_terms(Side::Buy, 10, "100"));
+    let mut entry = rig.draft(AGENT, IBM, limit_terms(Side::Buy, 10, "100"));
     let (take, stop) = (rig.id(AGENT), rig.id(AGENT));
     let stop_terms = OrderTerms { ord_type: OrdType::Stop { stop_px: price("95") }, ..exit("95") };
     entry.contingent = Contingent::Bracket {
