@@ -1,0 +1,212 @@
+//! The gateway as its operator meets it: real processes, real sockets, `kill -9`.
+
+#[path = "process/garbage.rs"]
+mod garbage;
+#[path = "process/rig.rs"]
+mod rig;
+#[cfg(feature = "inject")]
+#[path = "process/supervision.rs"]
+mod supervision;
+
+use rand_core::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+use rig::{Rig, json, qtos, wait};
+use std::fs;
+use std::time::Duration;
+
+/// How often the gateway is killed; `QTOS_KILLS=100` is the long campaign.
+fn kills() -> u64 {
+    std::env::var("QTOS_KILLS").map_or(12, |text| text.parse().unwrap())
+}
+
+/// Kills the gateway at seeded moments, most of them while it boots, reconciles or trades.
+fn campaign(config: &str, seed: u64, wipe: bool) {
+    let mut rig = Rig::new(config);
+    let mut random = Pcg64::seed_from_u64(seed);
+    let mut whole = true;
+    rig.up();
+    rig.more_orders(2);
+    for kill in 0..kills() {
+        rig.kill9_gateway();
+        if wipe && kill == kills() / 2 {
+            fs::remove_dir_all(rig.dir().join("g")).unwrap();
+            whole = false;
+        }
+        rig.start();
+        std::thread::sleep(Duration::from_millis(100 + random.next_u64() % 900));
+    }
+    rig.ready();
+    rig.more_orders(2);
+    rig.agree(whole);
+    let summary = rig.drain();
+    eprintln!("{config}: {} kills, {} orders, {summary}", kills(), rig.orders());
+    rig.verify();
+}
+
+#[test]
+fn killed_at_any_moment_inline() {
+    campaign("venue-sandbox.toml", 1, false);
+}
+
+#[test]
+fn killed_at_any_moment_spread() {
+    campaign("spread.toml", 2, false);
+}
+
+#[test]
+fn killed_and_robbed_of_its_state() {
+    campaign("venue-sandbox.toml", 3, true);
+}
+
+#[test]
+fn the_venue_is_killed_and_comes_back() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    for _ in 0..3 {
+        rig.more_orders(3);
+        rig.kill9_venue();
+        wait("a gateway that misses its venue", || (rig.status()?["ready"] == false).then_some(()));
+        rig.restart_venue();
+        rig.ready();
+    }
+    rig.more_orders(3);
+    rig.agree(true);
+    rig.drain();
+    rig.verify();
+}
+
+#[test]
+fn a_kill_holds_until_it_is_armed_in_two_steps() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    rig.more_orders(3);
+    let (code, answer) =
+        rig.ask(&["kill", "--scope", "global", "--level", "cancel", "--reason", "drill"]);
+    assert_eq!((code, &answer["level"]), (0, &"cancel".into()), "{answer}");
+    let orders = rig.orders();
+    rig.no_open_orders();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(rig.orders(), orders, "an order after the latch");
+    let (code, answer) = rig.ask(&["order", "buy", "IBM", "1"]);
+    assert_eq!(code, 3, "{answer}");
+
+    rig.kill9_gateway();
+    rig.start();
+    let status = wait("the restarted gateway", || {
+        rig.status().filter(|status| status["holds"].as_array().unwrap().is_empty())
+    });
+    assert_eq!(status["kill"]["level"], "cancel", "{status}");
+    assert_eq!(status["kill"]["scopes"][0]["reason"], "drill", "{status}");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(rig.orders(), orders, "an order of the restarted gateway");
+
+    assert_eq!(rig.ask(&["arm", "--confirm", "wrong"]).0, 3);
+    let (code, step) = rig.ask(&["arm", "--scope", "global", "--reason", "drill is over"]);
+    assert_eq!(code, 0, "{step}");
+    assert_eq!(rig.ask(&["arm", "--confirm", "wrong"]).0, 3);
+    let status = rig.status().unwrap();
+    assert_eq!(status["kill"]["level"], "cancel", "the first step lowers nothing: {status}");
+    let (code, step) = rig.ask(&["arm", "--scope", "global", "--reason", "drill is over"]);
+    assert_eq!(code, 0, "{step}");
+    let (code, done) = rig.ask(&["arm", "--confirm", step["challenge"].as_str().unwrap()]);
+    assert_eq!((code, &done["level"]), (0, &"normal".into()), "{done}");
+    rig.ready();
+    rig.more_orders(2);
+    rig.agree(true);
+    rig.drain();
+    rig.verify();
+}
+
+#[test]
+fn signals_and_the_kill_file_latch() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    rig.more_orders(1);
+    let level = |rig: &Rig, level: &str| {
+        wait(&format!("level {level}"), || (rig.status()?["kill"]["level"] == level).then_some(()));
+    };
+    rig.gateway().signal("USR1");
+    level(&rig, "block");
+    rig.gateway().signal("USR2");
+    level(&rig, "cancel");
+    rig.no_open_orders();
+    rig.drain();
+    rig.verify();
+
+    let mut rig = Rig::new("spread.toml");
+    rig.up();
+    rig.more_orders(1);
+    fs::write(rig.dir().join("g/KILL"), "").unwrap();
+    level(&rig, "cancel");
+    let orders = rig.orders();
+    rig.no_open_orders();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(rig.orders(), orders, "an order after the file was seen");
+}
+
+#[test]
+fn one_agent_is_killed_alone() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    rig.more_orders(3);
+    let (code, answer) =
+        rig.ask(&["kill", "--scope", "agent:maker", "--level", "cancel", "--reason", "drill"]);
+    assert_eq!(code, 0, "{answer}");
+    let of = |rig: &Rig, symbol: &str| {
+        let ledger = rig.ledger();
+        ledger["orders"].as_array().unwrap().iter().filter(|o| o["symbol"] == symbol).count()
+    };
+    let (trend, maker) = (of(&rig, "IBM"), of(&rig, "BAC"));
+    wait("orders of the other agent", || (of(&rig, "IBM") >= trend + 2).then_some(()));
+    assert_eq!(of(&rig, "BAC"), maker, "an order of the killed agent");
+    rig.agree(true);
+}
+
+#[test]
+fn sigterm_drains() {
+    for config in ["venue-sandbox.toml", "spread.toml"] {
+        let mut rig = Rig::new(config);
+        rig.up();
+        rig.more_orders(3);
+        let summary = rig.drain();
+        assert_eq!(rig.open_orders(), 0, "{}", rig.ledger());
+        assert_eq!(summary["orders"], rig.orders(), "{summary}");
+        assert_eq!(summary["fills"], rig.ledger()["fills"].as_array().unwrap().len(), "{summary}");
+        rig.verify();
+    }
+}
+
+/// A recording of a generated market: cut out of the journal of a short run.
+fn recording(dir: &std::path::Path) {
+    let (code, out) = json(dir, &["run", "--state-dir", "made", "--speed", "200", "--for", "2"]);
+    assert_eq!(code, 0, "{out}");
+    let args = ["export", "--journal", "made", "--out", "day.qrec"];
+    let (code, out) = json(dir, &args);
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn a_closed_world_resumes_and_is_the_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    recording(dir);
+    let (code, replay) = json(dir, &["replay", "day.qrec"]);
+    assert_eq!(code, 0, "{replay}");
+    let run = ["run", "day.qrec", "--state-dir", "g", "--json"];
+    for kill in 0..3 {
+        let args = [&run[..], &["--speed", "100"]].concat();
+        let mut process = rig::Process::start(dir, &format!("closed-{kill}"), &args);
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(process.ended().is_none(), "{} {}", process.stdout(), process.stderr());
+        process.kill9();
+    }
+    let (code, out, err) = qtos(dir, &[&run[..], &["--speed", "max"]].concat());
+    assert_eq!(code, 0, "{out} {err}");
+    let live: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let (code, verify) = json(dir, &["replay", "--journal", "g", "--verify"]);
+    assert_eq!((code, &verify["identical"]), (0, &true.into()), "{verify}");
+    for field in ["orders", "fills", "pnl", "agents"] {
+        assert_eq!(live[field], replay[field], "{field}: {live} {replay}");
+    }
+    assert!(replay["orders"].as_u64().unwrap() > 0, "{replay}");
+}

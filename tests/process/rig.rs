@@ -1,0 +1,347 @@
+//! Real processes: a venue, a gateway that trades against it, and the commands that look at both.
+//! Every wait has an end, and no child outlives its test.
+
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything may take that should take a moment.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+const QTOS: &str = env!("CARGO_BIN_EXE_qtos");
+
+/// Waits for something, and says what if it does not come.
+pub fn wait<T>(what: &str, mut seek: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = seek() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A child with its output in files; killed when it goes out of scope.
+pub struct Process {
+    child: Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Process {
+    pub fn start(dir: &Path, name: &str, args: &[&str]) -> Self {
+        let (out, err) = (dir.join(format!("{name}.out")), dir.join(format!("{name}.err")));
+        let child = Command::new(QTOS)
+            .args(args)
+            .current_dir(dir)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(File::create(&out).unwrap())
+            .stderr(File::create(&err).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, out, err }
+    }
+
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for its end; gives the exit code.
+    pub fn end(&mut self) -> i32 {
+        let status = wait("the end of a process", || self.child.try_wait().unwrap());
+        status.code().unwrap_or(-1)
+    }
+
+    pub fn kill9(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill9();
+    }
+}
+
+/// Runs a command to its end: exit code, standard output, standard error.
+pub fn qtos(dir: &Path, args: &[&str]) -> (i32, String, String) {
+    let name = format!("cmd-{:?}", std::thread::current().id());
+    let mut process = Process::start(dir, &name, args);
+    (process.end(), process.stdout(), process.stderr())
+}
+
+/// The same with `--json`.
+pub fn json(dir: &Path, args: &[&str]) -> (i32, Value) {
+    let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+    let (code, out, err) = qtos(dir, &args);
+    let value = serde_json::from_str(&out)
+        .unwrap_or_else(|error| panic!("{args:?} gave {code}, {error}: `{out}` `{err}`"));
+    (code, value)
+}
+
+/// Units in billionths.
+pub fn qty(text: &Value) -> i64 {
+    text.as_str().unwrap().parse::<qtos_gateway::types::Qty>().unwrap().raw()
+}
+
+/// A venue with its own folder and a gateway with another, below one temporary folder.
+pub struct Rig {
+    dir: TempDir,
+    venue: Process,
+    gateway: Option<Process>,
+    starts: u32,
+    /// Arguments of `run` beyond the common ones.
+    pub more: Vec<String>,
+}
+
+/// Session seconds in a second. Prices stay fresh, and some two hundred quotes come a second.
+const SPEED: &str = "3";
+
+fn start_venue(dir: &Path, listen: &str) -> (Process, String) {
+    let args = ["venue", "sandbox", "--listen", listen, "--state-dir", "v", "--seed", "1"];
+    let mut venue = Process::start(
+        dir,
+        "venue",
+        &[&args[..], &["--speed", SPEED, "--config", "venue.toml"]].concat(),
+    );
+    let addr = wait("the venue's address", || {
+        assert!(venue.ended().is_none(), "the venue ended: {}", venue.stderr());
+        let text = venue.stderr();
+        let line = text.lines().find_map(|line| line.strip_prefix("listening at "));
+        line.map(|addr| addr.trim().to_owned()).filter(|_| text.ends_with('\n'))
+    });
+    (venue, addr)
+}
+
+/// A file of `config/`, its spans made short.
+pub fn config(name: &str, addr: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+    let text = fs::read_to_string(path).unwrap();
+    text.replace("127.0.0.1:7001", addr)
+        .replace("ack_timeout = \"2s\"", "ack_timeout = \"300ms\"")
+        .replace("absence_after = \"5s\"", "absence_after = \"500ms\"")
+        .replace("reconnect_max = \"2s\"", "reconnect_max = \"200ms\"")
+}
+
+impl Rig {
+    /// A venue, and the config of a gateway. The gateway is not started.
+    pub fn new(name: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("venue.toml"), config(name, "127.0.0.1:1")).unwrap();
+        let (venue, addr) = start_venue(dir.path(), "127.0.0.1:0");
+        fs::write(dir.path().join("c.toml"), config(name, &addr)).unwrap();
+        fs::write(dir.path().join("addr"), addr).unwrap();
+        Self { dir, venue, gateway: None, starts: 0, more: Vec::new() }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn start(&mut self) {
+        self.starts += 1;
+        let more: Vec<&str> = self.more.iter().map(String::as_str).collect();
+        let args = ["run", "--config", "c.toml", "--state-dir", "g", "--json"];
+        let name = format!("gateway-{}", self.starts);
+        let process = Process::start(self.dir.path(), &name, &[&args[..], &more].concat());
+        self.gateway = Some(process);
+    }
+
+    pub fn gateway(&mut self) -> &mut Process {
+        self.gateway.as_mut().unwrap()
+    }
+
+    /// Starts the gateway and waits until it takes orders.
+    pub fn up(&mut self) {
+        self.start();
+        self.ready();
+    }
+
+    pub fn ready(&mut self) {
+        wait("a gateway that takes orders", || {
+            self.alive();
+            (self.status()?["ready"] == true).then_some(())
+        });
+    }
+
+    fn alive(&mut self) {
+        let gateway = self.gateway.as_mut().unwrap();
+        if let Some(status) = gateway.ended() {
+            panic!("the gateway ended, {status}: {} {}", gateway.stdout(), gateway.stderr());
+        }
+    }
+
+    pub fn kill9_gateway(&mut self) {
+        self.alive();
+        self.gateway().kill9();
+    }
+
+    pub fn kill9_venue(&mut self) {
+        self.venue.kill9();
+    }
+
+    /// Starts the venue again where it was.
+    pub fn restart_venue(&mut self) {
+        let addr = fs::read_to_string(self.dir().join("addr")).unwrap();
+        self.venue = start_venue(self.dir.path(), &addr).0;
+    }
+
+    /// SIGTERM; the summary.
+    pub fn drain(&mut self) -> Value {
+        self.gateway().signal("TERM");
+        let code = self.gateway().end();
+        let gateway = self.gateway();
+        assert_eq!(code, 0, "{} {}", gateway.stdout(), gateway.stderr());
+        assert!(!gateway.stderr().contains("panicked"), "{}", gateway.stderr());
+        serde_json::from_str(&gateway.stdout()).unwrap()
+    }
+
+    /// A command to the running gateway.
+    pub fn ask(&self, args: &[&str]) -> (i32, Value) {
+        json(self.dir(), &[args, &["--state-dir", "g"]].concat())
+    }
+
+    /// `None` while nobody answers.
+    pub fn status(&self) -> Option<Value> {
+        let (code, out, _) = qtos(self.dir(), &["status", "--state-dir", "g", "--json"]);
+        (code == 0).then(|| serde_json::from_str(&out).unwrap())
+    }
+
+    pub fn ledger(&self) -> Value {
+        json(self.dir(), &["venue", "ledger", "--state-dir", "v"]).1
+    }
+
+    /// Orders that the venue has seen.
+    pub fn orders(&self) -> usize {
+        self.ledger()["orders"].as_array().unwrap().len()
+    }
+
+    pub fn open_orders(&self) -> usize {
+        let ledger = self.ledger();
+        let ended = ["filled", "canceled", "cancelled", "rejected", "expired"];
+        let orders = ledger["orders"].as_array().unwrap().iter();
+        orders.filter(|o| !ended.contains(&o["status"].as_str().unwrap())).count()
+    }
+
+    /// Waits until the venue has so many orders more than now.
+    pub fn more_orders(&mut self, count: usize) {
+        let before = self.orders();
+        wait("more orders at the venue", || {
+            self.alive();
+            (self.orders() >= before + count).then_some(())
+        });
+    }
+
+    /// No open order at the venue.
+    pub fn no_open_orders(&self) {
+        wait("the end of all open orders at the venue", || (self.open_orders() == 0).then_some(()));
+    }
+
+    /// Stops the flow, and compares what the gateway and the venue say. `whole` says that the state
+    /// folder is older than the first order, so that the gateway knows every fill.
+    pub fn agree(&mut self, whole: bool) {
+        if self.status().is_none_or(|status| status["kill"]["level"] == "normal") {
+            let (code, answer) =
+                self.ask(&["kill", "--scope", "global", "--level", "cancel", "--reason", "agree"]);
+            assert_eq!(code, 0, "{answer}");
+        }
+        self.no_open_orders();
+        let mut seen;
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.difference(whole) {
+                None => return,
+                Some(why) => seen = why,
+            }
+            if Instant::now() > end {
+                let kept = self.keep();
+                panic!("gateway and venue do not agree: {seen}; kept in {}", kept.display());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Copies the state for a look after the test.
+    pub fn keep(&self) -> PathBuf {
+        let kept = std::env::temp_dir().join(format!("qtos-process-{}", std::process::id()));
+        let _ = Command::new("cp").arg("-r").arg(self.dir()).arg(&kept).status();
+        kept
+    }
+
+    fn difference(&self, whole: bool) -> Option<String> {
+        let status = self.status()?;
+        let ledger = self.ledger();
+        let in_doubt = status["orders_in_doubt"].as_u64()?;
+        if in_doubt != 0 || status["orders_open"] != 0 {
+            return Some(format!("{in_doubt} in doubt, {} open", status["orders_open"]));
+        }
+        let mut sums = std::collections::BTreeMap::<String, (i64, i64)>::new();
+        for position in status["positions"].as_array()? {
+            sums.entry(position["symbol"].to_string()).or_default().0 += qty(&position["qty"]);
+        }
+        for position in ledger["positions"].as_array()? {
+            sums.entry(position["symbol"].to_string()).or_default().1 += qty(&position["qty"]);
+        }
+        if sums.values().any(|(ours, theirs)| ours != theirs) {
+            return Some(format!("positions (gateway, venue): {sums:?}"));
+        }
+        let ids: Vec<&str> = ledger["orders"]
+            .as_array()?
+            .iter()
+            .flat_map(|order| {
+                let earlier = order["earlier_ids"].as_array().into_iter().flatten();
+                earlier.chain([&order["cl_ord_id"]]).filter_map(Value::as_str)
+            })
+            .collect();
+        let unique: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(unique.len(), ids.len(), "an order id was used twice");
+        if !whole {
+            return None;
+        }
+        let (code, fills) = self.ask(&["fills", "--limit", "1000000"]);
+        assert_eq!(code, 0, "{fills}");
+        let set = |fills: &Value, id: &str| {
+            let mut set: Vec<_> = fills["fills"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|fill| (fill[id].as_str().unwrap().to_owned(), qty(&fill["cum_qty"])))
+                .collect();
+            set.sort();
+            set
+        };
+        let (ours, theirs) = (set(&fills, "order"), set(&ledger, "cl_ord_id"));
+        let missing = theirs.iter().find(|fill| !ours.contains(fill));
+        let extra = ours.iter().find(|fill| !theirs.contains(fill));
+        (ours != theirs).then(|| {
+            format!("fills: {} and {}, lost {missing:?}, extra {extra:?}", ours.len(), theirs.len())
+        })
+    }
+
+    /// `replay --journal --verify` of the ended gateway.
+    pub fn verify(&self) {
+        let (code, answer) = json(self.dir(), &["replay", "--journal", "g", "--verify"]);
+        if code != 0 || answer["identical"] != true {
+            panic!("{answer}; kept in {}", self.keep().display());
+        }
+    }
+}
