@@ -12,6 +12,7 @@ mod handle;
 mod journal_file;
 mod keeper;
 mod lane;
+mod launch;
 mod recover;
 mod service;
 pub mod state;

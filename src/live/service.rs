@@ -1,37 +1,32 @@
 //! Puts a gateway together and runs it: state folder, recovery, journal, lanes, feeds, brokers,
 //! keepers.
 
-use super::agent_lane::{self, AgentEdges};
-use super::broker_io::{BrokerIo, BrokerParts, CommandEdge, RemoteLink};
+use super::broker_io::{CommandEdge, RemoteLink};
 use super::clock::Clock;
-use super::edge::{MarketEdge, ReportEdge, RequestEdge, Waker};
-use super::feed_io::{self, FeedEnd};
+use super::edge::{ReportEdge, RequestEdge, Waker};
 use super::handle::{Handle, Shared};
 use super::journal_file::JournalFile;
-use super::keeper::{Factory, Guard, Keeper};
-use super::lane::{AgentOut, Ask, Boot, CoreLane, FeedIn, Stop};
-use super::recover::{RecoverError, Recovered, agent_state, recover};
+use super::keeper::Keeper;
+use super::lane::{Ask, Boot, CoreLane, Stop};
+use super::launch::{BrokerFactory, Plan, agent_lanes, escalation, feeds, start_core};
+use super::recover::{RecoverError, Recovered, recover};
 use super::state::{StateError, StateFolder};
-use super::status::{ActorState, ActorStatus};
 use super::watch;
-use crate::broker::{Backoff, SandboxConfig, SandboxSession};
 use crate::desk::{Desk, Link};
 use crate::feed::{FeedError, Speed};
 use crate::journal::{Header, HeaderKind, Log, World};
 use crate::kill::{ArmDesk, Latch, LatchError};
-use crate::msg::{Control, KillOrder};
-use crate::types::{AgentId, BrokerId, KillLevel, Nanos, Scope};
+use crate::msg::KillOrder;
+use crate::types::{BrokerId, KillLevel, Scope};
 use crate::wiring::{
-    AssemblyError, ConfigError, FeedSource, LaneId, Placement, ReferenceFeed, Registry, Topology,
-    Venue,
+    AssemblyError, ConfigError, FeedSource, LaneId, ReferenceFeed, Registry, Topology, Venue,
 };
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
 use hdrhistogram::Histogram;
-use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -288,45 +283,6 @@ impl Service {
     }
 }
 
-/// Keepers and what they keep.
-struct Plan {
-    statuses: Vec<Arc<ActorStatus>>,
-    keepers: Vec<Addr<Keeper>>,
-    merged: Vec<(String, Arc<AtomicU64>)>,
-}
-
-impl Plan {
-    fn status(&mut self, name: String) -> Arc<ActorStatus> {
-        let status = Arc::new(ActorStatus::new(name));
-        self.statuses.push(Arc::clone(&status));
-        status
-    }
-
-    fn merged(&mut self, name: &str) -> Arc<AtomicU64> {
-        let count: Arc<AtomicU64> = Arc::default();
-        self.merged.push((name.to_owned(), Arc::clone(&count)));
-        count
-    }
-
-    fn keep(
-        &mut self,
-        topology: &Topology,
-        status: Arc<ActorStatus>,
-        start: Factory,
-        escalate: Box<dyn FnMut(&ActorStatus)>,
-    ) {
-        self.keepers.push(Keeper::watch(status, topology.restarts, start, escalate));
-    }
-}
-
-/// Out of restarts: what the actor carried is blocked until an operator looks.
-fn escalation(handle: Handle, scope: Scope) -> Box<dyn FnMut(&ActorStatus)> {
-    Box::new(move |status| {
-        let reason = format!("{} is out of restarts", status.name);
-        let _ = handle.kill(scope, KillLevel::Block, &reason);
-    })
-}
-
 fn header(topology: &Topology, feed: Option<&ReferenceFeed>, world: World) -> Header {
     let kind = HeaderKind::Journal {
         build: env!("CARGO_PKG_VERSION").to_owned(),
@@ -354,314 +310,4 @@ fn reference(
             Some(feed) => Err(ServiceError::MixedFeeds(feed.name.clone())),
         },
     }
-}
-
-/// A feed before its thread or actor is started.
-struct PlannedFeed {
-    queue: Arc<ArrayQueue<crate::msg::MarketData>>,
-    end: Arc<FeedEnd>,
-    start: Factory,
-}
-
-impl PlannedFeed {
-    fn inlet(&self) -> FeedIn {
-        FeedIn { queue: Arc::clone(&self.queue), end: Arc::clone(&self.end) }
-    }
-
-    fn factory(self) -> Factory {
-        self.start
-    }
-}
-
-fn feeds(
-    topology: &Topology,
-    options: &Options,
-    (reference, position): (Option<ReferenceFeed>, u64),
-    waker: &Arc<Waker>,
-    stop: &Arc<AtomicBool>,
-    plan: &mut Plan,
-) -> Result<Vec<(Arc<ActorStatus>, PlannedFeed)>, ServiceError> {
-    let mut planned = Vec::new();
-    if let Some(open) = reference {
-        let status = plan.status("feed:reference".to_owned());
-        let queue = Arc::new(ArrayQueue::new(65_536));
-        let end = Arc::new(FeedEnd::after(position));
-        let merged = plan.merged("core");
-        let speed = options.speed;
-        let handed = Cell::new(Some(open));
-        let (topology, start_status) = (topology.clone(), Arc::clone(&status));
-        let (own_queue, own_end, waker, stop) =
-            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(stop));
-        let mut name = None;
-        let start: Factory = Box::new(move |mut guard: Guard| {
-            let feed = match handed.take() {
-                Some(open) => {
-                    name = Some((open.name.clone(), open.digest));
-                    Ok(open.feed)
-                }
-                // After a panic: from the beginning, past what was handed over.
-                None => reopen(&topology, name.as_ref(), &own_end),
-            };
-            let edge =
-                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
-            let (end, status, stop) =
-                (Arc::clone(&own_end), Arc::clone(&start_status), Arc::clone(&stop));
-            let spawned = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
-                match feed {
-                    Ok(feed) => feed_io::pump(feed, speed, &edge, &end, &status, &stop),
-                    Err(error) => tracing::error!(%error, "feed cannot be opened again"),
-                }
-                guard.done();
-            });
-            if let Err(error) = spawned {
-                tracing::error!(%error, "no thread for the feed");
-            }
-        });
-        planned.push((status, PlannedFeed { queue, end, start }));
-        return Ok(planned);
-    }
-    for spec in &topology.feeds {
-        let FeedSource::Sandbox(addr) = spec.source else { continue };
-        let status = plan.status(format!("feed:{}", spec.name));
-        let queue = Arc::new(ArrayQueue::new(65_536));
-        let end: Arc<FeedEnd> = Arc::default();
-        let merged = plan.merged(&spec.name);
-        let instruments = topology.names.instruments().clone();
-        let (own_queue, own_end, waker, own_status) =
-            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(&status));
-        let arbiter = Arbiter::new();
-        let start: Factory = Box::new(move |mut guard: Guard| {
-            let mut edge =
-                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
-            let (end, status, instruments) =
-                (Arc::clone(&own_end), Arc::clone(&own_status), instruments.clone());
-            arbiter.spawn(async move {
-                let name = "qtos-feed".to_owned();
-                match feed_io::follow_venue(addr, name, instruments, &mut edge, &end, &status).await
-                {
-                    Ok(()) => guard.done(),
-                    Err(why) => tracing::warn!(feed = %status.name, why, "feed lost"),
-                }
-            });
-        });
-        planned.push((status, PlannedFeed { queue, end, start }));
-    }
-    Ok(planned)
-}
-
-fn reopen(
-    topology: &Topology,
-    name: Option<&(String, [u8; 32])>,
-    end: &FeedEnd,
-) -> Result<Box<dyn crate::feed::Feed>, FeedError> {
-    let (name, digest) =
-        name.ok_or_else(|| FeedError::Source("the feed was never open".to_owned()))?;
-    let mut open = topology.open_reference(name, digest)?;
-    open.feed.skip(end.position())?;
-    Ok(open.feed)
-}
-
-/// An agent lane before its thread is started.
-struct PlannedLane {
-    id: LaneId,
-    name: String,
-    edges: Arc<AgentEdges>,
-    agents: Vec<AgentId>,
-    status: Arc<ActorStatus>,
-    first: Option<crate::actors::Lane>,
-}
-
-fn agent_lanes(
-    topology: &Topology,
-    registry: &Registry,
-    desk: &Desk,
-    plan: &mut Plan,
-) -> Result<Vec<PlannedLane>, ServiceError> {
-    let mut planned = Vec::new();
-    for (number, spec) in topology.lanes.iter().enumerate().skip(1) {
-        let id = LaneId(number as u8);
-        let agents: Vec<AgentId> =
-            topology.agents.iter().filter(|agent| agent.lane == id).map(|agent| agent.id).collect();
-        if agents.is_empty() {
-            continue;
-        }
-        let mut lane = topology.lane(registry, Placement::Lane(id))?;
-        if let Some(core) = &desk.lane.core {
-            for &agent in &agents {
-                let (open, held) = agent_state(&core.oms, agent);
-                lane.resume(agent, open, held);
-            }
-        }
-        let mut edges = AgentEdges::new();
-        edges.merged = plan.merged(&spec.name);
-        planned.push(PlannedLane {
-            id,
-            name: spec.name.clone(),
-            edges: Arc::new(edges),
-            agents,
-            status: plan.status(format!("lane:{}", spec.name)),
-            first: Some(lane),
-        });
-    }
-    Ok(planned)
-}
-
-impl PlannedLane {
-    fn out(&self, topology: &Topology) -> AgentOut {
-        let mut listens = vec![false; topology.names.instruments().len()];
-        for agent in topology.agents.iter().filter(|agent| agent.lane == self.id) {
-            for symbol in &agent.symbols {
-                listens[symbol.index()] = true;
-            }
-        }
-        let edges = Arc::clone(&self.edges);
-        let market = MarketEdge::new(
-            Arc::clone(&edges.market),
-            Arc::clone(&edges.waker),
-            Arc::clone(&edges.merged),
-        );
-        AgentOut { edges, market, agents: self.agents.clone(), listens }
-    }
-
-    fn start(
-        mut self,
-        topology: &Topology,
-        registry: &Registry,
-        requests: &RequestEdge,
-        stop: &Arc<AtomicBool>,
-        handle: &Handle,
-        plan: &mut Plan,
-    ) {
-        let idle = topology.lanes[usize::from(self.id.0)].idle;
-        let (requests, stop, handle) = (requests.clone(), Arc::clone(stop), handle.clone());
-        let (own_topology, registry) = (topology.clone(), registry.clone());
-        let status = Arc::clone(&self.status);
-        let (escalate_handle, agents) = (handle.clone(), self.agents.clone());
-        let escalate: Box<dyn FnMut(&ActorStatus)> = Box::new(move |status| {
-            for &agent in &agents {
-                let reason = format!("{} is out of restarts", status.name);
-                let _ = escalate_handle.kill(Scope::Agent(agent), KillLevel::Cancel, &reason);
-            }
-        });
-        let start: Factory = Box::new(move |mut guard: Guard| {
-            let lane = match self.first.take() {
-                Some(lane) => Some(lane),
-                None => self.again(&own_topology, &registry, &handle),
-            };
-            let Some(lane) = lane else { return };
-            let (edges, requests, status, stop) = (
-                Arc::clone(&self.edges),
-                requests.clone(),
-                Arc::clone(&self.status),
-                Arc::clone(&stop),
-            );
-            let spawned = std::thread::Builder::new().name(self.name.clone()).spawn(move || {
-                agent_lane::run(lane, &edges, &requests, idle, &status, &stop);
-                guard.done();
-            });
-            if let Err(error) = spawned {
-                tracing::error!(%error, "no thread for an agent lane");
-            }
-        });
-        plan.keep(topology, status, start, escalate);
-    }
-
-    /// The lane died: its agents start anew from what the core knows of them.
-    fn again(
-        &self,
-        topology: &Topology,
-        registry: &Registry,
-        handle: &Handle,
-    ) -> Option<crate::actors::Lane> {
-        let mut lane = topology.lane(registry, Placement::Lane(self.id)).ok()?;
-        let agents = self.agents.clone();
-        let known = handle
-            .call(move |desk, _, _| {
-                let core = desk.lane.core.as_ref();
-                core.map(|core| {
-                    agents.iter().map(|&a| (a, agent_state(&core.oms, a))).collect::<Vec<_>>()
-                })
-            })
-            .ok()??;
-        while self.edges.heard.pop().is_some() {}
-        for (agent, (open, held)) in known {
-            lane.resume(agent, open, held);
-        }
-        // A new run of these agents needs numbers that the broken one cannot have used: the next
-        // ones of an epoch half-way up the range.
-        let (instance, epoch) = handle.numbers();
-        let restarts = self.status.restarts();
-        let boot = Control::Boot { instance, epoch };
-        lane.number_from(restarts.saturating_mul(1 << 24));
-        let _ = self.edges.control.push(boot);
-        Some(lane)
-    }
-}
-
-/// Makes a broker's actor.
-struct BrokerFactory {
-    spec: crate::wiring::BrokerSpec,
-    accounts: Vec<(crate::types::AccountId, String)>,
-    instruments: crate::types::InstrumentTable,
-    gateway: String,
-    addr: std::net::SocketAddr,
-    edge: Arc<CommandEdge>,
-    reports: ReportEdge,
-    board: Arc<crate::kill::KillBoard>,
-    broker: BrokerId,
-    status: Arc<ActorStatus>,
-    stop: Arc<AtomicBool>,
-}
-
-impl BrokerFactory {
-    fn launch(&self, guard: Guard) {
-        let config = SandboxConfig {
-            backoff: Backoff::new(self.spec.reconnect.min, self.spec.reconnect.max),
-            ..SandboxConfig::tcp(&self.gateway, self.accounts.clone())
-        };
-        let parts = BrokerParts {
-            session: Box::new(SandboxSession::new(config, self.instruments.clone())),
-            addr: self.addr,
-            commands: Arc::clone(&self.edge),
-            reports: self.reports.clone(),
-            board: Arc::clone(&self.board),
-            broker: self.broker,
-            status: Arc::clone(&self.status),
-            stop: Arc::clone(&self.stop),
-        };
-        let arbiter = Arbiter::new();
-        BrokerIo::start_in_arbiter(&arbiter.handle(), move |_| BrokerIo::new(parts, guard));
-    }
-}
-
-/// The core lane's thread. A panic in it is not survived: its keeper never restarts it.
-fn start_core(
-    core: CoreLane,
-    end: std::sync::mpsc::SyncSender<Option<Desk>>,
-    status: &Arc<ActorStatus>,
-    topology: &Topology,
-    plan: &mut Plan,
-) {
-    let once = Cell::new(Some((core, end)));
-    let start: Factory = Box::new(move |mut guard: Guard| {
-        let Some((core, end)) = once.take() else { return };
-        let spawned = std::thread::Builder::new().name("core".to_owned()).spawn(move || {
-            let desk = core.run();
-            guard.done();
-            let _ = end.send(Some(desk));
-        });
-        if let Err(error) = spawned {
-            tracing::error!(%error, "no thread for the core lane");
-        }
-    });
-    let policy = crate::wiring::RestartPolicy {
-        restarts: 0,
-        window: Nanos::from_secs(1),
-        backoff: topology.restarts.backoff,
-    };
-    let escalate: Box<dyn FnMut(&ActorStatus)> = Box::new(|status| {
-        tracing::error!(actor = %status.name, "the core panicked");
-        status.set(ActorState::Stopped);
-    });
-    plan.keepers.push(Keeper::watch(Arc::clone(status), policy, start, escalate));
 }

@@ -1,0 +1,125 @@
+//! Feeds: a file or seed on a thread, a venue on an arbiter of its own.
+
+use super::Plan;
+use crate::feed::{Feed, FeedError};
+use crate::live::edge::{MarketEdge, Waker};
+use crate::live::feed_io::{self, FeedEnd};
+use crate::live::keeper::{Factory, Guard};
+use crate::live::lane::FeedIn;
+use crate::live::service::{Options, ServiceError};
+use crate::live::status::ActorStatus;
+use crate::msg::MarketData;
+use crate::wiring::{FeedSource, ReferenceFeed, Topology};
+use actix::prelude::*;
+use crossbeam_queue::ArrayQueue;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// A feed before its thread or actor is started.
+pub struct PlannedFeed {
+    queue: Arc<ArrayQueue<MarketData>>,
+    end: Arc<FeedEnd>,
+    start: Factory,
+}
+
+impl PlannedFeed {
+    /// The core lane's end of it.
+    pub fn inlet(&self) -> FeedIn {
+        FeedIn { queue: Arc::clone(&self.queue), end: Arc::clone(&self.end) }
+    }
+
+    /// What starts it.
+    pub fn factory(self) -> Factory {
+        self.start
+    }
+}
+
+/// Plans the reference feed, or else every feed of the configuration.
+pub fn feeds(
+    topology: &Topology,
+    options: &Options,
+    (reference, position): (Option<ReferenceFeed>, u64),
+    waker: &Arc<Waker>,
+    stop: &Arc<AtomicBool>,
+    plan: &mut Plan,
+) -> Result<Vec<(Arc<ActorStatus>, PlannedFeed)>, ServiceError> {
+    let mut planned = Vec::new();
+    if let Some(open) = reference {
+        let status = plan.status("feed:reference".to_owned());
+        let queue = Arc::new(ArrayQueue::new(65_536));
+        let end = Arc::new(FeedEnd::after(position));
+        let merged = plan.merged("core");
+        let speed = options.speed;
+        let handed = Cell::new(Some(open));
+        let (topology, start_status) = (topology.clone(), Arc::clone(&status));
+        let (own_queue, own_end, waker, stop) =
+            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(stop));
+        let mut name = None;
+        let start: Factory = Box::new(move |mut guard: Guard| {
+            let feed = match handed.take() {
+                Some(open) => {
+                    name = Some((open.name.clone(), open.digest));
+                    Ok(open.feed)
+                }
+                // After a panic: from the beginning, past what was handed over.
+                None => reopen(&topology, name.as_ref(), &own_end),
+            };
+            let edge =
+                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
+            let (end, status, stop) =
+                (Arc::clone(&own_end), Arc::clone(&start_status), Arc::clone(&stop));
+            let spawned = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
+                match feed {
+                    Ok(feed) => feed_io::pump(feed, speed, &edge, &end, &status, &stop),
+                    Err(error) => tracing::error!(%error, "feed cannot be opened again"),
+                }
+                guard.done();
+            });
+            if let Err(error) = spawned {
+                tracing::error!(%error, "no thread for the feed");
+            }
+        });
+        planned.push((status, PlannedFeed { queue, end, start }));
+        return Ok(planned);
+    }
+    for spec in &topology.feeds {
+        let FeedSource::Sandbox(addr) = spec.source else { continue };
+        let status = plan.status(format!("feed:{}", spec.name));
+        let queue = Arc::new(ArrayQueue::new(65_536));
+        let end: Arc<FeedEnd> = Arc::default();
+        let merged = plan.merged(&spec.name);
+        let instruments = topology.names.instruments().clone();
+        let (own_queue, own_end, waker, own_status) =
+            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(&status));
+        let arbiter = Arbiter::new();
+        let start: Factory = Box::new(move |mut guard: Guard| {
+            let mut edge =
+                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
+            let (end, status, instruments) =
+                (Arc::clone(&own_end), Arc::clone(&own_status), instruments.clone());
+            arbiter.spawn(async move {
+                let name = "qtos-feed".to_owned();
+                match feed_io::follow_venue(addr, name, instruments, &mut edge, &end, &status).await
+                {
+                    Ok(()) => guard.done(),
+                    Err(why) => tracing::warn!(feed = %status.name, why, "feed lost"),
+                }
+            });
+        });
+        planned.push((status, PlannedFeed { queue, end, start }));
+    }
+    Ok(planned)
+}
+
+fn reopen(
+    topology: &Topology,
+    name: Option<&(String, [u8; 32])>,
+    end: &FeedEnd,
+) -> Result<Box<dyn Feed>, FeedError> {
+    let (name, digest) =
+        name.ok_or_else(|| FeedError::Source("the feed was never open".to_owned()))?;
+    let mut open = topology.open_reference(name, digest)?;
+    open.feed.skip(end.position())?;
+    Ok(open.feed)
+}
