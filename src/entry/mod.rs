@@ -10,6 +10,7 @@ mod metrics;
 mod order;
 mod routes;
 mod server;
+mod show;
 
 pub use gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
 pub use live::LiveGateway;

@@ -1,0 +1,182 @@
+//! What of the core an operator is shown: state as border values.
+
+use crate::actors::Core;
+use crate::actors::market::Market;
+use crate::actors::oms::{Fill, Order};
+use crate::desk::Desk;
+use crate::msg::OrderTerms;
+use crate::types::{
+    AccountId, AgentId, InstrumentId, Notional, OrdType, OrderQty, Qty, Scope, Side,
+};
+use crate::view::{AgentView, FillView, OrderView, PositionView, Readiness, ReplaceOrderRequest};
+use crate::wiring::{Names, Topology};
+
+/// An order that would close a position: for whom, whose, what, which side, how much.
+pub(super) type Exit = (AccountId, AgentId, InstrumentId, Side, Qty);
+
+/// An order as it stands.
+pub(super) fn order_view(order: &Order, names: &Names) -> OrderView {
+    let (qty, cash) = match order.terms.qty {
+        OrderQty::Units(qty) => (Some(qty), None),
+        OrderQty::Cash(cash) => (None, Some(cash)),
+    };
+    OrderView {
+        id: order.cl_ord_id.to_string(),
+        venue_id: order.venue_order_id.map(|id| id.0.to_string()),
+        account: names.account(order.route.account).to_owned(),
+        agent: names.agent(order.route.agent).to_owned(),
+        symbol: names.symbol(order.route.instrument).to_owned(),
+        side: order.terms.side,
+        ord_type: order.terms.ord_type.name().to_owned(),
+        qty,
+        cash,
+        price: order.terms.ord_type.limit_price(),
+        stop_px: order.terms.ord_type.stop_price(),
+        tif: order.terms.tif,
+        status: order.ord_status(),
+        filled: order.filled(),
+        avg_price: order.avg_px(),
+        reason: order.reason.map(|reason| reason.name().to_owned()),
+        created: order.sent_at,
+    }
+}
+
+/// An execution.
+pub(super) fn fill_view(core: &Core, fill: &Fill, names: &Names) -> FillView {
+    let order = &core.oms.orders()[fill.order as usize];
+    FillView {
+        order: order.cl_ord_id.to_string(),
+        account: names.account(order.route.account).to_owned(),
+        agent: names.agent(order.route.agent).to_owned(),
+        symbol: names.symbol(order.route.instrument).to_owned(),
+        side: order.terms.side,
+        qty: fill.qty,
+        price: fill.price,
+        fee: fill.fee,
+        cum_qty: fill.cum_qty,
+        time: fill.transact_time,
+    }
+}
+
+/// Every position that ever was, flat ones included.
+pub(super) fn positions(core: &Core, market: &Market, topology: &Topology) -> Vec<PositionView> {
+    let (books, names) = (&core.oms.books, &topology.names);
+    books
+        .positions()
+        .map(|((account, agent, instrument), position)| {
+            let multiplier = names.instruments().get(instrument).multiplier;
+            let convert =
+                |amount: Notional| books.fx().convert(instrument, amount, market).unwrap_or(amount);
+            let open = market
+                .mark(instrument)
+                .map_or(Notional::ZERO, |mark| position.unrealised(mark, multiplier));
+            PositionView {
+                account: names.account(account).to_owned(),
+                agent: names.agent(agent).to_owned(),
+                symbol: names.symbol(instrument).to_owned(),
+                qty: position.qty,
+                avg_price: position.avg_px(multiplier),
+                realised: convert(position.realised),
+                unrealised: convert(open),
+                fees: convert(position.fees),
+            }
+        })
+        .collect()
+}
+
+/// A strategy and what it did.
+pub(super) fn agent_view(
+    core: &Core,
+    desk: &Desk,
+    topology: &Topology,
+    id: AgentId,
+) -> Option<AgentView> {
+    let spec = topology.agent(id)?;
+    let own = |order: &&Order| order.route.agent == id;
+    let fills = core.oms.fills().iter();
+    Some(AgentView {
+        name: spec.name.clone(),
+        kind: spec.kind.clone(),
+        account: topology.names.account(spec.account).to_owned(),
+        lane: topology.lanes[usize::from(spec.lane.0)].name.clone(),
+        state: core.risk.halts.agent(id),
+        orders: core.oms.orders().iter().filter(own).count() as u64,
+        fills: fills.filter(|fill| core.oms.orders()[fill.order as usize].route.agent == id).count()
+            as u64,
+        denied: core.denied().filter(|(agent, ..)| *agent == id).map(|(.., count)| count).sum(),
+        pnl: core.oms.books.agent_pnl(id, &desk.lane.market),
+    })
+}
+
+/// Whether orders are taken, and why not.
+pub(super) fn readiness(core: &Core, topology: &Topology) -> Readiness {
+    let mut reasons: Vec<String> = core
+        .risk
+        .halts
+        .holds()
+        .map(|(scope, kind, _)| format!("{}: {}", topology.names.scope_name(scope), kind.name()))
+        .collect();
+    reasons.extend(
+        core.risk.halts.kills().map(|(scope, level)| {
+            format!("{}: killed at {level}", topology.names.scope_name(scope))
+        }),
+    );
+    Readiness { ready: reasons.is_empty(), reasons }
+}
+
+/// What would close the positions in a scope.
+pub(super) fn exits(desk: &Desk, scope: Scope) -> Vec<Exit> {
+    let Some(core) = &desk.lane.core else { return Vec::new() };
+    core.oms
+        .books
+        .positions()
+        .filter(|(_, position)| !position.qty.is_zero())
+        .filter(|((account, agent, instrument), _)| match scope {
+            Scope::Global => true,
+            Scope::Broker(id) => core.risk.broker_of(*account) == Some(id),
+            Scope::Account(id) => *account == id,
+            Scope::Agent(id) => *agent == id,
+            Scope::Symbol(id) => *instrument == id,
+        })
+        .map(|((account, agent, instrument), position)| {
+            let side = if position.qty.is_positive() { Side::Sell } else { Side::Buy };
+            (account, agent, instrument, side, position.qty.abs())
+        })
+        .collect()
+}
+
+/// `terms` with an operator's changes.
+pub(super) fn changed(
+    terms: OrderTerms,
+    change: &ReplaceOrderRequest,
+) -> Result<OrderTerms, String> {
+    let mut terms = terms;
+    if let Some(qty) = change.qty {
+        terms.qty = OrderQty::Units(qty);
+    }
+    let no = |what: &str| Err(format!("an order of this type has no {what}"));
+    match &mut terms.ord_type {
+        OrdType::Limit { price } => {
+            *price = change.price.unwrap_or(*price);
+            if change.stop_px.is_some() {
+                return no("stop price");
+            }
+        }
+        OrdType::Stop { stop_px } => {
+            *stop_px = change.stop_px.unwrap_or(*stop_px);
+            if change.price.is_some() {
+                return no("limit price");
+            }
+        }
+        OrdType::StopLimit { stop_px, price } => {
+            *price = change.price.unwrap_or(*price);
+            *stop_px = change.stop_px.unwrap_or(*stop_px);
+        }
+        OrdType::Market | OrdType::TrailingStop { .. } => {
+            if change.price.is_some() || change.stop_px.is_some() {
+                return no("price to change");
+            }
+        }
+    }
+    Ok(terms)
+}
