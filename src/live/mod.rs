@@ -8,6 +8,7 @@ mod broker_io;
 mod clock;
 mod edge;
 mod feed_io;
+mod feeds;
 mod handle;
 mod journal_file;
 mod keeper;
@@ -19,6 +20,8 @@ pub mod state;
 mod status;
 
 pub use handle::{Handle, NoAnswer};
+#[cfg(feature = "inject")]
+pub use keeper::inject;
 pub use lane::Figures;
 pub use recover::{RecoverError, Recovered};
 pub use service::{Options, Service, ServiceError};

@@ -5,11 +5,12 @@ use super::agent_lane::{self, AgentEdges};
 use super::broker_io::{BrokerIo, BrokerParts, CommandEdge, RemoteLink};
 use super::clock::Clock;
 use super::edge::{MarketEdge, ReportEdge, RequestEdge, Waker};
-use super::feed_io::{self, FeedEnd};
+use super::feed_io::FeedEnd;
+use super::feeds::{feeds, reference};
 use super::handle::{Handle, Shared};
 use super::journal_file::JournalFile;
 use super::keeper::{Factory, Guard, Keeper};
-use super::lane::{AgentOut, Ask, Boot, CoreLane, FeedIn, Stop};
+use super::lane::{AgentOut, Ask, Boot, CoreLane, Stop};
 use super::recover::{RecoverError, Recovered, agent_state, recover};
 use super::signals;
 use super::state::{StateError, StateFolder};
@@ -22,8 +23,7 @@ use crate::kill::{ArmDesk, Latch, LatchError};
 use crate::msg::{Control, KillOrder};
 use crate::types::{AgentId, BrokerId, KillLevel, Nanos, Scope};
 use crate::wiring::{
-    AssemblyError, ConfigError, FeedSource, LaneId, Placement, ReferenceFeed, Registry, Topology,
-    Venue,
+    AssemblyError, ConfigError, LaneId, Placement, ReferenceFeed, Registry, Topology, Venue,
 };
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
@@ -77,6 +77,9 @@ pub enum ServiceError {
     /// Two feeds of files or seeds have no common clock.
     #[error("a recording or generated feed runs alone: `{0}` is one more feed")]
     MixedFeeds(String),
+    /// A feed broke off; what it gave before was traded and journaled.
+    #[error("{0}; all before it is in the journal")]
+    FeedFailed(String),
     /// The core panicked. All open orders were asked to be cancelled.
     #[error("the core panicked; open orders were cancelled at the brokers, see runbooks/crash.md")]
     CorePanicked,
@@ -87,6 +90,7 @@ pub struct Service {
     handle: Handle,
     ended: Arc<AtomicBool>,
     end: Receiver<Option<Desk>>,
+    feeds: Vec<Arc<FeedEnd>>,
     _keepers: Vec<Addr<Keeper>>,
     _folder: StateFolder,
 }
@@ -237,6 +241,7 @@ impl Service {
                 ServiceError::Io("histogram", io::Error::other(error.to_string()))
             })?,
         };
+        let feed_ends = feeds.iter().map(|(_, feed)| Arc::clone(&feed.end)).collect();
         let (report_end, end) = sync_channel(1);
         let ended = Arc::new(AtomicBool::new(false));
         start_core(core, report_end, &core_status, topology, &mut plan);
@@ -257,7 +262,7 @@ impl Service {
             }
             threads.store(true, Ordering::SeqCst);
         });
-        Ok(Self { handle, ended, end, _keepers: plan.keepers, _folder: folder })
+        Ok(Self { handle, ended, end, feeds: feed_ends, _keepers: plan.keepers, _folder: folder })
     }
 
     /// The control plane's end.
@@ -268,12 +273,15 @@ impl Service {
     /// The desk once the run has ended; `None` while it goes on.
     ///
     /// # Errors
-    /// [`ServiceError::CorePanicked`].
+    /// [`ServiceError::CorePanicked`], [`ServiceError::FeedFailed`].
     pub fn ended(&self, wait: Duration) -> Result<Option<Desk>, ServiceError> {
         match self.end.recv_timeout(wait) {
             Ok(Some(desk)) => {
                 self.ended.store(true, Ordering::SeqCst);
-                Ok(Some(desk))
+                match self.feeds.iter().find_map(|feed| feed.failed.get()) {
+                    Some(why) => Err(ServiceError::FeedFailed(why.clone())),
+                    None => Ok(Some(desk)),
+                }
             }
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Ok(None) | Err(RecvTimeoutError::Disconnected) => {
@@ -288,20 +296,20 @@ impl Service {
 }
 
 /// Keepers and what they keep.
-struct Plan {
+pub(super) struct Plan {
     statuses: Vec<Arc<ActorStatus>>,
     keepers: Vec<Addr<Keeper>>,
     merged: Vec<(String, Arc<AtomicU64>)>,
 }
 
 impl Plan {
-    fn status(&mut self, name: String) -> Arc<ActorStatus> {
+    pub fn status(&mut self, name: String) -> Arc<ActorStatus> {
         let status = Arc::new(ActorStatus::new(name));
         self.statuses.push(Arc::clone(&status));
         status
     }
 
-    fn merged(&mut self, name: &str) -> Arc<AtomicU64> {
+    pub fn merged(&mut self, name: &str) -> Arc<AtomicU64> {
         let count: Arc<AtomicU64> = Arc::default();
         self.merged.push((name.to_owned(), Arc::clone(&count)));
         count
@@ -334,130 +342,6 @@ fn header(topology: &Topology, feed: Option<&ReferenceFeed>, world: World) -> He
         world,
     };
     Header::new(kind, topology.names.instruments().clone())
-}
-
-/// The recording or seed of this run, if it has one.
-fn reference(
-    topology: &Topology,
-    options: &Options,
-) -> Result<Option<ReferenceFeed>, ServiceError> {
-    if let Some(file) = &options.file {
-        return Ok(Some(topology.open_recording(file)?));
-    }
-    let is_reference = |source: &FeedSource| !matches!(source, FeedSource::Sandbox(_));
-    match topology.feeds.as_slice() {
-        [] => Err(ServiceError::NoFeed),
-        [one] => Ok(topology.open_feed(one)?),
-        many => match many.iter().find(|feed| is_reference(&feed.source)) {
-            None => Ok(None),
-            Some(feed) => Err(ServiceError::MixedFeeds(feed.name.clone())),
-        },
-    }
-}
-
-/// A feed before its thread or actor is started.
-struct PlannedFeed {
-    queue: Arc<ArrayQueue<crate::msg::MarketData>>,
-    end: Arc<FeedEnd>,
-    start: Factory,
-}
-
-impl PlannedFeed {
-    fn inlet(&self) -> FeedIn {
-        FeedIn { queue: Arc::clone(&self.queue), end: Arc::clone(&self.end) }
-    }
-
-    fn factory(self) -> Factory {
-        self.start
-    }
-}
-
-fn feeds(
-    topology: &Topology,
-    options: &Options,
-    (reference, position): (Option<ReferenceFeed>, u64),
-    waker: &Arc<Waker>,
-    stop: &Arc<AtomicBool>,
-    plan: &mut Plan,
-) -> Result<Vec<(Arc<ActorStatus>, PlannedFeed)>, ServiceError> {
-    let mut planned = Vec::new();
-    if let Some(open) = reference {
-        let status = plan.status("feed:reference".to_owned());
-        let queue = Arc::new(ArrayQueue::new(65_536));
-        let end = Arc::new(FeedEnd::after(position));
-        let merged = plan.merged("core");
-        let speed = options.speed;
-        let handed = Cell::new(Some(open));
-        let (topology, start_status) = (topology.clone(), Arc::clone(&status));
-        let (own_queue, own_end, waker, stop) =
-            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(stop));
-        let mut name = None;
-        let start: Factory = Box::new(move |mut guard: Guard| {
-            let feed = match handed.take() {
-                Some(open) => {
-                    name = Some((open.name.clone(), open.digest));
-                    Ok(open.feed)
-                }
-                // After a panic: from the beginning, past what was handed over.
-                None => reopen(&topology, name.as_ref(), &own_end),
-            };
-            let edge =
-                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
-            let (end, status, stop) =
-                (Arc::clone(&own_end), Arc::clone(&start_status), Arc::clone(&stop));
-            let spawned = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
-                match feed {
-                    Ok(feed) => feed_io::pump(feed, speed, &edge, &end, &status, &stop),
-                    Err(error) => tracing::error!(%error, "feed cannot be opened again"),
-                }
-                guard.done();
-            });
-            if let Err(error) = spawned {
-                tracing::error!(%error, "no thread for the feed");
-            }
-        });
-        planned.push((status, PlannedFeed { queue, end, start }));
-        return Ok(planned);
-    }
-    for spec in &topology.feeds {
-        let FeedSource::Sandbox(addr) = spec.source else { continue };
-        let status = plan.status(format!("feed:{}", spec.name));
-        let queue = Arc::new(ArrayQueue::new(65_536));
-        let end: Arc<FeedEnd> = Arc::default();
-        let merged = plan.merged(&spec.name);
-        let instruments = topology.names.instruments().clone();
-        let (own_queue, own_end, waker, own_status) =
-            (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(&status));
-        let arbiter = Arbiter::new();
-        let start: Factory = Box::new(move |mut guard: Guard| {
-            let mut edge =
-                MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
-            let (end, status, instruments) =
-                (Arc::clone(&own_end), Arc::clone(&own_status), instruments.clone());
-            arbiter.spawn(async move {
-                let name = "qtos-feed".to_owned();
-                match feed_io::follow_venue(addr, name, instruments, &mut edge, &end, &status).await
-                {
-                    Ok(()) => guard.done(),
-                    Err(why) => tracing::warn!(feed = %status.name, why, "feed lost"),
-                }
-            });
-        });
-        planned.push((status, PlannedFeed { queue, end, start }));
-    }
-    Ok(planned)
-}
-
-fn reopen(
-    topology: &Topology,
-    name: Option<&(String, [u8; 32])>,
-    end: &FeedEnd,
-) -> Result<Box<dyn crate::feed::Feed>, FeedError> {
-    let (name, digest) =
-        name.ok_or_else(|| FeedError::Source("the feed was never open".to_owned()))?;
-    let mut open = topology.open_reference(name, digest)?;
-    open.feed.skip(end.position())?;
-    Ok(open.feed)
 }
 
 /// An agent lane before its thread is started.
