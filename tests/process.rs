@@ -59,20 +59,36 @@ fn killed_and_robbed_of_its_state() {
 }
 
 #[test]
-fn the_venue_is_killed_and_comes_back() {
-    let mut rig = Rig::new("venue-sandbox.toml");
-    rig.up();
-    for _ in 0..3 {
+fn killed_venue_comes_back() {
+    for (config, seed) in [("venue-sandbox.toml", 4), ("spread.toml", 5)] {
+        let mut rig = Rig::new(config);
+        let mut random = Pcg64::seed_from_u64(seed);
+        rig.up();
+        for kill in 0..kills() / 4 {
+            rig.more_orders(1);
+            std::thread::sleep(Duration::from_millis(random.next_u64() % 300));
+            rig.kill9_venue();
+            if kill % 3 == 2 {
+                rig.kill9_gateway();
+                rig.start();
+            } else {
+                wait("a gateway that misses its venue", || {
+                    (rig.status()?["ready"] == false).then_some(())
+                });
+            }
+            rig.restart_venue();
+            rig.ready();
+        }
         rig.more_orders(3);
-        rig.kill9_venue();
-        wait("a gateway that misses its venue", || (rig.status()?["ready"] == false).then_some(()));
-        rig.restart_venue();
-        rig.ready();
+        rig.agree(true);
+        let summary = rig.drain();
+        eprintln!(
+            "{config}: {} kills of the venue, {} orders, {summary}",
+            kills() / 4,
+            rig.orders()
+        );
+        rig.verify();
     }
-    rig.more_orders(3);
-    rig.agree(true);
-    rig.drain();
-    rig.verify();
 }
 
 #[test]

@@ -149,7 +149,7 @@ const LONGEST: usize = 400;
 const LONG: &[(&str, usize, &str)] = &[
     ("src/actors/oms/mod.rs", 605, "every way in which an order may change, in one place"),
     ("src/entry/live.rs", 524, "every answer of the running gateway"),
-    ("src/live/service.rs", 491, "the whole assembly of a running gateway, in its order"),
+    ("src/live/service.rs", 483, "the whole assembly of a running gateway, in its order"),
 ];
 
 /// Which file may say a word that makes a proof (INV-3).

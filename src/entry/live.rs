@@ -272,8 +272,6 @@ impl Gateway for LiveGateway {
     }
 
     fn status(&self) -> Result<Status, Refusal> {
-        #[cfg(feature = "inject")]
-        crate::live::inject("control");
         let actors = self.actors()?;
         let trips = self.handle.trips();
         let scopes = trips.iter().map(|trip| TripView {

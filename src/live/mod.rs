@@ -20,7 +20,6 @@ pub mod state;
 mod status;
 
 pub use handle::{Handle, NoAnswer};
-#[cfg(feature = "inject")]
 pub use keeper::inject;
 pub use lane::Figures;
 pub use recover::{RecoverError, Recovered};
