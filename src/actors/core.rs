@@ -24,8 +24,6 @@ pub struct CoreOut {
     pub derived: Vec<Derived>,
     /// News of orders, for their agents and for observers.
     pub news: News,
-    /// Names that a replace changed: old, new.
-    pub renamed: Vec<(ClientOrderId, ClientOrderId)>,
 }
 
 /// Numbers of a run.
@@ -172,7 +170,7 @@ impl Core {
                 if let (Some(before), Some(after)) = (before, after)
                     && before != after
                 {
-                    out.renamed.push((before, after));
+                    out.news.renamed.push((before, after));
                 }
             }
             Report::CancelReject(reject) => {

@@ -57,7 +57,7 @@ impl Outbox {
         self.core.derived.clear();
         self.core.news.updates.clear();
         self.core.news.snapshots.clear();
-        self.core.renamed.clear();
+        self.core.news.renamed.clear();
         self.requests.clear();
         self.broken.clear();
     }
@@ -270,7 +270,7 @@ impl Lane {
             }
             let Some(update) = out.core.news.updates.get(self.told).copied() else { break };
             self.told += 1;
-            let renamed = out.core.renamed.iter().find(|(_, to)| *to == update.cl_ord_id);
+            let renamed = out.core.news.renamed.iter().find(|(_, to)| *to == update.cl_ord_id);
             let renamed = renamed.map(|(from, _)| *from);
             if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == update.route.agent)
                 && !host.on_order(&update, renamed, &self.market, &mut self.requests)

@@ -2,6 +2,8 @@
 //! outsider's would be, and one row in [`AGENTS`].
 
 mod ema_cross;
+#[cfg(feature = "inject")]
+mod faulty;
 mod observer;
 mod quoter;
 
@@ -34,5 +36,10 @@ impl AgentSpec<'_> {
 pub type BuildAgent = fn(&AgentSpec<'_>) -> Result<Box<dyn Agent>, String>;
 
 /// The kinds that ship, by the name that the configuration uses.
-pub const AGENTS: &[(&str, BuildAgent)] =
-    &[("ema_cross", ema_cross::build), ("observer", observer::build), ("quoter", quoter::build)];
+pub const AGENTS: &[(&str, BuildAgent)] = &[
+    ("ema_cross", ema_cross::build),
+    #[cfg(feature = "inject")]
+    ("faulty", faulty::build),
+    ("observer", observer::build),
+    ("quoter", quoter::build),
+];

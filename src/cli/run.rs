@@ -102,6 +102,7 @@ impl From<ServiceError> for CliError {
             ServiceError::State(_)
             | ServiceError::Recover(_)
             | ServiceError::Feed(_)
+            | ServiceError::FeedFailed(_)
             | ServiceError::Latch(_)
             | ServiceError::Io(..) => (Exit::Usage, "input"),
         };

@@ -257,7 +257,7 @@ impl Desk {
             }
         }
         if let Some(heard) = &mut self.heard {
-            let renamed = &self.out.core.renamed;
+            let renamed = &self.out.core.news.renamed;
             heard.extend(self.out.core.news.updates.iter().map(|update| {
                 let from = renamed.iter().find(|(_, to)| *to == update.cl_ord_id);
                 (*update, from.map(|(from, _)| *from))

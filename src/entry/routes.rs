@@ -99,6 +99,7 @@ async fn metrics(gateway: Gate) -> Answer {
 }
 
 async fn status(gateway: Gate) -> Answer {
+    crate::live::inject("control");
     ask(gateway, |gateway| gateway.status()).await
 }
 

@@ -7,6 +7,7 @@ use crate::feed::{Feed, Pace, Speed};
 use crate::types::{InstrumentTable, Timestamp};
 use crate::venue::FeedClient;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,8 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 pub struct FeedEnd {
     /// No more records will come.
     pub ended: AtomicBool,
-    /// It ended for lack of good data.
-    pub failed: AtomicBool,
+    /// Why it ended before its data did.
+    pub failed: OnceLock<String>,
     /// Records handed over.
     pub records: AtomicU64,
     first: AtomicU64,
@@ -62,7 +63,7 @@ pub fn pump(
             Ok(None) => break,
             Err(error) => {
                 tracing::error!(%error, feed = %status.name, "feed failed");
-                end.failed.store(true, Ordering::SeqCst);
+                let _ = end.failed.set(error.to_string());
                 break;
             }
         };

@@ -20,6 +20,7 @@ mod status;
 mod watch;
 
 pub use handle::{Handle, NoAnswer};
+pub use keeper::inject;
 pub use lane::Figures;
 pub use recover::{RecoverError, Recovered};
 pub use service::{Options, Service, ServiceError};

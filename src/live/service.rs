@@ -4,6 +4,7 @@
 use super::broker_io::{CommandEdge, RemoteLink};
 use super::clock::Clock;
 use super::edge::{ReportEdge, RequestEdge, Waker};
+use super::feed_io::FeedEnd;
 use super::handle::{Handle, Shared};
 use super::journal_file::JournalFile;
 use super::keeper::Keeper;
@@ -72,6 +73,9 @@ pub enum ServiceError {
     /// Two feeds of files or seeds have no common clock.
     #[error("a recording or generated feed runs alone: `{0}` is one more feed")]
     MixedFeeds(String),
+    /// A feed broke off; what it gave before was traded and journaled.
+    #[error("{0}; all before it is in the journal")]
+    FeedFailed(String),
     /// The core panicked. All open orders were asked to be cancelled.
     #[error("the core panicked; open orders were cancelled at the brokers, see runbooks/crash.md")]
     CorePanicked,
@@ -82,6 +86,7 @@ pub struct Service {
     handle: Handle,
     ended: Arc<AtomicBool>,
     end: Receiver<Option<Desk>>,
+    feeds: Vec<Arc<FeedEnd>>,
     _keepers: Vec<Addr<Keeper>>,
     _folder: StateFolder,
 }
@@ -215,6 +220,7 @@ impl Service {
             plan.keep(topology, status, Box::new(move |guard| parts.launch(guard)), escalate);
         }
 
+        let feed_ends = feeds.iter().map(|(_, feed)| Arc::clone(&feed.end)).collect();
         let core = CoreLane {
             desk,
             world,
@@ -253,7 +259,7 @@ impl Service {
             }
             threads.store(true, Ordering::SeqCst);
         });
-        Ok(Self { handle, ended, end, _keepers: plan.keepers, _folder: folder })
+        Ok(Self { handle, ended, end, feeds: feed_ends, _keepers: plan.keepers, _folder: folder })
     }
 
     /// The control plane's end.
@@ -264,12 +270,15 @@ impl Service {
     /// The desk once the run has ended; `None` while it goes on.
     ///
     /// # Errors
-    /// [`ServiceError::CorePanicked`].
+    /// [`ServiceError::CorePanicked`], [`ServiceError::FeedFailed`].
     pub fn ended(&self, wait: Duration) -> Result<Option<Desk>, ServiceError> {
         match self.end.recv_timeout(wait) {
             Ok(Some(desk)) => {
                 self.ended.store(true, Ordering::SeqCst);
-                Ok(Some(desk))
+                match self.feeds.iter().find_map(|feed| feed.failed.get()) {
+                    Some(why) => Err(ServiceError::FeedFailed(why.clone())),
+                    None => Ok(Some(desk)),
+                }
             }
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Ok(None) | Err(RecvTimeoutError::Disconnected) => {

@@ -113,8 +113,8 @@ pub struct Rig {
     pub more: Vec<String>,
 }
 
-/// Session seconds in a second. Prices stay fresh, and some two hundred quotes come a second.
-const SPEED: &str = "3";
+/// Session seconds in a second: some two thousand quotes, and tens of orders, come in a second.
+const SPEED: &str = "20";
 
 fn start_venue(dir: &Path, listen: &str) -> (Process, String) {
     let args = ["venue", "sandbox", "--listen", listen, "--state-dir", "v", "--seed", "1"];
@@ -206,13 +206,18 @@ impl Rig {
     }
 
     /// SIGTERM; the summary.
-    pub fn drain(&mut self) -> Value {
-        self.gateway().signal("TERM");
-        let code = self.gateway().end();
+    pub fn stop(&mut self) -> Value {
         let gateway = self.gateway();
-        assert_eq!(code, 0, "{} {}", gateway.stdout(), gateway.stderr());
-        assert!(!gateway.stderr().contains("panicked"), "{}", gateway.stderr());
+        gateway.signal("TERM");
+        assert_eq!(gateway.end(), 0, "{} {}", gateway.stdout(), gateway.stderr());
         serde_json::from_str(&gateway.stdout()).unwrap()
+    }
+
+    /// The same, of a gateway in which nothing panicked.
+    pub fn drain(&mut self) -> Value {
+        let summary = self.stop();
+        assert!(!self.gateway().stderr().contains("panicked"), "{}", self.gateway().stderr());
+        summary
     }
 
     /// A command to the running gateway.
@@ -235,6 +240,14 @@ impl Rig {
         self.ledger()["orders"].as_array().unwrap().len()
     }
 
+    /// Requests for orders that the venue has seen, replaces included.
+    pub fn requests(&self, symbol: &str) -> usize {
+        let ledger = self.ledger();
+        let orders = ledger["orders"].as_array().unwrap().iter();
+        let orders = orders.filter(|order| order["symbol"] == symbol);
+        orders.map(|order| 1 + order["earlier_ids"].as_array().map_or(0, Vec::len)).sum()
+    }
+
     pub fn open_orders(&self) -> usize {
         let ledger = self.ledger();
         let ended = ["filled", "canceled", "cancelled", "rejected", "expired"];
@@ -242,13 +255,15 @@ impl Rig {
         orders.filter(|o| !ended.contains(&o["status"].as_str().unwrap())).count()
     }
 
-    /// Waits until the venue has so many orders more than now.
+    /// Waits until both trading agents have sent so many requests more than now.
     pub fn more_orders(&mut self, count: usize) {
-        let before = self.orders();
-        wait("more orders at the venue", || {
-            self.alive();
-            (self.orders() >= before + count).then_some(())
-        });
+        for symbol in ["IBM", "BAC"] {
+            let before = self.requests(symbol);
+            wait(&format!("more orders for {symbol} at the venue"), || {
+                self.alive();
+                (self.requests(symbol) >= before + count).then_some(())
+            });
+        }
     }
 
     /// No open order at the venue.

@@ -29,8 +29,7 @@ fn restarted(config: &str, name: &str) {
     rig.ready();
     rig.more_orders(3);
     rig.agree(true);
-    rig.gateway().signal("TERM");
-    assert_eq!(rig.gateway().end(), 0);
+    rig.stop();
     rig.verify();
 }
 
@@ -50,29 +49,52 @@ fn an_agent_lane_is_restarted() {
     restarted("spread.toml", "lane:slow");
 }
 
+/// The maker's section with an agent that panics at its 300th quote.
+fn with_faulty(config: &str) -> String {
+    let start = config.find("kind = \"quoter\"").unwrap();
+    let params = start + config[start..].find("[agent.params]").unwrap();
+    let end = params + config[params..].find("\n\n").unwrap();
+    let head = config[..params].replace("kind = \"quoter\"", "kind = \"faulty\"");
+    format!("{head}[agent.params]\nat = 300{}", &config[end..])
+}
+
+fn open_of(rig: &Rig, symbol: &str) -> usize {
+    let ledger = rig.ledger();
+    let orders = ledger["orders"].as_array().unwrap().iter();
+    orders.filter(|order| order["symbol"] == symbol && order["status"] == "new").count()
+}
+
 #[test]
-fn an_agent_is_quarantined_and_resumed() {
+fn an_agent_is_quarantined_until_it_is_resumed() {
     for config in ["venue-sandbox.toml", "spread.toml"] {
         let mut rig = Rig::new(config);
+        let text = fs::read_to_string(rig.dir().join("c.toml")).unwrap();
+        fs::write(rig.dir().join("c.toml"), with_faulty(&text)).unwrap();
         rig.up();
-        rig.more_orders(2);
-        inject(&rig, "agent:maker");
-        wait("the quarantine", || {
-            (actor(&rig, "agent:maker")?["state"] == "quarantined").then_some(())
-        });
-        let of = |rig: &Rig, symbol: &str| {
-            let ledger = rig.ledger();
-            ledger["orders"].as_array().unwrap().iter().filter(|o| o["symbol"] == symbol).count()
+        let quarantined = |rig: &Rig| {
+            wait("the quarantine", || {
+                (actor(rig, "agent:maker")?["state"] == "quarantined").then_some(())
+            });
+            wait("the cancel of its orders", || (open_of(rig, "BAC") == 0).then_some(()));
         };
-        let (trend, maker) = (of(&rig, "IBM"), of(&rig, "BAC"));
-        wait("orders of the other agent", || (of(&rig, "IBM") >= trend + 2).then_some(()));
-        assert_eq!(of(&rig, "BAC"), maker, "an order of the quarantined agent");
+        quarantined(&rig);
+        assert!(rig.requests("BAC") > 0, "it had an order");
+        let trend = rig.requests("IBM");
+        wait("orders of the other agent", || (rig.requests("IBM") >= trend + 3).then_some(()));
+        assert_eq!(open_of(&rig, "BAC"), 0, "an order of the quarantined agent");
+        // The quarantine outlives the process.
+        rig.kill9_gateway();
+        rig.up();
+        quarantined(&rig);
+        let maker = rig.requests("BAC");
+        let trend = rig.requests("IBM");
+        wait("orders of the other agent", || (rig.requests("IBM") >= trend + 3).then_some(()));
+        assert_eq!(rig.requests("BAC"), maker, "an order of the quarantined agent");
         let (code, answer) = rig.ask(&["agent", "resume", "maker"]);
         assert_eq!(code, 0, "{answer}");
-        wait("orders of the resumed agent", || (of(&rig, "BAC") > maker).then_some(()));
+        wait("orders of the resumed agent", || (rig.requests("BAC") > maker).then_some(()));
         rig.agree(true);
-        rig.gateway().signal("TERM");
-        assert_eq!(rig.gateway().end(), 0);
+        rig.stop();
         rig.verify();
     }
 }
@@ -106,7 +128,6 @@ fn the_control_actor_panics_and_the_gateway_trades_on() {
     rig.ready();
     rig.more_orders(2);
     rig.agree(true);
-    rig.gateway().signal("TERM");
-    assert_eq!(rig.gateway().end(), 0);
+    rig.stop();
     rig.verify();
 }

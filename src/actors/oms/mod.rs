@@ -115,6 +115,8 @@ pub struct Link {
 pub struct News {
     /// About orders, in order.
     pub updates: Vec<OrderUpdate>,
+    /// Names that a replace changed: old, new.
+    pub renamed: Vec<(ClientOrderId, ClientOrderId)>,
     /// Brokers to ask for a snapshot.
     pub snapshots: Vec<BrokerId>,
 }
@@ -612,8 +614,7 @@ impl Oms {
         last_px: Price,
         news: &mut News,
     ) {
-        let update = self.update(at, index, exec_type);
-        news.updates.push(OrderUpdate { last_qty, last_px, ..update });
+        news.updates.push(OrderUpdate { last_qty, last_px, ..self.update(at, index, exec_type) });
     }
 
     /// Requests without an answer become in doubt, and doubt asks for evidence.

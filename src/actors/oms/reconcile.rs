@@ -84,11 +84,11 @@ impl Oms {
         let order = &mut self.orders[index as usize];
         order.venue_order_id = Some(theirs.venue_order_id);
         order.absent_since = None;
-        let replaced = order
-            .replacement
-            .is_some_and(|(replace, _)| theirs.cl_ord_id == Some(replace.cl_ord_id));
-        if replaced {
+        let before = order.cl_ord_id;
+        let renamed = order.replacement.map(|(replace, _)| replace.cl_ord_id);
+        if let Some(after) = renamed.filter(|&after| theirs.cl_ord_id == Some(after)) {
             self.apply(index, Event::Replaced);
+            news.renamed.push((before, after));
             self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
         }
         let mut cum_qty = Qty::ZERO;

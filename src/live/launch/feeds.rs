@@ -19,7 +19,8 @@ use std::sync::atomic::AtomicBool;
 /// A feed before its thread or actor is started.
 pub struct PlannedFeed {
     queue: Arc<ArrayQueue<MarketData>>,
-    end: Arc<FeedEnd>,
+    /// Whether more will come.
+    pub end: Arc<FeedEnd>,
     start: Factory,
 }
 
