@@ -254,31 +254,33 @@ impl Lane {
     /// new order runs out of `judged` and is taken out.
     fn settle(&mut self, at: Timestamp, out: &mut Outbox) {
         const MOST: usize = 4 * super::agent::REQUEST_BUDGET;
+        let mut requests = std::mem::take(&mut self.requests);
         let mut next = 0;
         self.judged = 0;
         loop {
-            while let Some((agent, request)) = self.requests.get(next).copied() {
+            while let Some((agent, request)) = requests.get(next) {
                 next += 1;
                 self.judged += 1;
                 if self.judged > MOST {
-                    if !out.broken.contains(&agent) {
-                        self.take_out(at, agent, out);
+                    if !out.broken.contains(agent) {
+                        self.take_out(at, *agent, out);
                     }
                     continue;
                 }
-                self.judge(at, agent, &request, out);
+                self.judge(at, *agent, request, out);
             }
             let Some(update) = out.core.news.updates.get(self.told).copied() else { break };
             self.told += 1;
             let renamed = out.core.news.renamed.iter().find(|(_, to)| *to == update.cl_ord_id);
             let renamed = renamed.map(|(from, _)| *from);
             if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == update.route.agent)
-                && !host.on_order(&update, renamed, &self.market, &mut self.requests)
+                && !host.on_order(&update, renamed, &self.market, &mut requests)
             {
                 self.take_out(at, update.route.agent, out);
             }
         }
-        self.requests.clear();
+        requests.clear();
+        self.requests = requests;
         self.told = out.core.news.updates.len();
     }
 

@@ -1,11 +1,13 @@
-//! The hop between two threads, with our messages and with bare ones, in turns.
+//! The hop between two threads, over the edge that brings market data to a lane and over a bare
+//! queue of messages as long, in turns.
 
 use super::latency::Latencies;
 use super::{BenchError, Rows};
+use crate::live::edge::MarketEdge;
 use crate::msg::MarketData;
-use crate::types::Timestamp;
 use crossbeam_queue::ArrayQueue;
 use std::hint::{black_box, spin_loop};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -14,45 +16,33 @@ const ROUNDS: usize = 100;
 const TRIPS: usize = 2_000;
 const CAPACITY: usize = 1_024;
 
-/// What travels between lanes: a record and the moment it is for.
-type Message = (Timestamp, MarketData);
-/// As many bytes as the peers' messages have.
+/// A message without meaning.
 type Bare = [u64; 8];
 
-/// Two queues and a thread that sends everything back.
-struct Mirror<T> {
-    out: ArrayQueue<T>,
-    back: ArrayQueue<T>,
+/// The two ends of an edge of lanes that never sleep.
+fn edge() -> (MarketEdge, Arc<ArrayQueue<MarketData>>) {
+    let queue = Arc::new(ArrayQueue::new(CAPACITY));
+    (MarketEdge::new(Arc::clone(&queue), Arc::default(), Arc::default()), queue)
 }
 
-impl<T: Send> Mirror<T> {
-    fn new() -> Self {
-        Self { out: ArrayQueue::new(CAPACITY), back: ArrayQueue::new(CAPACITY) }
-    }
-
-    fn reflect(&self) {
-        if let Some(message) = self.out.pop() {
-            let _ = self.back.push(message);
+/// Half the time of a round trip.
+fn trip<T>(push: impl FnOnce(), pop: impl Fn() -> Option<T>, latencies: &mut Latencies) {
+    let start = Instant::now();
+    push();
+    loop {
+        match pop() {
+            Some(message) => break drop(black_box(message)),
+            None => spin_loop(),
         }
     }
-
-    /// Half the time of a round trip.
-    fn trip(&self, message: T, latencies: &mut Latencies) {
-        let start = Instant::now();
-        let _ = self.out.push(message);
-        loop {
-            match self.back.pop() {
-                Some(message) => break drop(black_box(message)),
-                None => spin_loop(),
-            }
-        }
-        latencies.add(start.elapsed() / 2);
-    }
+    latencies.add(start.elapsed() / 2);
 }
 
 /// `edge_hop` against `edge_hop_bare`.
 pub fn hops() -> Result<Rows, BenchError> {
-    let (ours, bare) = (Mirror::<Message>::new(), Mirror::<Bare>::new());
+    let ((mut out, arrived), (mut back, returned)) = (edge(), edge());
+    let bare_out = ArrayQueue::<Bare>::new(CAPACITY);
+    let bare_back = ArrayQueue::<Bare>::new(CAPACITY);
     let (mut hop, mut hop_bare) = (Latencies::new()?, Latencies::new()?);
     // The mirror looks into one queue at a time, so that the other kind costs it nothing.
     let (our_turn, stop) = (AtomicBool::new(true), AtomicBool::new(false));
@@ -60,9 +50,11 @@ pub fn hops() -> Result<Rows, BenchError> {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 if our_turn.load(Ordering::Relaxed) {
-                    ours.reflect()
-                } else {
-                    bare.reflect()
+                    if let Some(record) = arrived.pop() {
+                        back.push(record);
+                    }
+                } else if let Some(message) = bare_out.pop() {
+                    let _ = bare_back.push(message);
                 }
                 spin_loop();
             }
@@ -70,11 +62,14 @@ pub fn hops() -> Result<Rows, BenchError> {
         for _ in 0..ROUNDS {
             our_turn.store(true, Ordering::Relaxed);
             for _ in 0..TRIPS {
-                ours.trip((Timestamp::ZERO, MarketData::NOTHING), &mut hop);
+                trip(|| out.push(MarketData::NOTHING), || returned.pop(), &mut hop);
             }
             our_turn.store(false, Ordering::Relaxed);
             for _ in 0..TRIPS {
-                bare.trip([0; 8], &mut hop_bare);
+                let push = || {
+                    let _ = bare_out.push([0; 8]);
+                };
+                trip(push, || bare_back.pop(), &mut hop_bare);
             }
         }
         stop.store(true, Ordering::Relaxed);

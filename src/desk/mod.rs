@@ -290,6 +290,9 @@ impl Desk {
         for derived in self.audit.take().unwrap_or_default() {
             self.log.derived(&derived);
         }
+        if let Some(core) = &mut self.lane.core {
+            core.oms.make_room();
+        }
         self.heard = hear.then(Vec::new);
         if let Some(links) = links {
             self.links = links;

@@ -127,7 +127,6 @@ impl Header {
 pub struct EntryWriter<W> {
     frames: FrameWriter<W>,
     codec: MarketCodec,
-    payload: Vec<u8>,
     scratch: Vec<u8>,
     count: u32,
 }
@@ -150,13 +149,7 @@ impl<W: Write> EntryWriter<W> {
     }
 
     fn with(frames: FrameWriter<W>, header: &Header) -> Self {
-        Self {
-            frames,
-            codec: header.codec(),
-            payload: Vec::with_capacity(1 << 16),
-            scratch: vec![0; 1 << 12],
-            count: 0,
-        }
+        Self { frames, codec: header.codec(), scratch: vec![0; 1 << 12], count: 0 }
     }
 
     /// Buffers a market record.
@@ -165,7 +158,7 @@ impl<W: Write> EntryWriter<W> {
     /// None in practice: encoding into memory cannot fail.
     #[inline]
     pub fn push_market(&mut self, at: Timestamp, record: &MarketData) -> io::Result<()> {
-        if self.codec.encode(at, record, &mut self.payload) {
+        if self.codec.encode(at, record, self.frames.payload()) {
             self.count += 1;
             return Ok(());
         }
@@ -178,7 +171,7 @@ impl<W: Write> EntryWriter<W> {
     /// None in practice: encoding into memory cannot fail.
     pub fn push(&mut self, entry: &Entry) -> io::Result<()> {
         if let Entry::Input { at, input: Input::Market(record) } = entry
-            && self.codec.encode(*at, record, &mut self.payload)
+            && self.codec.encode(*at, record, self.frames.payload())
         {
             self.count += 1;
             return Ok(());
@@ -193,16 +186,17 @@ impl<W: Write> EntryWriter<W> {
                 Err(error) => return Err(io::Error::other(error)),
             }
         };
-        self.payload.push(KIND_OTHER);
-        varint::put(&mut self.payload, bytes as u64);
-        self.payload.extend_from_slice(&self.scratch[..bytes]);
+        let payload = self.frames.payload();
+        payload.push(KIND_OTHER);
+        varint::put(payload, bytes as u64);
+        payload.extend_from_slice(&self.scratch[..bytes]);
         self.count += 1;
         Ok(())
     }
 
     /// Bytes that wait for [`Self::flush`].
-    pub fn buffered(&self) -> usize {
-        self.payload.len()
+    pub const fn buffered(&self) -> usize {
+        self.frames.buffered()
     }
 
     /// Number of the next entry.
@@ -210,18 +204,30 @@ impl<W: Write> EntryWriter<W> {
         self.frames.next_seq() + u64::from(self.count)
     }
 
-    /// Writes what is buffered as one frame.
+    /// Ends the frame if it has `size` bytes or more. Its checksum is then made, so that a flush has
+    /// only that of the rest to make.
+    #[inline]
+    pub fn seal_from(&mut self, size: usize) {
+        if self.frames.open_bytes() >= size {
+            self.seal();
+        }
+    }
+
+    fn seal(&mut self) {
+        if self.count > 0 {
+            self.frames.seal(self.count);
+            self.count = 0;
+            self.codec.start_frame();
+        }
+    }
+
+    /// Writes what is buffered.
     ///
     /// # Errors
     /// The stream's.
     pub fn flush(&mut self) -> io::Result<()> {
-        if self.count > 0 {
-            self.frames.write(self.count, &self.payload)?;
-            self.payload.clear();
-            self.count = 0;
-            self.codec.start_frame();
-        }
-        Ok(())
+        self.seal();
+        if self.frames.buffered() > 0 { self.frames.flush() } else { Ok(()) }
     }
 
     /// The stream.

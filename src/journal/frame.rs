@@ -144,12 +144,15 @@ pub fn parse(bytes: &[u8], frame: &mut Frame) -> Parsed {
     Parsed::Whole(HEADER + length)
 }
 
-/// Writes frames to a stream, numbering their entries.
+/// Writes frames to a stream, numbering their entries. One frame is open at any time; it is built in
+/// the buffer that is written, behind those that are sealed.
 #[derive(Debug)]
 pub struct FrameWriter<W> {
     to: W,
     next_seq: u64,
     buffer: Vec<u8>,
+    /// Where the open frame begins.
+    open: usize,
 }
 
 impl<W: Write> FrameWriter<W> {
@@ -164,18 +167,43 @@ impl<W: Write> FrameWriter<W> {
 
     /// Goes on after entry `next_seq - 1` of a file that stands at its end.
     pub fn resume(to: W, next_seq: u64) -> Self {
-        Self { to, next_seq, buffer: Vec::new() }
+        let mut buffer = Vec::with_capacity(1 << 16);
+        let open = begin(&mut buffer);
+        Self { to, next_seq, buffer, open }
     }
 
-    /// Writes one frame in one `write_all`.
+    /// Where the payload of the open frame is appended.
+    #[inline]
+    pub const fn payload(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Bytes in the open frame's payload.
+    #[inline]
+    pub const fn open_bytes(&self) -> usize {
+        self.buffer.len() - self.open - HEADER
+    }
+
+    /// Bytes that wait for [`Self::flush`], but for the header of the open frame.
+    pub const fn buffered(&self) -> usize {
+        self.buffer.len() - HEADER
+    }
+
+    /// Seals the open frame, which holds `count` entries, and begins the next.
+    pub fn seal(&mut self, count: u32) {
+        seal(self.next_seq, count, &mut self.buffer, self.open);
+        self.next_seq += u64::from(count);
+        self.open = begin(&mut self.buffer);
+    }
+
+    /// Writes the sealed frames in one `write_all`.
     ///
     /// # Errors
     /// The stream's.
-    pub fn write(&mut self, count: u32, payload: &[u8]) -> io::Result<()> {
-        self.buffer.clear();
-        encode(self.next_seq, count, payload, &mut self.buffer);
-        self.to.write_all(&self.buffer)?;
-        self.next_seq += u64::from(count);
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.buffer[..self.open])?;
+        self.buffer.drain(..self.open);
+        self.open = 0;
         Ok(())
     }
 
@@ -319,8 +347,10 @@ mod tests {
     fn file(payloads: &[&[u8]]) -> Vec<u8> {
         let mut writer = FrameWriter::create(Vec::new()).unwrap();
         for payload in payloads {
-            writer.write(1, payload).unwrap();
+            writer.payload().extend_from_slice(payload);
+            writer.seal(1);
         }
+        writer.flush().unwrap();
         writer.into_inner()
     }
 

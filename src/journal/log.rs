@@ -24,6 +24,10 @@ impl Disk for Vec<u8> {
     }
 }
 
+/// Market records are sealed into frames of this many bytes, so that an order between them waits for
+/// the checksum of one piece, however much came before it.
+const PIECE: usize = 1 << 10;
+
 /// What a commit promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,10 +113,9 @@ impl Log {
     /// Notes a market record that was delivered at `at`.
     #[inline]
     pub fn market(&mut self, at: Timestamp, record: &MarketData) {
-        if let Some(writer) = &mut self.writer
-            && writer.push_market(at, record).is_err()
-        {
-            self.failed = true;
+        if let Some(writer) = &mut self.writer {
+            self.failed |= writer.push_market(at, record).is_err();
+            writer.seal_from(PIECE);
         }
     }
 

@@ -6,7 +6,7 @@
 mod agent_lane;
 mod broker_io;
 mod clock;
-mod edge;
+pub(crate) mod edge;
 mod feed_io;
 mod handle;
 mod journal_file;

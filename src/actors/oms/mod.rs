@@ -5,6 +5,7 @@
 
 pub mod books;
 pub mod exposure;
+mod id_hasher;
 pub mod order;
 pub mod position;
 mod reconcile;
@@ -23,9 +24,10 @@ use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecId, ExecType, InstrumentId, Nanos, Notional, OrdStatus,
     Price, Qty, Reason, Side, Timestamp,
 };
+use id_hasher::IdHasher;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 /// What an agent, the API and the metrics are told about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -121,24 +123,13 @@ pub struct News {
     pub snapshots: Vec<BrokerId>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-struct IdHasher(u64);
+/// Orders that [`Oms::make_room`] makes room for.
+const ROOM: usize = 1 << 14;
 
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u32(u32::from(byte));
-        }
-    }
-    fn write_u16(&mut self, value: u16) {
-        self.write_u32(u32::from(value));
-    }
-    fn write_u32(&mut self, value: u32) {
-        self.0 = (self.0.rotate_left(23) ^ u64::from(value)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
+fn touch<T: Clone>(list: &mut Vec<T>, blank: &T) {
+    let length = list.len();
+    list.resize(length + ROOM, blank.clone());
+    list.truncate(length);
 }
 
 /// The order manager.
@@ -180,6 +171,17 @@ impl Oms {
             patience,
             external_seq: 0,
         }
+    }
+
+    /// Makes room for more orders and touches it, so that none of them waits for the system to find
+    /// memory.
+    pub fn make_room(&mut self) {
+        touch(&mut self.orders, &Order::BLANK);
+        touch(&mut self.open, &0);
+        touch(&mut self.open_at, &0);
+        touch(&mut self.arrivals, &None);
+        self.by_id.reserve(ROOM);
+        self.waiting.reserve(ROOM);
     }
 
     /// Takes over all that `old` knows; instruments, rates and patience stay this one's.
@@ -281,18 +283,10 @@ impl Oms {
             intent,
             terms,
             units,
-            replacement: None,
-            state: State::NEW,
-            venue_order_id: None,
-            cum_qty: Qty::ZERO,
-            ahead: Vec::new(),
-            value: Notional::ZERO,
-            reserved: Qty::ZERO,
             role,
             sent_at: at,
             asked_at: at,
-            absent_since: None,
-            reason: None,
+            ..Order::BLANK
         });
         self.by_id.insert(cl_ord_id, index);
         self.open_at.push(self.open.len() as u32);

@@ -4,7 +4,8 @@ use super::transition::State;
 use crate::kill::Route;
 use crate::msg::{OrderTerms, ReplaceOrder};
 use crate::types::{
-    ClientOrderId, Notional, OrdStatus, Price, Qty, Reason, Timestamp, VenueOrderId,
+    AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, Notional, OrdStatus, OrdType,
+    OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp, VenueOrderId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,39 @@ pub struct Order {
 }
 
 impl Order {
+    /// A new order but for what it asks for and whose it is.
+    pub(super) const BLANK: Self = Self {
+        cl_ord_id: ClientOrderId { instance: 0, epoch: 0, agent: AgentId::EXTERNAL, seq: 0 },
+        route: Route {
+            broker: BrokerId(0),
+            account: AccountId(0),
+            agent: AgentId::EXTERNAL,
+            instrument: InstrumentId(0),
+        },
+        intent: 0,
+        terms: OrderTerms {
+            side: Side::Buy,
+            qty: OrderQty::Units(Qty::ZERO),
+            ord_type: OrdType::Market,
+            tif: TimeInForce::Day,
+            expire_at: None,
+            extended_hours: false,
+        },
+        units: Qty::ZERO,
+        replacement: None,
+        state: State::NEW,
+        venue_order_id: None,
+        cum_qty: Qty::ZERO,
+        ahead: Vec::new(),
+        value: Notional::ZERO,
+        reserved: Qty::ZERO,
+        role: Role::Single,
+        sent_at: Timestamp::ZERO,
+        asked_at: Timestamp::ZERO,
+        absent_since: None,
+        reason: None,
+    };
+
     /// FIX 39.
     pub fn ord_status(&self) -> OrdStatus {
         self.state.ord_status(self.filled().is_positive())
