@@ -92,6 +92,23 @@ fn killed_venue_comes_back() {
 }
 
 #[test]
+fn a_long_outage_of_the_venue_needs_no_operator() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    rig.kill9_venue();
+    // Longer than an actor that fails each time it is started may live.
+    std::thread::sleep(Duration::from_secs(7));
+    rig.restart_venue();
+    rig.ready();
+    let status = rig.status().unwrap();
+    assert_eq!(status["kill"]["level"], "normal", "{status}");
+    rig.more_orders(3);
+    rig.agree(true);
+    rig.drain();
+    rig.verify();
+}
+
+#[test]
 fn a_kill_holds_until_it_is_armed_in_two_steps() {
     let mut rig = Rig::new("venue-sandbox.toml");
     rig.up();

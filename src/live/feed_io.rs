@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::edge::MarketEdge;
 use super::status::{ActorState, ActorStatus};
+use crate::broker::Backoff;
 use crate::feed::{Feed, Pace, Speed};
 use crate::types::{InstrumentTable, Timestamp};
 use crate::venue::FeedClient;
@@ -100,12 +101,33 @@ pub fn pump(
     status.set(ActorState::Stopped);
 }
 
-/// Follows the feed of a sandbox venue until it ends; returns on any trouble, the keeper starts it
-/// anew.
+/// Follows the feed of a sandbox venue until it ends. A venue that is away is no failure of this
+/// actor: prices go stale, which holds orders, and it dials again for as long as it takes.
 pub async fn follow_venue(
     addr: SocketAddr,
-    gateway: String,
-    instruments: InstrumentTable,
+    instruments: &InstrumentTable,
+    mut backoff: Backoff,
+    edge: &mut MarketEdge,
+    end: &FeedEnd,
+    status: &ActorStatus,
+) {
+    loop {
+        let before = end.records.load(Ordering::Relaxed);
+        let Err(why) = follow(addr, instruments, edge, end, status).await else { return };
+        if end.records.load(Ordering::Relaxed) != before {
+            backoff.reset();
+        }
+        let wait = Duration::from_nanos(backoff.wait().0);
+        tracing::warn!(feed = %status.name, why, ?wait, "feed lost, will dial again");
+        status.set(ActorState::Restarting);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// One connection, until the feed ends or is lost.
+async fn follow(
+    addr: SocketAddr,
+    instruments: &InstrumentTable,
     edge: &mut MarketEdge,
     end: &FeedEnd,
     status: &ActorStatus,
@@ -113,8 +135,8 @@ pub async fn follow_venue(
     let say = |error: &dyn std::fmt::Display| error.to_string();
     let mut stream = tokio::net::TcpStream::connect(addr).await.map_err(|e| say(&e))?;
     stream.set_nodelay(true).map_err(|e| say(&e))?;
-    let mut client = FeedClient::new(instruments);
-    let logon = client.logon(&gateway).map_err(|e| say(&e))?;
+    let mut client = FeedClient::new(instruments.clone());
+    let logon = client.logon("qtos-feed").map_err(|e| say(&e))?;
     stream.write_all(&logon).await.map_err(|e| say(&e))?;
     status.set(ActorState::Running);
     let clock = Clock::new();

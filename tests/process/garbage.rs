@@ -38,7 +38,7 @@ fn a_bad_config_is_refused_with_its_place() {
         (drop_limit, vec!["max_order_qty".to_owned()]),
         (
             good.replace("value = \"1000\"\n", "value = \"-1000\"\n"),
-            vec![format!("bad.toml:{}:", limit - 3)],
+            vec![format!("bad.toml:{}:", limit - 2)],
         ),
         (good.replace("qty = \"10\"", "qty = \"-10\""), vec!["qty".to_owned()]),
         (
@@ -173,6 +173,18 @@ fn a_damaged_state_folder_is_refused_or_blocks() {
         refused(dir, &run, 2, &[file]);
         fs::write(dir.join("made").join(file), kept).unwrap();
     }
+    // A kill state that cannot be trusted blocks everything.
+    let mut distrusted = Process::start(dir, "distrusted", &run);
+    let kept = fs::read(dir.join("made/kill.json")).unwrap();
+    distrusted.kill9();
+    fs::write(dir.join("made/kill.json"), "{\"trips\": 7").unwrap();
+    let mut distrusted = Process::start(dir, "distrusted", &run);
+    super::wait("the block", || {
+        let (code, out, _) = qtos(dir, &["status", "--state-dir", "made", "--json"]);
+        (code == 0 && out.contains("\"level\":\"block\"")).then_some(())
+    });
+    distrusted.kill9();
+    fs::write(dir.join("made/kill.json"), kept).unwrap();
     // Somebody else runs on it.
     let mut first = Process::start(dir, "first", &["run", "--state-dir", "made", "--json"]);
     super::wait("the first gateway", || {

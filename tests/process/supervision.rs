@@ -1,6 +1,6 @@
 //! Every kind of actor is made to panic once, in the running service. Needs the `inject` feature.
 
-use super::rig::{Rig, wait};
+use super::rig::{Process, Rig, json, qtos, wait};
 use serde_json::Value;
 use std::fs;
 
@@ -130,4 +130,24 @@ fn the_control_actor_panics_and_the_gateway_trades_on() {
     rig.agree(true);
     rig.stop();
     rig.verify();
+}
+
+#[test]
+fn a_reference_feed_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let args = ["run", "--state-dir", "g", "--speed", "50", "--json"];
+    let mut gateway = Process::start(dir, "gateway", &args);
+    let status = || {
+        let (code, out, _) = qtos(dir, &["status", "--state-dir", "g", "--json"]);
+        (code == 0).then_some(out)
+    };
+    wait("the gateway", status);
+    fs::write(dir.join("g/INJECT"), "feed:reference").unwrap();
+    wait("the restart", || status()?.contains("\"running\",\"restarts\":1").then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    gateway.signal("TERM");
+    assert_eq!(gateway.end(), 0, "{}", gateway.stderr());
+    let (code, answer) = json(dir, &["replay", "--journal", "g", "--verify"]);
+    assert_eq!((code, &answer["identical"]), (0, &true.into()), "{answer}");
 }

@@ -1,20 +1,21 @@
 //! Feeds: a file or seed on a thread, a venue on an arbiter of its own.
 
 use super::Plan;
+use crate::broker::Backoff;
 use crate::feed::{Feed, FeedError};
 use crate::live::edge::{MarketEdge, Waker};
 use crate::live::feed_io::{self, FeedEnd};
 use crate::live::keeper::{Factory, Guard};
 use crate::live::lane::FeedIn;
 use crate::live::service::{Options, ServiceError};
-use crate::live::status::ActorStatus;
+use crate::live::status::{ActorState, ActorStatus};
 use crate::msg::MarketData;
 use crate::wiring::{FeedSource, ReferenceFeed, Topology};
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A feed before its thread or actor is started.
 pub struct PlannedFeed {
@@ -73,7 +74,11 @@ pub fn feeds(
             let spawned = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
                 match feed {
                     Ok(feed) => feed_io::pump(feed, speed, &edge, &end, &status, &stop),
-                    Err(error) => tracing::error!(%error, "feed cannot be opened again"),
+                    Err(error) => {
+                        let _ = end.failed.set(format!("the feed cannot be opened again: {error}"));
+                        end.ended.store(true, Ordering::SeqCst);
+                        status.set(ActorState::Stopped);
+                    }
                 }
                 guard.done();
             });
@@ -94,18 +99,16 @@ pub fn feeds(
         let (own_queue, own_end, waker, own_status) =
             (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(&status));
         let arbiter = Arbiter::new();
+        let (first, limit) = (topology.restarts.backoff.min, topology.restarts.backoff.max);
         let start: Factory = Box::new(move |mut guard: Guard| {
             let mut edge =
                 MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
             let (end, status, instruments) =
                 (Arc::clone(&own_end), Arc::clone(&own_status), instruments.clone());
             arbiter.spawn(async move {
-                let name = "qtos-feed".to_owned();
-                match feed_io::follow_venue(addr, name, instruments, &mut edge, &end, &status).await
-                {
-                    Ok(()) => guard.done(),
-                    Err(why) => tracing::warn!(feed = %status.name, why, "feed lost"),
-                }
+                let backoff = Backoff::new(first, limit);
+                feed_io::follow_venue(addr, &instruments, backoff, &mut edge, &end, &status).await;
+                guard.done();
             });
         });
         planned.push((status, PlannedFeed { queue, end, start }));
