@@ -19,7 +19,7 @@ fn kills() -> u64 {
     std::env::var("QTOS_KILLS").map_or(12, |text| text.parse().unwrap())
 }
 
-/// Kills the gateway at seeded moments, most of them while it boots, reconciles or trades.
+/// Kills the gateway at seeded moments, while it boots, reconciles or trades.
 fn campaign(config: &str, seed: u64, wipe: bool) {
     let mut rig = Rig::new(config);
     let mut random = Pcg64::seed_from_u64(seed);
@@ -33,7 +33,9 @@ fn campaign(config: &str, seed: u64, wipe: bool) {
             whole = false;
         }
         rig.start();
-        std::thread::sleep(Duration::from_millis(100 + random.next_u64() % 900));
+        // Every third time while it boots.
+        let most = if kill % 3 == 0 { 80 } else { 1_000 };
+        std::thread::sleep(Duration::from_millis(random.next_u64() % most));
     }
     rig.ready();
     rig.more_orders(2);

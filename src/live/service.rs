@@ -115,7 +115,7 @@ impl Service {
         let recovered = recover(folder.path(), topology, registry, world, feed, watch)?;
         let Recovered { mut desk, feed, board, .. } = recovered;
 
-        let latch = match Latch::open(folder.path(), folder.first_run) {
+        let latch = match Latch::open(folder.path(), false) {
             Ok(latch) => latch,
             Err(why) => {
                 tracing::error!(%why, "kill state not trusted: globally blocked");

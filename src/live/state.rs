@@ -1,5 +1,6 @@
 //! The state folder: who this gateway is, which boot this is, and that nobody else is it.
 
+use crate::kill::Latch;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -86,9 +87,7 @@ impl StateFolder {
                 let mut tag = [0; 4];
                 getrandom::fill(&mut tag).map_err(|error| io(io::Error::other(error)))?;
                 // Zero stands for replays, which have no folder.
-                let tag = u32::from_le_bytes(tag).max(1);
-                replace_file(&instance_file, tag.to_string().as_bytes()).map_err(io)?;
-                tag
+                u32::from_le_bytes(tag).max(1)
             }
         };
         let epoch = match before {
@@ -101,6 +100,11 @@ impl StateFolder {
             None => return Err(StateError::Damaged(epoch_file, "missing")),
         };
         replace_file(&epoch_file, epoch.to_string().as_bytes()).map_err(io)?;
+        if first_run {
+            // The tag comes last: a folder without it is new, however far a first boot came.
+            Latch::open(path, true).map_err(|error| io(io::Error::other(error)))?;
+            replace_file(&instance_file, instance.to_string().as_bytes()).map_err(io)?;
+        }
         Ok(Self { path: path.to_path_buf(), instance, epoch, first_run, _lock: lock })
     }
 
@@ -140,6 +144,11 @@ mod tests {
         let second = StateFolder::open(dir.path()).unwrap();
         assert_eq!((second.instance, second.epoch, second.first_run), (instance, 2, false));
         drop(second);
+        // A first boot that was killed before the tag was written is still a first boot.
+        fs::remove_file(dir.path().join("instance")).unwrap();
+        let again = StateFolder::open(dir.path()).unwrap();
+        assert_eq!((again.epoch, again.first_run), (3, true));
+        drop(again);
         fs::remove_file(dir.path().join("epoch")).unwrap();
         assert!(matches!(StateFolder::open(dir.path()), Err(StateError::Damaged(..))));
     }

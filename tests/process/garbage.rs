@@ -57,7 +57,14 @@ fn a_bad_config_is_refused_with_its_place() {
         refused(dir, &["check", "--config", "bad.toml"], 2, &words);
         refused(dir, &["run", "--config", "bad.toml", "--state-dir", "g"], 2, &words);
     }
-    assert!(!dir.join("g").exists(), "a bad config leaves no state");
+    // Starts that failed leave nothing that the first good one stumbles over.
+    fs::write(dir.join("good.toml"), good).unwrap();
+    let run = ["run", "--config", "good.toml", "--state-dir", "g"];
+    let _gateway = Process::start(dir, "gateway", &run);
+    super::wait("a gateway that is not killed", || {
+        let (code, out, _) = qtos(dir, &["status", "--state-dir", "g", "--json"]);
+        (code == 0 && out.contains("\"kill\":{\"level\":\"normal\"")).then_some(())
+    });
     refused(dir, &["check", "--config", "absent.toml"], 2, &["absent.toml"]);
 }
 
