@@ -4,16 +4,15 @@
 use proptest::prelude::*;
 use qtos_gateway::feed::import::{Imported, Progress, capture, csv, lean};
 use qtos_gateway::feed::{
-    Feed, FeedError, Generated, GeneratedInstrument, GeneratedMarket, Info, Mapped, Recording,
+    Feed, FeedError, Generated, GeneratedInstrument, GeneratedMarket, Info, Recording,
     RecordingWriter, digest, hex, info,
 };
 use qtos_gateway::journal::Units;
 use qtos_gateway::msg::{BookAction, MarketData};
-use qtos_gateway::types::{Currency, Instrument, InstrumentTable, Nanos, Price, Qty, Side};
+use qtos_gateway::types::{Currency, Nanos, Price, Qty, Side};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// A folder of the shared data, or a loud skip.
 fn data(name: &str) -> Option<PathBuf> {
@@ -524,60 +523,4 @@ fn torn_and_damaged_recordings_are_errors() {
         bytes[place] ^= 0x40;
         check(&bytes, "a.qrec: ");
     }
-}
-
-/// `QTOS_TICKS=ticks1m.csv cargo test --release --test feeds -- --ignored --nocapture speed`
-#[test]
-#[ignore = "measures"]
-fn speed_of_reading_decoding_and_mapping() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("t.qrec");
-    if let Some(ticks) = std::env::var_os("QTOS_TICKS") {
-        let start = Instant::now();
-        csv::import(Path::new(&ticks), "AUDUSD", &path, &mut quiet()).unwrap();
-        println!("import of ticks: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
-        measure("ticks", &path);
-    }
-    if let Some(data) = data("lean-us-equity-ticks") {
-        let (start, date) = (Instant::now(), "2013-10-08".parse().unwrap());
-        lean::import(&data, &["IBM".into(), "BAC".into()], date, &path, &mut quiet()).unwrap();
-        println!("import of a day: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
-        measure("a day", &path);
-    }
-}
-
-/// Best of nine rounds: where the feed's ids are the session's, where they are not, and behind a box.
-fn measure(name: &str, path: &Path) {
-    let open = || Recording::open(path).unwrap();
-    let count = info(path).unwrap().counts.records();
-    println!(
-        "{name}: {:.2} bytes a record",
-        fs::metadata(path).unwrap().len() as f64 / count as f64
-    );
-    let own = open().instruments().clone();
-    let mut more: Vec<_> = own.iter().map(|(_, i)| i.clone()).collect();
-    more.push(Instrument { symbol: "AAA".into(), ..more[0].clone() });
-    let more = InstrumentTable::new(more).unwrap();
-    let mut best = [0f64; 3];
-    for _ in 0..9 {
-        let mut same = Mapped::new(open(), own.clone());
-        let mut shifted = Mapped::new(open(), more.clone());
-        let mut boxed: Box<dyn Feed> = Box::new(Mapped::new(open(), own.clone()));
-        best[0] = best[0].max(rate(count, || same.next()));
-        best[1] = best[1].max(rate(count, || shifted.next()));
-        best[2] = best[2].max(rate(count, || boxed.next()));
-    }
-    println!("{name}: same {:.1}, shifted {:.1}, boxed {:.1} M/s", best[0], best[1], best[2]);
-}
-
-fn rate(count: u64, mut next: impl FnMut() -> Result<Option<MarketData>, FeedError>) -> f64 {
-    let start = Instant::now();
-    let mut sum = 0i64;
-    while let Some(record) = next().unwrap() {
-        if let MarketData::Quote(q) = record {
-            sum = sum.wrapping_add(q.bid.raw() ^ q.ask_size.raw());
-        }
-    }
-    std::hint::black_box(sum);
-    count as f64 / start.elapsed().as_secs_f64() / 1e6
 }

@@ -196,12 +196,10 @@ impl Core {
                 let link = self.oms.links().get(broker.index()).copied().unwrap_or_default();
                 // One snapshot may cross fills in flight; two that differ are a break.
                 self.risk.halts.hold(at, scope, HoldKind::PositionMismatch, link.mismatches > 1);
-                self.risk.halts.hold(
-                    at,
-                    scope,
-                    HoldKind::Unreconciled,
-                    !link.reconciled && link.mismatches == 0,
-                );
+                // Only a snapshot that agrees lifts it (INV-11).
+                if link.reconciled {
+                    self.risk.halts.hold(at, scope, HoldKind::Unreconciled, false);
+                }
                 self.sweep(at, out);
             }
         }

@@ -7,9 +7,9 @@
 use super::agent::{Host, OpenOrder};
 use super::core::{Core, CoreOut};
 use super::market::Market;
-use super::oms::OrderUpdate;
+use super::oms::{Oms, OrderUpdate};
 use crate::kill::Route;
-use crate::msg::{AgentState, Control, Input, MarketData, OrderRequest};
+use crate::msg::{AgentState, Control, Input, MarketData, NewOrder, OrderRequest};
 use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecType, InstrumentId, Qty, Reason, Timestamp,
 };
@@ -100,14 +100,16 @@ pub fn step_market(lane: &mut Lane, at: Timestamp, record: &MarketData, out: &mu
     while let Some(&number) = lane.subscribers.get(instrument).and_then(|s| s.get(index)) {
         index += 1;
         let host = &mut lane.hosts[usize::from(number)];
-        if !host.on_market(at, record, &lane.market, &mut lane.requests) {
-            let id = host.id();
+        let ran = host.on_market(at, record, &lane.market, &mut lane.requests);
+        let (id, timer) = (host.id(), host.next_timer());
+        if !ran {
             lane.take_out(at, id, out);
         }
-        if !lane.requests.is_empty() {
+        if !ran || !lane.requests.is_empty() {
             lane.settle(at, out);
             lane.plan();
         }
+        lane.next = lane.next.min(timer);
     }
 }
 
@@ -145,6 +147,16 @@ impl Lane {
         &self.hosts
     }
 
+    /// Tells every agent of this lane what it holds and has open, and whether it may run, from the
+    /// books of a core that knew it before.
+    pub fn resume_all(&mut self, core: &Core) {
+        for host in &mut self.hosts {
+            let (open, held) = agent_state(&core.oms, host.id());
+            host.resume(open, held);
+            host.set_state(core.risk.halts.agent(host.id()));
+        }
+    }
+
     /// Tells an agent of this lane what it holds and has open, before it starts.
     pub fn resume(&mut self, agent: AgentId, open: Vec<OpenOrder>, held: Vec<(InstrumentId, Qty)>) {
         if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == agent) {
@@ -176,24 +188,22 @@ impl Lane {
         self.plan();
     }
 
-    /// What an agent of this lane is told about a request that found no way to the core.
-    pub fn refusal(
-        &self,
-        at: Timestamp,
-        request: &OrderRequest,
-        reason: Reason,
-    ) -> Option<OrderUpdate> {
-        let OrderRequest::New(new) = request else { return None };
+    /// What an agent of this lane is told about an order or list that found no way to the core.
+    pub fn refusals(&self, at: Timestamp, new: &NewOrder, reason: Reason) -> Vec<OrderUpdate> {
         let route = Route {
             broker: BrokerId(u8::MAX),
             account: new.account,
             agent: new.cl_ord_id.agent,
             instrument: new.instrument,
         };
-        Some(OrderUpdate {
-            exec_type: Some(ExecType::Rejected),
-            ..super::core::refusal(at, new.cl_ord_id, route, new.terms.side, reason)
-        })
+        let legs = new.contingent.legs().map(|leg| (leg.cl_ord_id, leg.terms.side));
+        std::iter::once((new.cl_ord_id, new.terms.side))
+            .chain(legs)
+            .map(|(id, side)| OrderUpdate {
+                exec_type: Some(ExecType::Rejected),
+                ..super::core::refusal(at, id, route, side, reason)
+            })
+            .collect()
     }
 
     fn control(&mut self, at: Timestamp, control: &Control, out: &mut Outbox) {
@@ -289,4 +299,30 @@ impl Lane {
         let timers = self.hosts.iter().map(Host::next_timer).fold(Timestamp::MAX, Ord::min);
         self.next = self.core.as_ref().map_or(timers, |core| core.next_deadline().min(timers));
     }
+}
+
+/// What an agent that starts anew has to know: its open orders and what it holds.
+pub fn agent_state(oms: &Oms, agent: AgentId) -> (Vec<OpenOrder>, Vec<(InstrumentId, Qty)>) {
+    let open = oms
+        .open()
+        .filter(|(_, order)| order.route.agent == agent)
+        .map(|(_, order)| OpenOrder {
+            cl_ord_id: order.cl_ord_id,
+            instrument: order.route.instrument,
+            terms: order.terms,
+            leaves_qty: order.leaves(),
+            ord_status: order.ord_status(),
+        })
+        .collect();
+    let mut held: Vec<(InstrumentId, Qty)> = Vec::new();
+    for ((_, owner, instrument), position) in oms.books.positions() {
+        if owner != agent {
+            continue;
+        }
+        match held.iter_mut().find(|(id, _)| *id == instrument) {
+            Some((_, qty)) => *qty = qty.saturating_add(position.qty),
+            None => held.push((instrument, position.qty)),
+        }
+    }
+    (open, held)
 }

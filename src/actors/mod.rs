@@ -13,4 +13,4 @@ pub mod risk;
 mod tests;
 
 pub use self::core::{Core, CoreOut, Tally};
-pub use lane::{Lane, Outbox, step, step_market};
+pub use lane::{Lane, Outbox, agent_state, step, step_market};

@@ -76,7 +76,10 @@ fn rig(changed: &[LimitRow]) -> Rig {
     };
     let fx = Fx::new(vec![None, Some(None)]);
     let books = Books::new(1, 4, Arc::new(table), fx);
-    let core = Core::new(Risk::new(checks, vec![BrokerId(0)]), Oms::new(books, vec![patience]));
+    let core = Core::new(
+        Risk::new(checks, vec![BrokerId(0)]),
+        Oms::new(books, vec![patience], vec![BrokerId(0)]),
+    );
     let mut rig = Rig {
         core,
         market: Market::new(2, Nanos::from_secs(60)),

@@ -20,7 +20,7 @@ use crate::journal::{Derived, Log};
 use crate::msg::report::RequestKind;
 use crate::msg::{Control, Input, MarketData, OrderRequest, Report};
 use crate::types::{AgentId, BrokerId, ClientOrderId, Reason, Timestamp};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A core lane, ready to be driven.
 pub struct Desk {
@@ -41,6 +41,8 @@ pub struct Desk {
     broken: Vec<AgentId>,
     /// Decisions since they were last taken, for whoever compares them with a record.
     audit: Option<VecDeque<Derived>>,
+    /// Requests that the gate refused in the run that is run again.
+    refused: Refused,
 }
 
 impl std::fmt::Debug for Desk {
@@ -66,12 +68,19 @@ impl Desk {
             heard: hear.then(Vec::new),
             broken: Vec::new(),
             audit: None,
+            refused: BTreeMap::new(),
         }
     }
 
     /// Keeps every decision for [`Self::next_decision`].
     pub fn keep_decisions(&mut self) {
         self.audit.get_or_insert_default();
+    }
+
+    /// Has the gate refuse these requests, as it did in the run that is run again: a kill switch is
+    /// faster than the input that tells the core of it, so its refusals do not follow from inputs.
+    pub fn refuse(&mut self, refused: BTreeMap<(ClientOrderId, RequestKind), Reason>) {
+        self.refused = refused;
     }
 
     /// The oldest decision that was kept and not taken.
@@ -237,6 +246,9 @@ impl Desk {
                     Err(_) => Cleared::cancel(approved),
                 };
                 let refused = match cleared {
+                    Ok(cleared) if on_record(&self.refused, &cleared).is_some() => {
+                        on_record(&self.refused, &cleared)
+                    }
                     Ok(cleared) => {
                         let broker = cleared.approved().route().broker;
                         match self.links.get_mut(broker.index()) {
@@ -285,6 +297,7 @@ impl Desk {
     /// Puts a log and links in place of those that a walk over old entries used.
     pub fn go_live(&mut self, log: Log, links: Option<Vec<Box<dyn Link>>>, hear: bool) {
         self.log = log;
+        self.refused.clear();
         // Decisions that the old entries do not tell of: a journal that was cut off lost them, the
         // rerun made them again. They stand at the head of the new one.
         for derived in self.audit.take().unwrap_or_default() {
@@ -306,8 +319,11 @@ impl Desk {
         self.now = old.now;
         self.events = old.events;
         self.position = if same_feed { old.position } else { 0 };
-        if let (Some(core), Some(old)) = (&mut self.lane.core, old.lane.core) {
-            core.carry_over(old);
+        if let Some(old) = old.lane.core {
+            self.lane.resume_all(&old);
+            if let Some(core) = &mut self.lane.core {
+                core.carry_over(old);
+            }
         }
         self.lane.market = old.lane.market;
     }
@@ -316,6 +332,18 @@ impl Desk {
     pub fn digest(&self) -> [u8; 32] {
         self.lane.core.as_ref().map_or([0; 32], |core| core.digest(&self.lane.market))
     }
+}
+
+/// Refusals of the run that is run again.
+type Refused = BTreeMap<(ClientOrderId, RequestKind), Reason>;
+
+/// The refusal that is on record for a request.
+fn on_record(refused: &Refused, cleared: &Cleared) -> Option<NotSent> {
+    if refused.is_empty() {
+        return None;
+    }
+    let NotSent { cl_ord_id, request, .. } = NotSent::of(cleared, Reason::Kill);
+    refused.get(&(cl_ord_id, request)).map(|reason| NotSent::of(cleared, *reason))
 }
 
 /// A request that did not leave, with proof.

@@ -26,6 +26,8 @@ pub struct AgentEdges {
     pub merged: Arc<AtomicU64>,
     /// Wakes the lane.
     pub waker: Arc<Waker>,
+    /// Updates were lost: the lane's books are wrong, it must be made anew.
+    pub lost: AtomicBool,
 }
 
 impl AgentEdges {
@@ -38,11 +40,12 @@ impl AgentEdges {
             market: Arc::new(ArrayQueue::new(4096)),
             merged: Arc::default(),
             waker: Arc::default(),
+            lost: AtomicBool::new(false),
         }
     }
 }
 
-/// Drives the lane until `stop`.
+/// Drives the lane until `stop` (`true`), or until it has lost updates and must be made anew.
 pub fn run(
     mut lane: Lane,
     edges: &AgentEdges,
@@ -50,7 +53,7 @@ pub fn run(
     idle: Idle,
     status: &ActorStatus,
     stop: &AtomicBool,
-) {
+) -> bool {
     edges.waker.adopt();
     status.set(ActorState::Running);
     let clock = Clock::new();
@@ -58,6 +61,9 @@ pub fn run(
     let mut out = Outbox::default();
     while !stop.load(Ordering::Relaxed) {
         super::keeper::inject(&status.name);
+        if edges.lost.swap(false, Ordering::SeqCst) {
+            return false;
+        }
         let now = clock.now();
         status.beat(now);
         let mut worked = false;
@@ -90,9 +96,15 @@ pub fn run(
         }
     }
     status.set(ActorState::Stopped);
+    true
 }
 
-/// Hands requests to the core. What finds no room comes back to its agent as refused.
+/// Answers of agents to refusals that are carried out in one turn; a lane that is still at it then
+/// floods, and its agents are taken out.
+const ROUNDS: usize = 8;
+
+/// Hands requests to the core. What finds no room comes back to its agent as refused, and what the
+/// agent answers to that is handed over as well.
 fn send(
     lane: &mut Lane,
     now: Timestamp,
@@ -100,25 +112,35 @@ fn send(
     requests: &RequestEdge,
     edges: &AgentEdges,
 ) {
-    for agent in out.broken.drain(..) {
-        let _ = edges.broken.push(agent);
-    }
-    let mut refused = Vec::new();
-    for (from, request) in out.requests.drain(..) {
-        if let Err(request) = requests.push(from, request) {
-            refused.push(request);
+    for _ in 0..ROUNDS {
+        for agent in out.broken.drain(..) {
+            let _ = edges.broken.push(agent);
         }
+        let mut refused = Vec::new();
+        for (from, request) in out.requests.drain(..) {
+            if let Err(request) = requests.push(from, request) {
+                refused.push((from, request));
+            }
+        }
+        out.clear();
+        if refused.is_empty() {
+            return;
+        }
+        for (from, request) in refused {
+            match request {
+                OrderRequest::New(new) => {
+                    for update in lane.refusals(now, &new, Reason::Busy) {
+                        lane.deliver(&update, None, out);
+                    }
+                }
+                // Not even the reserve had room, or an order cannot be changed in time: the agent
+                // floods. Out it goes, its orders with it.
+                OrderRequest::Cancel(_) | OrderRequest::Replace(_) => out.broken.push(from),
+            }
+        }
+    }
+    for (from, _) in out.requests.drain(..) {
+        let _ = edges.broken.push(from);
     }
     out.clear();
-    for request in refused {
-        if let OrderRequest::Cancel(cancel) = request {
-            // Not even the reserve had room: the agent floods. Out it goes, its orders with it.
-            let _ = edges.broken.push(cancel.orig_cl_ord_id.agent);
-        }
-        if let Some(update) = lane.refusal(now, &request, Reason::Busy) {
-            lane.deliver(&update, None, out);
-            // What the agent answers to a refusal waits for its next turn.
-            out.clear();
-        }
-    }
 }

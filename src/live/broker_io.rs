@@ -223,12 +223,13 @@ async fn serve(mut parts: BrokerParts) -> bool {
         }
     };
     let mut socket: Option<Socket> = None;
+    let mut up = false;
     let mut frame = Frame::default();
     let mut buffer = vec![0u8; 1 << 16];
     parts.status.set(ActorState::Running);
     parts.session.start(clock.now());
     loop {
-        carry_out(&mut parts, &mut socket, &clock).await;
+        carry_out(&mut parts, &mut socket, &mut up, &clock).await;
         if parts.stop.load(Ordering::SeqCst) && parts.commands.requests.is_empty() {
             if let Some(socket) = &mut socket {
                 let _ = socket.flush();
@@ -271,9 +272,11 @@ async fn serve(mut parts: BrokerParts) -> bool {
             }
             Event::Commands | Event::Nothing => {}
         }
-        if parts.commands.cancel_all.swap(false, Ordering::SeqCst) {
+        if up && parts.commands.cancel_all.swap(false, Ordering::SeqCst) {
             parts.session.cancel_all(now);
         }
+        // Before the requests: a snapshot that is asked for after them must know of them.
+        let snapshot = parts.commands.snapshot.swap(false, Ordering::SeqCst);
         while let Some(cleared) = parts.commands.requests.pop() {
             let effect = cleared.approved().effect();
             let mut wire = SocketWire { socket: socket.as_mut(), effect, broken: false };
@@ -281,14 +284,14 @@ async fn serve(mut parts: BrokerParts) -> bool {
                 release(now, &cleared, parts.session.as_mut(), &mut writer, &mut wire, &mut frame);
             let broken = wire.broken;
             if let Err(refused) = sent {
-                push(&parts.reports, refused.report()).await;
+                push(&parts, refused.report()).await;
             }
             if broken {
                 socket = None;
                 parts.session.on_closed(now, 0, "write failed");
             }
         }
-        if parts.commands.snapshot.swap(false, Ordering::SeqCst) {
+        if snapshot {
             parts.session.request_snapshot(now);
         }
         if parts.session.deadline().is_some_and(|at| at <= now) {
@@ -305,7 +308,12 @@ enum Event {
 }
 
 /// Does what the session wants.
-async fn carry_out(parts: &mut BrokerParts, socket: &mut Option<Socket>, clock: &Clock) {
+async fn carry_out(
+    parts: &mut BrokerParts,
+    socket: &mut Option<Socket>,
+    up: &mut bool,
+    clock: &Clock,
+) {
     while let Some(output) = parts.session.poll_output() {
         match output {
             Output::Dial(_) => {
@@ -332,15 +340,27 @@ async fn carry_out(parts: &mut BrokerParts, socket: &mut Option<Socket>, clock: 
                     }
                 }
             }
-            Output::Report(report) => push(&parts.reports, report).await,
+            Output::Report(report) => {
+                if let Report::Session(status) = &report {
+                    *up = *status == SessionStatus::Up;
+                }
+                push(parts, report).await;
+            }
         }
     }
 }
 
-/// Hands a report over; while there is no room the socket is not read.
-async fn push(reports: &ReportEdge, report: Report) {
+/// Hands a report over; while there is no room the socket is not read. A core that takes nothing any
+/// more while everything is to be cancelled without it, or the service ends, gets nothing more: the
+/// next boot learns it from the broker's snapshot.
+async fn push(parts: &BrokerParts, report: Report) {
     let mut report = report;
-    while let Err(back) = reports.push(report) {
+    while let Err(back) = parts.reports.push(report) {
+        let given_up =
+            parts.commands.cancel_all.load(Ordering::SeqCst) || parts.stop.load(Ordering::SeqCst);
+        if given_up {
+            return;
+        }
         report = back;
         tokio::time::sleep(Duration::from_micros(200)).await;
     }

@@ -171,7 +171,11 @@ impl Handle {
     pub fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<Trip, LatchError> {
         self.0.board.raise(scope, level);
         let name = self.0.topology.names.scope_name(scope);
-        let trip = lock(&self.0.latch).raise(&name, level, reason, self.now());
+        // File, board and core change together, so that an arm which is under way comes wholly before
+        // or wholly after.
+        let mut latch = lock(&self.0.latch);
+        let trip = latch.raise(&name, level, reason, self.now());
+        self.0.board.raise(scope, level);
         let order = KillOrder {
             scope,
             level,
@@ -212,10 +216,9 @@ impl Handle {
     /// # Errors
     /// [`ArmError`].
     pub fn arm_confirm(&self, code: &str, facts: &str) -> Result<Scope, ArmError> {
-        let (scope, trip, reason) = {
-            let mut latch = lock(&self.0.latch);
-            lock(&self.0.arm).confirm(&mut latch, &self.0.board, code, facts, self.now())?
-        };
+        let mut latch = lock(&self.0.latch);
+        let (scope, trip, reason) =
+            lock(&self.0.arm).confirm(&mut latch, &self.0.board, code, facts, self.now())?;
         tracing::warn!(scope = %trip.scope, episode = trip.episode, reason, "armed");
         let arm = KillOrder { scope, level: KillLevel::Normal, reason, episode: trip.episode };
         // The core must hear of it: without it, it goes on refusing, which is the safe side.

@@ -216,25 +216,6 @@ impl CoreLane {
     fn boot(&mut self, at: Timestamp) {
         self.desk.boot(at, self.boot.instance, self.boot.epoch);
         let at = self.desk.now();
-        let known: Vec<(Scope, KillLevel)> = self
-            .desk
-            .lane
-            .core
-            .as_ref()
-            .map(|core| core.risk.halts.kills().collect())
-            .unwrap_or_default();
-        for (scope, _) in known {
-            // The file decides: what it does not hold was armed.
-            if !self.boot.kills.iter().any(|kill| kill.scope == scope) {
-                let arm = KillOrder {
-                    scope,
-                    level: KillLevel::Normal,
-                    reason: "armed before this boot".to_owned(),
-                    episode: 0,
-                };
-                self.desk.deliver(at, &Input::Control(Control::Arm(arm)));
-            }
-        }
         for kill in std::mem::take(&mut self.boot.kills) {
             self.desk.deliver(at, &Input::Control(Control::Kill(kill)));
         }
@@ -344,8 +325,11 @@ impl CoreLane {
         for news in heard.drain(..) {
             let agent = news.0.route.agent;
             if let Some(lane) = self.lanes.iter().find(|lane| lane.agents.contains(&agent)) {
-                if lane.edges.heard.push(news).is_err() && !lost.contains(&agent) {
-                    lost.push(agent);
+                if lane.edges.heard.push(news).is_err() {
+                    lane.edges.lost.store(true, Ordering::SeqCst);
+                    let behind = lane.agents.iter().filter(|agent| !lost.contains(*agent));
+                    let behind: Vec<AgentId> = behind.copied().collect();
+                    lost.extend(behind);
                 }
                 lane.edges.waker.wake();
             }

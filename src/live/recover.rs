@@ -1,11 +1,8 @@
 //! The boot path: crash or not, the journal is walked to its end and the desk goes on from there.
 
-use crate::actors::agent::OpenOrder;
-use crate::actors::oms::Oms;
 use crate::desk::Desk;
 use crate::journal::World;
 use crate::kill::KillBoard;
-use crate::types::{AgentId, InstrumentId, Qty};
 use crate::wiring::{
     AssemblyError, ReferenceFeed, Registry, Topology, WalkError, closed_desk, remembered_desk, walk,
 };
@@ -75,30 +72,4 @@ pub fn recover(
     let entries = walked.found().entries;
     let resumed = walked.resume(topology.clone(), world, reference)?;
     Ok(Recovered { desk: resumed.desk, feed: resumed.feed, board: resumed.board, entries })
-}
-
-/// What an agent that starts anew has to know: its open orders and what it holds.
-pub fn agent_state(oms: &Oms, agent: AgentId) -> (Vec<OpenOrder>, Vec<(InstrumentId, Qty)>) {
-    let open = oms
-        .open()
-        .filter(|(_, order)| order.route.agent == agent)
-        .map(|(_, order)| OpenOrder {
-            cl_ord_id: order.cl_ord_id,
-            instrument: order.route.instrument,
-            terms: order.terms,
-            leaves_qty: order.leaves(),
-            ord_status: order.ord_status(),
-        })
-        .collect();
-    let mut held: Vec<(InstrumentId, Qty)> = Vec::new();
-    for ((_, owner, instrument), position) in oms.books.positions() {
-        if owner != agent {
-            continue;
-        }
-        match held.iter_mut().find(|(id, _)| *id == instrument) {
-            Some((_, qty)) => *qty = qty.saturating_add(position.qty),
-            None => held.push((instrument, position.qty)),
-        }
-    }
-    (open, held)
 }

@@ -115,13 +115,32 @@ impl Service {
         let recovered = recover(folder.path(), topology, registry, world, feed, watch)?;
         let Recovered { mut desk, feed, board, .. } = recovered;
 
-        let latch = match Latch::open(folder.path(), false) {
+        let mut latch = match Latch::open(folder.path(), false) {
             Ok(latch) => latch,
             Err(why) => {
                 tracing::error!(%why, "kill state not trusted: globally blocked");
                 Latch::distrusted(folder.path(), &why, clock.now())?
             }
         };
+        // A kill that the journal knows and the file does not: the file was lost, could not be
+        // written, or its arm was cut off half-way. It stands until an operator arms it.
+        let journaled: Vec<_> = desk
+            .lane
+            .core
+            .iter()
+            .flat_map(|core| core.risk.halts.kills().collect::<Vec<_>>())
+            .collect();
+        for (scope, level) in journaled {
+            let name = topology.names.scope_name(scope);
+            if latch.get(&name).is_none() {
+                latch.raise(
+                    &name,
+                    level,
+                    "known from the journal, not from the file",
+                    clock.now(),
+                )?;
+            }
+        }
         let mut kills = Vec::new();
         for trip in latch.trips() {
             // A scope that the configuration does not name any more cannot be told from one that it

@@ -9,6 +9,7 @@
 
 use super::handle::Handle;
 use super::status::{ActorState, ActorStatus};
+use crate::kill::Trip;
 use crate::msg::{Control, HoldKind, Input};
 use crate::types::{AgentId, KillLevel, Nanos, Scope};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -63,7 +64,8 @@ impl Watch {
         if self.below(KillLevel::Cancel) && self.state.join("KILL").exists() {
             self.kill(KillLevel::Cancel, "KILL file");
         }
-        if self.handle.journal_failed() && self.handle.trips().is_empty() {
+        let blocked = |trip: &Trip| trip.scope == "global" && trip.level >= KillLevel::Block;
+        if self.handle.journal_failed() && !self.handle.trips().iter().any(blocked) {
             self.kill(KillLevel::Block, "the journal cannot be written");
         }
         if self.terms.iter().any(|term| term.swap(false, Ordering::SeqCst)) {

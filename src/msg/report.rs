@@ -30,7 +30,7 @@ pub enum Report {
 }
 
 /// Which request a report is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RequestKind {
     /// A new order.
     New,

@@ -141,8 +141,9 @@ impl Topology {
                 },
             })
             .collect();
-        let brokers = self.accounts.iter().map(|account| account.broker).collect();
-        Ok(Core::new(Risk::new(checks, brokers), Oms::new(books, patience)))
+        let brokers: Vec<BrokerId> = self.accounts.iter().map(|account| account.broker).collect();
+        let oms = Oms::new(books, patience, brokers.clone());
+        Ok(Core::new(Risk::new(checks, brokers), oms))
     }
 
     /// The accounts of a broker, with their names there.

@@ -13,7 +13,10 @@ use crate::desk::{Desk, Difference, Rerun, RerunError};
 use crate::feed::{Feed, FeedError};
 use crate::journal::{Derived, Entry, Header, HeaderKind, World};
 use crate::kill::KillBoard;
-use crate::msg::OrderRequest;
+use crate::msg::report::RequestKind;
+use crate::msg::{Input, OrderRequest, Report};
+use crate::types::{ClientOrderId, Reason};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -104,6 +107,9 @@ impl Walk<'_> {
         let (feed, world) = (feed.clone(), *world);
         self.enter(topology, world, feed)?;
         let Some(stage) = &mut self.stage else { return Ok(()) };
+        if world == World::Closed {
+            stage.desk.refuse(refusals(&segment.path)?);
+        }
         let feed = stage.feed.as_mut().map(|open| &mut open.feed as &mut dyn Feed);
         let mut rerun = Rerun::new(&mut stage.desk, feed, world == World::Closed);
         rerun.difference = self.result.difference.take();
@@ -196,6 +202,22 @@ impl Walk<'_> {
             _ => Err(WalkError::OtherNames),
         }
     }
+}
+
+/// What the gate refused in one boot.
+fn refusals(path: &Path) -> Result<BTreeMap<(ClientOrderId, RequestKind), Reason>, JournalError> {
+    let mut refused = BTreeMap::new();
+    let Some(mut segment) = Segment::open(path)? else { return Ok(refused) };
+    while let Some(entry) = segment.next()? {
+        if let Entry::Input {
+            input: Input::Report(_, Report::NotSent { cl_ord_id, request, reason }),
+            ..
+        } = entry
+        {
+            refused.insert((cl_ord_id, request), reason);
+        }
+    }
+    Ok(refused)
 }
 
 /// A desk as its journal left it.

@@ -5,8 +5,8 @@ use crate::actors::market::{Market, MarketState, Touch};
 use crate::actors::oms::OrderUpdate;
 use crate::msg::{CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
 use crate::types::{
-    AccountId, AgentId, ClientOrderId, ExecType, InstrumentId, OrdStatus, OrdType, OrderQty, Price,
-    Qty, Side, TimeInForce, Timestamp,
+    AccountId, AgentId, ClientOrderId, ExecType, InstrumentId, Nanos, OrdStatus, OrdType, OrderQty,
+    Price, Qty, Side, TimeInForce, Timestamp,
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -314,8 +314,9 @@ impl AgentCx<'_> {
         cl_ord_id
     }
 
-    /// Calls [`super::Agent::on_timer`] at `at`, at once if that has passed.
+    /// Calls [`super::Agent::on_timer`] at `at`, a nanosecond from now if that has passed.
     pub fn set_timer(&mut self, at: Timestamp, timer: TimerId) {
+        let at = at.max(self.at + Nanos(1));
         self.desk.timer_seq += 1;
         self.desk.timers.push(Reverse((at, self.desk.timer_seq, timer)));
     }

@@ -134,8 +134,14 @@ impl Host {
         market: &Market,
         out: &mut Vec<(AgentId, OrderRequest)>,
     ) -> bool {
+        let mut calls = 0;
         while self.state != AgentState::Quarantined {
             let Some(timer) = self.desk.take_timer(at) else { break };
+            calls += 1;
+            if calls > REQUEST_BUDGET {
+                self.state = AgentState::Quarantined;
+                return false;
+            }
             if !self.call(at, market, out, |agent, cx| agent.on_timer(cx, timer)) {
                 return false;
             }

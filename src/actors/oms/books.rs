@@ -110,6 +110,11 @@ impl Books {
         self.positions.iter().map(|(key, position)| (*key, position))
     }
 
+    /// Accounts and instruments that ever had a fill or an opening position.
+    pub fn traded(&self) -> impl Iterator<Item = (AccountId, InstrumentId)> {
+        self.cash.keys().copied()
+    }
+
     /// Books a fill; returns the agent's position after it.
     pub(super) fn book(
         &mut self,

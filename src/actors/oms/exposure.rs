@@ -41,6 +41,12 @@ impl Exposure {
         self
     }
 
+    /// This exposure with `less` units open on `side`.
+    #[must_use]
+    pub fn without(self, side: Side, less: Qty) -> Self {
+        self.with(side, -less)
+    }
+
     /// Whether `units` more on `side` can only bring the position towards zero, whatever else
     /// fills, and never across.
     pub fn reduced_by(&self, side: Side, units: Qty) -> bool {

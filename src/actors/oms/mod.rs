@@ -108,6 +108,8 @@ pub struct Link {
     asked: Option<Timestamp>,
     /// When the last complete one was merged.
     merged: Timestamp,
+    /// When the link last went down.
+    down: Timestamp,
     /// Consecutive snapshots whose positions are not ours.
     pub mismatches: u32,
 }
@@ -151,12 +153,15 @@ pub struct Oms {
     waiting: VecDeque<(Timestamp, OrderIndex)>,
     #[serde(skip)]
     patience: Vec<Patience>,
+    /// By account: the broker that carries it.
+    #[serde(skip)]
+    brokers: Vec<BrokerId>,
     external_seq: u32,
 }
 
 impl Oms {
-    /// An order manager without orders; `patience` has one entry per broker.
-    pub fn new(books: Books, patience: Vec<Patience>) -> Self {
+    /// An order manager without orders; `patience` has one entry per broker, `brokers` one per account.
+    pub fn new(books: Books, patience: Vec<Patience>, brokers: Vec<BrokerId>) -> Self {
         Self {
             books,
             orders: Vec::new(),
@@ -169,6 +174,7 @@ impl Oms {
             links: vec![Link::default(); patience.len()],
             waiting: VecDeque::new(),
             patience,
+            brokers,
             external_seq: 0,
         }
     }
@@ -187,9 +193,11 @@ impl Oms {
     /// Takes over all that `old` knows; instruments, rates and patience stay this one's.
     pub(in crate::actors) fn carry_over(&mut self, old: Self) {
         let patience = std::mem::take(&mut self.patience);
+        let brokers = std::mem::take(&mut self.brokers);
         let (instruments, fx) = self.books.definitions();
         *self = old;
         self.patience = patience;
+        self.brokers = brokers;
         self.books.redefine(instruments, fx);
     }
 
@@ -460,11 +468,25 @@ impl Oms {
                 self.on_fill(fill, complete, broker, news);
                 return;
             }
-            ExecType::OrderStatus => None,
+            ExecType::OrderStatus => {
+                self.cut(index, report.cum_qty.saturating_add(report.leaves_qty));
+                None
+            }
         };
         if let Some(event) = event {
             self.apply(index, event);
             self.tell(at, index, Some(report.exec_type), Qty::ZERO, Price::ZERO, news);
+        }
+    }
+
+    /// The broker says that an order is smaller than we know: a fill of the order that excludes it
+    /// reduced it.
+    fn cut(&mut self, index: OrderIndex, units: Qty) {
+        let order = &mut self.orders[index as usize];
+        let by_units = matches!(order.terms.qty, crate::types::OrderQty::Units(_));
+        if by_units && !order.state.is_done() && units < order.units && units >= order.filled() {
+            order.units = units;
+            self.refresh(index);
         }
     }
 
@@ -695,6 +717,7 @@ impl Oms {
         if up {
             return;
         }
+        link.down = at;
         let unanswered: Vec<OrderIndex> = self
             .open()
             .filter(|(_, order)| order.route.broker == broker && order.state.stage == Stage::Sent)

@@ -129,6 +129,9 @@ impl Oms {
             OrdStatus::Rejected => (Event::Rejected, ExecType::Rejected),
             OrdStatus::Expired => (Event::Expired, ExecType::Expired),
             // A fill that is not in the list is not invented: cum and status wait for evidence.
+            OrdStatus::Filled if order.cum_qty == theirs.cum_qty && order.ahead.is_empty() => {
+                (Event::LastFill, ExecType::OrderStatus)
+            }
             OrdStatus::Filled | OrdStatus::InDoubt => return,
         };
         if order.state.is_done() {
@@ -150,9 +153,12 @@ impl Oms {
         let order = &self.orders[index as usize];
         let link = &self.links[order.route.broker.index()];
         let asked = link.asked.unwrap_or(at);
-        if order.asked_at >= asked
-            || matches!(theirs.ord_status, OrdStatus::PendingCancel | OrdStatus::PendingReplace)
-        {
+        let patience = self.patience[order.route.broker.index()];
+        // Lost with its link, or unanswered for so long that a snapshot asked since would show it.
+        let lost = order.asked_at <= link.down || asked >= order.asked_at + patience.absence;
+        let pending =
+            matches!(theirs.ord_status, OrdStatus::PendingCancel | OrdStatus::PendingReplace);
+        if !lost || order.asked_at >= asked || pending {
             return;
         }
         let event = match order.state.pending {
@@ -214,11 +220,10 @@ impl Oms {
             .iter()
             .map(|theirs| ((theirs.account, theirs.instrument), (theirs.qty, theirs.avg_px)))
             .collect();
-        let ours: BTreeSet<(AccountId, InstrumentId)> = self
-            .orders
-            .iter()
-            .filter(|order| order.route.broker == broker)
-            .map(|order| (order.route.account, order.route.instrument))
+        let ours: Vec<(AccountId, InstrumentId)> = self
+            .books
+            .traded()
+            .filter(|(account, _)| self.brokers.get(account.index()) == Some(&broker))
             .collect();
         for key in ours {
             differences.entry(key).or_default();

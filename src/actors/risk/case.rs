@@ -84,8 +84,10 @@ impl<'a> Case<'a> {
             units.saturating_sub(order.filled()).saturating_sub(order.worst_leaves()).max(Qty::ZERO)
         });
         let reduces = match replaces {
-            // The order itself is part of the exposure: look at what is added only.
-            Some(_) => added.is_zero() || account.reduced_by(terms.side, added),
+            // Judged as if it were new: a better price fills what the old one did not.
+            Some(order) => account
+                .without(terms.side, order.reserved)
+                .reduced_by(terms.side, units.saturating_sub(order.filled())),
             None => account.reduced_by(terms.side, units),
         };
         let value = value(units, price, route, instrument, oms, market)?;
@@ -109,16 +111,25 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The case of a further order of the same list.
+    /// The case of a further order of the same list. `waits` says that it begins with fills of
+    /// `entry`: it then gives back what they bring and adds nothing, but what it gives back may be
+    /// the way out of a position, so the list as a whole opens.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn leg(entry: &Self, terms: &'a OrderTerms, market: &'a Market) -> Result<Self, Reason> {
-        let mut case =
-            Self::new(entry.at, entry.route, terms, None, entry.intent, entry.oms, market)?;
+    /// As [`Self::new`]; a leg that waits for less than it trades.
+    pub fn leg(entry: &Self, terms: &'a OrderTerms, waits: bool) -> Result<Self, Reason> {
+        let (oms, market) = (entry.oms, entry.market);
+        let mut case = Self::new(entry.at, entry.route, terms, None, entry.intent, oms, market)?;
         case.is_leg = true;
-        case.added = Qty::ZERO;
-        case.effect = entry.effect;
+        if waits {
+            if case.units > entry.units {
+                return Err(Reason::InvalidOrder);
+            }
+            case.added = Qty::ZERO;
+            case.effect = Effect::Opens;
+        } else if terms.side == entry.terms.side {
+            case.added = case.units.saturating_sub(entry.units).max(Qty::ZERO);
+        }
         Ok(case)
     }
 }

@@ -17,9 +17,11 @@ pub use halts::Halts;
 pub use limits::{LimitError, LimitRow, LimitValue, Limits};
 
 use super::market::{Market, MarketState};
-use super::oms::{Oms, Order, Pending};
+use super::oms::{Oms, Order, Pending, Role};
 use crate::kill::{Effect, Route};
-use crate::msg::{AgentState, CancelOrder, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
+use crate::msg::{
+    AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, OrderTerms, ReplaceOrder,
+};
 use crate::types::{
     AccountId, AgentId, BrokerId, Notional, OrdType, OrderQty, Price, Qty, Reason, Side,
     TimeInForce, Timestamp,
@@ -111,17 +113,20 @@ impl Risk {
         if new.instrument.index() >= oms.books.instruments().len() {
             return Err(Reason::SymbolList);
         }
-        let case = Case::new(at, route, &new.terms, None, new.intent, oms, market)?;
-        let legs: [Option<Case<'_>>; 2] = {
-            let mut legs = new.contingent.legs().map(|leg| {
-                if matches!(leg.terms.qty, OrderQty::Cash(_)) {
-                    return Err(Reason::InvalidOrder);
-                }
-                Case::leg(&case, &leg.terms, market)
-            });
-            [legs.next().transpose()?, legs.next().transpose()?]
-        };
         list_fits(new)?;
+        let mut case = Case::new(at, route, &new.terms, None, new.intent, oms, market)?;
+        let waits = !matches!(new.contingent, Contingent::OneCancelsOther(_));
+        let mut legs = [None, None];
+        for (slot, leg) in legs.iter_mut().zip(new.contingent.legs()) {
+            if matches!(leg.terms.qty, OrderQty::Cash(_)) {
+                return Err(Reason::InvalidOrder);
+            }
+            let leg = slot.insert(Case::leg(&case, &leg.terms, waits)?);
+            // A list opens if any of it does: it is approved, and permitted, as a whole.
+            if leg.effect == Effect::Opens {
+                case.effect = Effect::Opens;
+            }
+        }
         self.halts.allow(route, case.effect)?;
         for check in &mut self.checks {
             check.check(&case)?;
@@ -175,7 +180,8 @@ impl Risk {
             return Err(Reason::InvalidOrder);
         }
         let case = Case::new(at, order.route, new, Some(order), replace.intent, oms, market)?;
-        if case.units <= order.filled() {
+        let child = matches!(order.role, Role::Child { .. });
+        if case.units <= order.filled() || child && case.units > order.units {
             return Err(Reason::InvalidOrder);
         }
         self.halts.allow(order.route, case.effect)?;
@@ -271,7 +277,6 @@ fn changeable(oms: &Oms, from: AgentId, id: crate::types::ClientOrderId) -> Resu
 
 /// Whether the orders of a list make sense together.
 fn list_fits(new: &NewOrder) -> Result<(), Reason> {
-    use crate::msg::Contingent;
     let entry = &new.terms;
     let exits = |leg: &OrderTerms| leg.side == entry.side.opposite();
     let fits = match &new.contingent {

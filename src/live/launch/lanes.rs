@@ -1,14 +1,13 @@
 //! Agent lanes: a thread each, made anew from what the core knows when one dies.
 
 use super::Plan;
-use crate::actors::Lane;
+use crate::actors::{Lane, agent_state};
 use crate::desk::Desk;
 use crate::live::agent_lane::{self, AgentEdges};
 use crate::live::edge::{MarketEdge, RequestEdge};
 use crate::live::handle::Handle;
 use crate::live::keeper::{Factory, Guard};
 use crate::live::lane::AgentOut;
-use crate::live::recover::agent_state;
 use crate::live::service::ServiceError;
 use crate::live::status::ActorStatus;
 use crate::msg::Control;
@@ -44,10 +43,7 @@ pub fn agent_lanes(
         }
         let mut lane = topology.lane(registry, Placement::Lane(id))?;
         if let Some(core) = &desk.lane.core {
-            for &agent in &agents {
-                let (open, held) = agent_state(&core.oms, agent);
-                lane.resume(agent, open, held);
-            }
+            lane.resume_all(core);
         }
         let mut edges = AgentEdges::new();
         edges.merged = plan.merged(&spec.name);
@@ -115,8 +111,9 @@ impl PlannedLane {
                 Arc::clone(&stop),
             );
             let spawned = std::thread::Builder::new().name(self.name.clone()).spawn(move || {
-                agent_lane::run(lane, &edges, &requests, idle, &status, &stop);
-                guard.done();
+                if agent_lane::run(lane, &edges, &requests, idle, &status, &stop) {
+                    guard.done();
+                }
             });
             if let Err(error) = spawned {
                 tracing::error!(%error, "no thread for an agent lane");
@@ -129,15 +126,17 @@ impl PlannedLane {
     fn again(&self, topology: &Topology, registry: &Registry, handle: &Handle) -> Option<Lane> {
         let mut lane = topology.lane(registry, Placement::Lane(self.id)).ok()?;
         let agents = self.agents.clone();
+        let edges = Arc::clone(&self.edges);
         let known = handle
             .call(move |desk, _, _| {
+                // On the core's thread: what is dropped here is in the books that are copied next.
+                while edges.heard.pop().is_some() {}
                 let core = desk.lane.core.as_ref();
                 core.map(|core| {
                     agents.iter().map(|&a| (a, agent_state(&core.oms, a))).collect::<Vec<_>>()
                 })
             })
             .ok()??;
-        while self.edges.heard.pop().is_some() {}
         for (agent, (open, held)) in known {
             lane.resume(agent, open, held);
         }

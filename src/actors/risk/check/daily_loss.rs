@@ -28,7 +28,10 @@ impl Check for DailyLoss {
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
         let account = case.route.account;
-        let pnl = case.oms.books.pnl(account, case.market).ok_or(Reason::NoPrice)?;
+        let Some(pnl) = case.oms.books.pnl(account, case.market) else {
+            // What cannot be valued opens nothing; the way out stays free.
+            return if case.effect == Effect::Opens { Err(Reason::NoPrice) } else { Ok(()) };
+        };
         let today = case.at.utc_day();
         let day = self.days.entry(account).or_insert((today, pnl));
         if day.0 != today {
