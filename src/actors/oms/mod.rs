@@ -6,6 +6,7 @@
 pub mod books;
 pub mod exposure;
 mod id_hasher;
+mod links;
 pub mod order;
 pub mod position;
 mod reconcile;
@@ -13,6 +14,7 @@ pub mod transition;
 
 pub use books::{Books, Fx};
 pub use exposure::Exposure;
+pub use links::{Link, Patience};
 pub use order::{Order, OrderIndex, Role};
 pub use position::Position;
 pub use transition::{Event, Oddity, Pending, Stage, State};
@@ -21,8 +23,8 @@ use crate::kill::Route;
 use crate::msg::report::RequestKind;
 use crate::msg::{CancelReject, ExecutionReport, NewOrder, OrderTerms, ReplaceOrder};
 use crate::types::{
-    AgentId, BrokerId, ClientOrderId, ExecId, ExecType, InstrumentId, Nanos, Notional, OrdStatus,
-    Price, Qty, Reason, Side, Timestamp,
+    AgentId, BrokerId, ClientOrderId, ExecId, ExecType, InstrumentId, Notional, OrdStatus, Price,
+    Qty, Reason, Side, Timestamp,
 };
 use id_hasher::IdHasher;
 use serde::Serialize;
@@ -81,38 +83,8 @@ pub struct Fill {
     pub late: bool,
 }
 
-/// How long the order manager waits for a broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// Without an answer for so long, a request's outcome is in doubt.
-    pub ack: Nanos,
-    /// Two complete snapshots this far apart that lack an order prove that it is not there.
-    pub absence: Nanos,
-    /// A snapshot at least this often.
-    pub reconcile: Nanos,
-}
-
 /// Counters of what should not happen but does.
 pub type Oddities = BTreeMap<Oddity, u64>;
-
-/// What is known of a broker connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Link {
-    /// Logged in.
-    pub up: bool,
-    /// Orders and positions agree with a snapshot taken since.
-    pub reconciled: bool,
-    /// Reconciled at least once in the life of these books.
-    pub known: bool,
-    /// When the snapshot that is under way was asked for.
-    asked: Option<Timestamp>,
-    /// When the last complete one was merged.
-    merged: Timestamp,
-    /// When the link last went down.
-    down: Timestamp,
-    /// Consecutive snapshots whose positions are not ours.
-    pub mismatches: u32,
-}
 
 /// What the order manager wants the driver and the agents to know after an input.
 #[derive(Debug, Default)]
@@ -631,102 +603,6 @@ impl Oms {
         news: &mut News,
     ) {
         news.updates.push(OrderUpdate { last_qty, last_px, ..self.update(at, index, exec_type) });
-    }
-
-    /// Requests without an answer become in doubt, and doubt asks for evidence.
-    pub(super) fn on_tick(&mut self, at: Timestamp, news: &mut News) {
-        while let Some(&(since, index)) = self.waiting.front() {
-            let order = &self.orders[index as usize];
-            let broker = order.route.broker;
-            let unanswered = order.asked_at == since
-                && !order.state.is_done()
-                && (order.state.stage == Stage::Sent || order.state.pending != Pending::None);
-            if unanswered && at < since + self.patience[broker.index()].ack {
-                break;
-            }
-            self.waiting.pop_front();
-            if unanswered {
-                self.apply(index, Event::Lost);
-                self.tell(at, index, None, Qty::ZERO, Price::ZERO, news);
-                self.ask_snapshot(at, broker, news);
-            }
-        }
-        for number in 0..self.links.len() {
-            if self.snapshot_due(number).is_some_and(|due| due <= at) {
-                self.links[number].asked = None;
-                self.ask_snapshot(at, BrokerId(number as u8), news);
-            }
-        }
-    }
-
-    /// When [`Self::on_tick`] has something to do.
-    pub fn next_deadline(&self) -> Timestamp {
-        let answer = self.waiting.front().map_or(Timestamp::MAX, |&(since, index)| {
-            let order = &self.orders[index as usize];
-            let open = !order.state.is_done()
-                && (order.state.stage == Stage::Sent || order.state.pending != Pending::None);
-            if order.asked_at == since && open {
-                since + self.patience[order.route.broker.index()].ack
-            } else {
-                since
-            }
-        });
-        (0..self.links.len()).filter_map(|number| self.snapshot_due(number)).fold(answer, Ord::min)
-    }
-
-    /// When the next snapshot of a broker is to be asked for, while its link is up.
-    fn snapshot_due(&self, number: usize) -> Option<Timestamp> {
-        let (link, patience) = (&self.links[number], &self.patience[number]);
-        if !link.up {
-            return None;
-        }
-        if let Some(asked) = link.asked {
-            // Not answered: ask again.
-            return Some(asked + Nanos(patience.ack.0.saturating_mul(5)));
-        }
-        let doubt = link.mismatches > 0
-            || self.open.iter().any(|&index| {
-                let order = &self.orders[index as usize];
-                order.route.broker.index() == number
-                    && (order.state.stage == Stage::InDoubt || order.absent_since.is_some())
-            });
-        Some(link.merged + if doubt { patience.absence } else { patience.reconcile })
-    }
-
-    fn ask_snapshot(&mut self, at: Timestamp, broker: BrokerId, news: &mut News) {
-        let Some(link) = self.links.get_mut(broker.index()) else { return };
-        if link.up && link.asked.is_none() {
-            link.asked = Some(at);
-            news.snapshots.push(broker);
-        }
-    }
-
-    /// The link came up or went down. Down: every unanswered new order is in doubt.
-    pub(super) fn on_session(
-        &mut self,
-        at: Timestamp,
-        broker: BrokerId,
-        up: bool,
-        news: &mut News,
-    ) {
-        let Some(link) = self.links.get_mut(broker.index()) else { return };
-        link.up = up;
-        link.reconciled = false;
-        // The session itself asks for a snapshot as part of its logon.
-        link.asked = up.then_some(at);
-        if up {
-            return;
-        }
-        link.down = at;
-        let unanswered: Vec<OrderIndex> = self
-            .open()
-            .filter(|(_, order)| order.route.broker == broker && order.state.stage == Stage::Sent)
-            .map(|(index, _)| index)
-            .collect();
-        for index in unanswered {
-            self.apply(index, Event::Lost);
-            self.tell(at, index, None, Qty::ZERO, Price::ZERO, news);
-        }
     }
 
     /// A name for an order that is not ours.
