@@ -479,6 +479,83 @@ fn lists_count_their_exposure_once() {
     rig.check_books();
 }
 
+impl Rig {
+    fn kill(&mut self, level: KillLevel) {
+        let kill = KillOrder { scope: Scope::Global, level, reason: "drill".into(), episode: 1 };
+        self.core.control(self.at, &Control::Kill(kill), &mut CoreOut::default());
+    }
+
+    fn pair(
+        &mut self,
+        first: OrderTerms,
+        then: bool,
+        second: OrderTerms,
+    ) -> Result<Effect, Reason> {
+        let mut new = self.draft(AGENT, IBM, first);
+        let leg = Leg { cl_ord_id: self.id(AGENT), terms: second };
+        new.contingent =
+            if then { Contingent::OneTriggersOther(leg) } else { Contingent::OneCancelsOther(leg) };
+        self.ask(AGENT, OrderRequest::New(new))
+    }
+}
+
+#[test]
+fn each_order_of_a_list_is_judged() {
+    let mut rig = rig(&[row("max_position", Scope::Global, "100")]);
+    let buy = |qty| limit_terms(Side::Buy, qty, "100");
+    let sell = |qty| limit_terms(Side::Sell, qty, "100");
+    assert_eq!(rig.pair(buy(1), false, sell(101)), Err(Reason::MaxPosition), "the other side");
+    assert_eq!(rig.pair(buy(1), false, buy(101)), Err(Reason::MaxPosition), "the same side");
+    assert_eq!(rig.pair(buy(100), false, buy(100)), Ok(Effect::Opens), "one of them only");
+    assert_eq!(
+        rig.pair(buy(1), true, sell(2)),
+        Err(Reason::InvalidOrder),
+        "more than it waits for"
+    );
+}
+
+#[test]
+fn reduce_only_looks_through_lists_and_replaces() {
+    let mut rig = rig(&[]);
+    let (id, _) = rig.order(Side::Buy, 10, "100");
+    rig.fill(id, 10, 10, "100", OrdStatus::Filled);
+    let (resting, _) = rig.order(Side::Buy, 5, "60");
+    rig.accept(resting);
+    rig.kill(KillLevel::ReduceOnly);
+    let sell = limit_terms(Side::Sell, 10, "100");
+    let buy = limit_terms(Side::Buy, 10, "100");
+    assert_eq!(rig.pair(sell, true, buy), Err(Reason::Kill), "out, and in again");
+    assert_eq!(rig.pair(sell, false, buy), Err(Reason::Kill), "out, or further in");
+    assert_eq!(rig.replace(resting, Side::Buy, 5, "100"), Err(Reason::Kill), "into the market");
+    let (out, verdict) = rig.order(Side::Sell, 5, "120");
+    assert_eq!(verdict, Ok(Effect::Reduces));
+    rig.accept(out);
+    assert_eq!(rig.replace(out, Side::Sell, 10, "100"), Ok(Effect::Reduces), "all of the way out");
+}
+
+#[test]
+fn nothing_opens_before_a_snapshot_agrees() {
+    let mut rig = rig(&[]);
+    let (id, _) = rig.order(Side::Buy, 10, "100");
+    rig.fill(id, 10, 10, "100", OrdStatus::Filled);
+    rig.report(Report::Session(SessionStatus::Down));
+    rig.report(Report::Session(SessionStatus::Up));
+    // The broker knows the order but says that there is no position.
+    rig.report(Report::Snapshot(Box::default()));
+    assert_eq!(rig.order(Side::Buy, 1, "100").1, Err(Reason::Hold), "one that differs");
+    rig.report(Report::Snapshot(Box::default()));
+    assert_eq!(rig.order(Side::Buy, 1, "100").1, Err(Reason::Hold), "and another one");
+    let position = crate::msg::PositionSnapshot {
+        account: AccountId(0),
+        instrument: IBM,
+        qty: Qty::whole(10),
+        avg_px: price("100"),
+    };
+    let agrees = BrokerSnapshot { orders: Vec::new(), positions: vec![position] };
+    rig.report(Report::Snapshot(Box::new(agrees)));
+    assert!(rig.order(Side::Buy, 1, "100").1.is_ok());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     New(bool, i64),

@@ -111,9 +111,10 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The case of a further order of the same list. `waits` says that it begins with fills of
-    /// `entry`: it then gives back what they bring and adds nothing, but what it gives back may be
-    /// the way out of a position, so the list as a whole opens.
+    /// The case of a further order of the same list. One that excludes `entry` is judged as if it
+    /// were alone. `waits` says that it begins with fills of `entry`: it then gives back what they
+    /// bring and adds nothing, but what it gives back may be the way out of a position, so the list
+    /// as a whole opens.
     ///
     /// # Errors
     /// As [`Self::new`]; a leg that waits for less than it trades.
@@ -127,8 +128,6 @@ impl<'a> Case<'a> {
             }
             case.added = Qty::ZERO;
             case.effect = Effect::Opens;
-        } else if terms.side == entry.terms.side {
-            case.added = case.units.saturating_sub(entry.units).max(Qty::ZERO);
         }
         Ok(case)
     }
