@@ -256,7 +256,7 @@ impl Desk {
                             None => Some(NotSent::of(&cleared, Reason::BrokerNotReady)),
                         }
                     }
-                    Err(approved) => Some(NotSent::new(&approved, Reason::Hold)),
+                    Err(approved) => Some(NotSent::new(&approved, Reason::Journal)),
                 };
                 if let Some(refused) = refused {
                     self.returned.push((refused.broker, refused.report()));

@@ -59,8 +59,6 @@ pub enum HoldKind {
     StreamDown,
     /// The broker's position is not ours.
     PositionMismatch,
-    /// The journal cannot be written.
-    Journal,
     /// A lane does not move.
     Stalled,
     /// The service is ending.
@@ -74,7 +72,6 @@ impl HoldKind {
             Self::Unreconciled => "unreconciled",
             Self::StreamDown => "stream_down",
             Self::PositionMismatch => "position_mismatch",
-            Self::Journal => "journal",
             Self::Stalled => "stalled",
             Self::Draining => "draining",
         }

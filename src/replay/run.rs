@@ -4,7 +4,7 @@ use super::report::Report;
 use crate::desk::Desk;
 use crate::feed::{Feed, FeedError, Mapped};
 use crate::msg::MarketData;
-use crate::types::{AgentId, Timestamp};
+use crate::types::AgentId;
 use crate::view::{AgentSummary, Summary};
 use crate::wiring::{AssemblyError, Names, Registry, Topology, closed_desk};
 use std::collections::BTreeMap;
@@ -122,11 +122,6 @@ pub fn summary(desk: &Desk, names: &Names, elapsed: Duration) -> Summary {
         digest: crate::feed::hex(&desk.digest()),
         agents,
     }
-}
-
-/// The moment a replay stands at.
-pub fn position(desk: &Desk) -> Timestamp {
-    desk.now()
 }
 
 #[cfg(test)]

@@ -81,6 +81,8 @@ reasons! {
     Absent = "absent",
     /// The broker refused for another reason; its text is in the log.
     BrokerOther = "broker_other",
+    /// The journal cannot be written, so nothing that opens or changes an order may leave.
+    Journal = "journal",
 }
 
 impl std::fmt::Display for Reason {

@@ -85,12 +85,6 @@ impl Loopback {
         self.reports.pop_front()
     }
 
-    /// Whether [`Self::poll_report`] has something.
-    #[inline]
-    pub fn has_reports(&self) -> bool {
-        !self.reports.is_empty()
-    }
-
     /// The exchange, to look at.
     pub const fn exchange(&self) -> &Exchange {
         self.venue.exchange()

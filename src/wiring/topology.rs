@@ -236,11 +236,6 @@ impl Topology {
     pub fn agent(&self, id: AgentId) -> Option<&AgentSpec> {
         self.agents.get(id.index().checked_sub(usize::from(AgentId::FIRST))?)
     }
-
-    /// The rows of one control, the global one first.
-    pub fn limits_of(&self, control: &str) -> impl Iterator<Item = &LimitRow> {
-        self.limits.iter().filter(move |row| row.control == control)
-    }
 }
 
 impl Mode {

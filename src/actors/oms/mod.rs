@@ -23,8 +23,8 @@ use crate::kill::Route;
 use crate::msg::report::RequestKind;
 use crate::msg::{CancelReject, ExecutionReport, NewOrder, OrderTerms, ReplaceOrder};
 use crate::types::{
-    AgentId, BrokerId, ClientOrderId, ExecId, ExecType, InstrumentId, Notional, OrdStatus, Price,
-    Qty, Reason, Side, Timestamp,
+    AgentId, BrokerId, ClientOrderId, ExecId, ExecType, Notional, OrdStatus, Price, Qty, Reason,
+    Side, Timestamp,
 };
 use id_hasher::IdHasher;
 use serde::Serialize;
@@ -609,10 +609,5 @@ impl Oms {
     fn external_id(&mut self) -> ClientOrderId {
         self.external_seq += 1;
         ClientOrderId { instance: 0, epoch: 0, agent: AgentId::EXTERNAL, seq: self.external_seq }
-    }
-
-    /// Position of an agent.
-    pub fn agent_position(&self, agent: AgentId, instrument: InstrumentId) -> Qty {
-        self.books.agent(agent, instrument).position
     }
 }

@@ -46,27 +46,19 @@ pub struct Risk {
     pub halts: Halts,
     /// By account: the broker that carries it.
     brokers: Vec<BrokerId>,
-    approvals: u64,
-    denials: u64,
 }
 
 impl Risk {
     /// A gate with these checks; `brokers` names the broker of every account.
     pub fn new(checks: Vec<Box<dyn Check>>, brokers: Vec<BrokerId>) -> Self {
-        Self { checks, halts: Halts::default(), brokers, approvals: 0, denials: 0 }
+        Self { checks, halts: Halts::default(), brokers }
     }
 
     pub(in crate::actors) fn carry_over(&mut self, old: Self, oms: &Oms) {
         self.halts = old.halts;
-        (self.approvals, self.denials) = (old.approvals, old.denials);
         for check in &mut self.checks {
             check.adopt(oms);
         }
-    }
-
-    /// Requests approved and denied so far, cancels not counted.
-    pub const fn counts(&self) -> (u64, u64) {
-        (self.approvals, self.denials)
     }
 
     /// The checks, for listing.
@@ -91,18 +83,6 @@ impl Risk {
     /// # Errors
     /// The reason of the first control that objects.
     pub fn review_new(
-        &mut self,
-        at: Timestamp,
-        new: &NewOrder,
-        oms: &Oms,
-        market: &Market,
-    ) -> Result<Verdict, Reason> {
-        let verdict = self.judge_new(at, new, oms, market);
-        self.count(verdict.is_ok());
-        verdict
-    }
-
-    fn judge_new(
         &mut self,
         at: Timestamp,
         new: &NewOrder,
@@ -150,19 +130,6 @@ impl Risk {
     /// # Errors
     /// The reason of the first control that objects.
     pub fn review_replace(
-        &mut self,
-        at: Timestamp,
-        from: AgentId,
-        replace: &ReplaceOrder,
-        oms: &Oms,
-        market: &Market,
-    ) -> Result<Verdict, Reason> {
-        let verdict = self.judge_replace(at, from, replace, oms, market);
-        self.count(verdict.is_ok());
-        verdict
-    }
-
-    fn judge_replace(
         &mut self,
         at: Timestamp,
         from: AgentId,
@@ -223,14 +190,6 @@ impl Risk {
         Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels))
     }
 
-    fn count(&mut self, approved: bool) {
-        if approved {
-            self.approvals += 1;
-        } else {
-            self.denials += 1;
-        }
-    }
-
     /// An agent that does not run sends nothing new.
     ///
     /// # Errors
@@ -250,8 +209,6 @@ impl Risk {
             check.hash(into);
         }
         self.halts.hash(into);
-        into(&self.approvals.to_le_bytes());
-        into(&self.denials.to_le_bytes());
     }
 
     /// The account's broker.
