@@ -28,6 +28,7 @@ pub mod wiring;
 // 8: drivers
 pub mod live;
 pub mod replay;
+pub mod sim;
 // 9: what comes in from outside, and measurements
 pub mod bench;
 pub mod entry;

@@ -2,7 +2,7 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, bench, check, demo, export, import, info, journal, replay, run, venue,
+    CliError, Exit, bench, check, demo, export, import, info, journal, replay, run, sim, venue,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -29,6 +29,7 @@ pub fn dispatch(
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Check => check::run(global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
+        EngineCommand::Sim(args) => sim::run(args, global),
     }
 }
 

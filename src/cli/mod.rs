@@ -24,6 +24,7 @@ mod positions;
 mod progress;
 mod replay;
 mod run;
+mod sim;
 mod status;
 pub mod venue;
 

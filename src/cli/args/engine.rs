@@ -187,3 +187,23 @@ pub struct BenchArgs {
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
 }
+
+/// `sim`.
+#[derive(Debug, Clone, Args)]
+pub struct SimArgs {
+    /// So many sessions
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub sessions: u64,
+    /// The first seed; the others follow it
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Stop after so many minutes
+    #[arg(long, value_name = "M")]
+    pub minutes: Option<u64>,
+    /// Only faults of these kinds
+    #[arg(long, value_name = "KIND,..", value_delimiter = ',')]
+    pub faults: Vec<crate::sim::Fault>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}

@@ -9,7 +9,7 @@ pub use client::{
 };
 pub use engine::{
     BenchArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs,
-    JournalArgs, JournalCommand, ReplayArgs, RunArgs, ShowArgs, VenueArgs, VenueCommand,
+    JournalArgs, JournalCommand, ReplayArgs, RunArgs, ShowArgs, SimArgs, VenueArgs, VenueCommand,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -89,6 +89,8 @@ pub enum EngineCommand {
     Check,
     /// Measure this machine and this build
     Bench(BenchArgs),
+    /// Simulate sessions with faults and check every invariant
+    Sim(SimArgs),
 }
 
 /// Commands that speak to a running gateway.

@@ -1,0 +1,479 @@
+//! A broker that does its worst: it speaks the sandbox protocol, keeps a ledger of what is true, and
+//! tells it late, twice, in the wrong order or not at all.
+
+mod faults;
+mod ledger;
+mod line;
+
+pub use ledger::Ledger;
+
+use super::dice::Dice;
+use super::fault::Fault;
+use super::port::{Outbound, Port};
+use crate::msg::report::RequestKind;
+use crate::msg::{CancelOrder, CancelReject, NewOrder, OrderRequest, ReplaceOrder};
+use crate::types::{
+    AccountId, ClientOrderId, ExecType, InstrumentTable, Nanos, Notional, OrdStatus, OrdType,
+    OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp,
+};
+use crate::venue::wire::{ClientMessage, Decoder, SnapshotPart, VenueMessage};
+use line::Line;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Something the broker does later.
+#[derive(Debug, Clone)]
+enum Todo {
+    /// The market may fill this order.
+    Fill(usize),
+    /// This order fills, ended or not.
+    LateFill(usize),
+    /// Say this, past all faults.
+    Say(Box<VenueMessage>),
+}
+
+/// The broker.
+#[derive(Debug)]
+pub struct SimBroker {
+    /// What is true.
+    pub ledger: Ledger,
+    instruments: InstrumentTable,
+    accounts: usize,
+    line: Line,
+    decoder: Decoder,
+    dice: Dice,
+    agenda: BTreeMap<(Timestamp, u32), Todo>,
+    turn: u32,
+    /// Opportunities that a fault still spoils.
+    armed: BTreeMap<Fault, u32>,
+    /// Conditions that last until then.
+    lasting: BTreeMap<Fault, Timestamp>,
+    /// Faults that had an effect, taken by the world.
+    pub struck: Vec<Fault>,
+    held: Option<VenueMessage>,
+    history: VecDeque<VenueMessage>,
+    /// A snapshot from a while ago with its version.
+    old_snapshot: Option<SnapshotPart>,
+    /// Last known middle of each instrument.
+    pub prices: Vec<Price>,
+    quiet: bool,
+}
+
+impl SimBroker {
+    /// A broker with so many accounts.
+    pub fn new(
+        instruments: InstrumentTable,
+        accounts: usize,
+        port: Arc<Port>,
+        seed: u64,
+        number: u64,
+    ) -> Self {
+        let prices = vec![Price::ZERO; instruments.len()];
+        Self {
+            ledger: Ledger::default(),
+            instruments,
+            accounts,
+            line: Line::new(port, Dice::new(seed, 100 + number)),
+            decoder: Decoder::default(),
+            dice: Dice::new(seed, 200 + number),
+            agenda: BTreeMap::new(),
+            turn: 0,
+            armed: BTreeMap::new(),
+            lasting: BTreeMap::new(),
+            struck: Vec::new(),
+            held: None,
+            history: VecDeque::new(),
+            old_snapshot: None,
+            prices,
+            quiet: false,
+        }
+    }
+
+    /// The gateway is a new process.
+    pub fn rewire(&mut self, port: Arc<Port>) {
+        self.line.rewire(port);
+        self.decoder.clear();
+    }
+
+    /// Takes what the session wants.
+    pub fn on_outbound(&mut self, now: Timestamp, outbound: Outbound) {
+        match outbound {
+            Outbound::Dial => {
+                self.decoder.clear();
+                self.line.dial(now);
+            }
+            Outbound::Hangup => self.line.hangup(),
+            Outbound::Bytes(bytes) => self.line.send(now, bytes),
+            Outbound::Order(write) => self.line.send(now, write.bytes),
+            Outbound::Tripped(..) => {}
+        }
+    }
+
+    /// When something happens here.
+    pub fn next_event(&self) -> Timestamp {
+        let todo = self.agenda.first_key_value().map_or(Timestamp::MAX, |((at, _), _)| *at);
+        todo.min(self.line.next_event())
+    }
+
+    /// Does everything due now; whether the session has something to read.
+    pub fn advance(&mut self, now: Timestamp) -> bool {
+        while let Some(bytes) = self.line.read(now) {
+            self.decoder.push(&bytes);
+            loop {
+                match self.decoder.next_message::<ClientMessage>() {
+                    Ok(Some((message, _))) => self.on_message(now, message),
+                    Ok(None) => break,
+                    Err(_) => {
+                        self.line.close(now, "unreadable");
+                        self.decoder.clear();
+                        break;
+                    }
+                }
+            }
+        }
+        while let Some(entry) = self.agenda.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let todo = entry.remove();
+            self.act(now, todo);
+        }
+        self.line.deliver(now)
+    }
+
+    fn later(&mut self, at: Timestamp, todo: Todo) {
+        self.turn += 1;
+        self.agenda.insert((at, self.turn), todo);
+    }
+
+    fn soon(&mut self, now: Timestamp, from: u64, to: u64, todo: Todo) {
+        let wait = Nanos::from_millis(self.dice.between(from, to));
+        self.later(now + wait, todo);
+    }
+
+    fn act(&mut self, now: Timestamp, todo: Todo) {
+        match todo {
+            Todo::Fill(place) => self.market_fills(now, place),
+            Todo::LateFill(place) => {
+                let order = &self.ledger.orders[place];
+                let rest = order.units - order.cum;
+                if !order.is_open() && rest.is_positive() {
+                    self.strike(Fault::LateFill);
+                    self.fill(now, place, self.lots(place, rest));
+                }
+            }
+            Todo::Say(message) => self.transmit(now, &message),
+        }
+    }
+
+    /// A part of `rest` in whole lots.
+    fn lots(&self, place: usize, rest: Qty) -> Qty {
+        let lot = self.instruments.get(self.ledger.orders[place].instrument).lot.raw().max(1);
+        Qty::from_raw((rest.raw() / lot).max(1) * lot).min(rest)
+    }
+
+    fn on_message(&mut self, now: Timestamp, message: ClientMessage) {
+        match message {
+            ClientMessage::Logon(_) => {
+                let wrong = self.spoils(Fault::WrongHost);
+                let count = if wrong { self.accounts + 1 } else { self.accounts };
+                self.transmit(
+                    now,
+                    &VenueMessage::LogonAck {
+                        instruments: self.instruments.clone(),
+                        accounts: (0..count).map(|number| AccountId(number as u16)).collect(),
+                        now,
+                    },
+                );
+            }
+            ClientMessage::Request(request) => {
+                let lost = self.spoils(Fault::LostAnswer);
+                if self.spoils(Fault::LateAnswer) {
+                    self.line.delay = Nanos::from_millis(self.dice.between(2_100, 6_000));
+                }
+                match &request {
+                    OrderRequest::New(new) => self.on_new(now, new),
+                    OrderRequest::Replace(replace) => self.on_replace(now, replace),
+                    OrderRequest::Cancel(cancel) => self.on_cancel(now, cancel),
+                }
+                if lost {
+                    self.line.reset(now);
+                }
+            }
+            ClientMessage::CancelAll => {
+                for place in 0..self.ledger.orders.len() {
+                    if self.ledger.orders[place].is_open() {
+                        self.cancel(now, place);
+                    }
+                }
+            }
+            ClientMessage::SnapshotRequest { id, since } => self.snapshot(now, id, since),
+            ClientMessage::Heartbeat => self.say(now, VenueMessage::Heartbeat),
+        }
+    }
+
+    fn on_new(&mut self, now: Timestamp, new: &NewOrder) {
+        let ids = || {
+            std::iter::once(new.cl_ord_id).chain(new.contingent.legs().map(|leg| leg.cl_ord_id))
+        };
+        if ids().any(|id| self.ledger.by_id.contains_key(&id)) {
+            for id in ids().collect::<Vec<_>>() {
+                self.refuse(now, id, Reason::BrokerDuplicate);
+            }
+            return;
+        }
+        let refused = if self.lasts(Fault::RefusesAll, now) || self.lasts(Fault::Throttled, now) {
+            Some(Reason::BrokerOther)
+        } else if self.lasts(Fault::VenueError, now) {
+            Some(Reason::BrokerNotReady)
+        } else if matches!(new.terms.tif, TimeInForce::Opg | TimeInForce::Cls) {
+            Some(Reason::BrokerUnsupported)
+        } else if self.dice.chance(15) {
+            Some(Reason::BrokerFunds)
+        } else {
+            None
+        };
+        let price = self.prices[new.instrument.index()];
+        let units = match new.terms.qty {
+            OrderQty::Units(units) => units,
+            OrderQty::Cash(amount) => {
+                let lot = self.instruments.get(new.instrument).lot.raw().max(1);
+                let raw = amount.raw() / i128::from(price.raw().max(1));
+                Qty::from_raw(i64::try_from(raw).unwrap_or(i64::MAX) / lot * lot)
+            }
+        };
+        let refused = if units.is_positive() { refused } else { Some(Reason::BrokerOther) };
+        if let Some(reason) = refused {
+            for id in ids().collect::<Vec<_>>() {
+                self.refuse(now, id, reason);
+            }
+            return;
+        }
+        let places = self.ledger.accept(new, units);
+        let first = places.first().copied().unwrap_or_default();
+        let ack_last = self.spoils(Fault::AckAfterFill);
+        let mut acks = Vec::new();
+        for &place in &places {
+            acks.extend(self.ledger.report(place, ExecType::New, now));
+        }
+        if ack_last {
+            self.market_fills(now, first);
+        }
+        for ack in acks {
+            self.say(now, VenueMessage::Execution(ack));
+        }
+        match new.terms.tif {
+            TimeInForce::Ioc | TimeInForce::Fok => {
+                if self.ledger.orders[first].is_open() {
+                    let all = new.terms.tif == TimeInForce::Fok;
+                    let room = self.ledger.room(first);
+                    if all && self.dice.chance(500) {
+                        self.fill(now, first, room);
+                    } else if !all && self.dice.chance(700) {
+                        let part = self.part(first, room);
+                        self.fill(now, first, part);
+                    }
+                }
+                self.end(now, first, OrdStatus::Canceled, ExecType::Canceled);
+            }
+            _ => self.soon(now, 5, 3_000, Todo::Fill(first)),
+        }
+        for place in places.into_iter().skip(1) {
+            self.soon(now, 200, 8_000, Todo::Fill(place));
+        }
+    }
+
+    fn refuse(&mut self, now: Timestamp, id: ClientOrderId, reason: Reason) {
+        self.say(
+            now,
+            VenueMessage::Execution(crate::msg::ExecutionReport {
+                cl_ord_id: id,
+                venue_order_id: crate::types::VenueOrderId(0),
+                exec_id: crate::types::ExecId(0),
+                exec_type: ExecType::Rejected,
+                ord_status: OrdStatus::Rejected,
+                last_qty: Qty::ZERO,
+                last_px: Price::ZERO,
+                cum_qty: Qty::ZERO,
+                leaves_qty: Qty::ZERO,
+                fee: Notional::ZERO,
+                reason: Some(reason),
+                transact_time: now,
+            }),
+        );
+    }
+
+    fn refuse_change(&mut self, now: Timestamp, id: ClientOrderId, request: RequestKind) {
+        let reason = Reason::BrokerTooLate;
+        self.say(now, VenueMessage::CancelReject(CancelReject { orig_cl_ord_id: id, request, reason }));
+    }
+
+    fn open(&self, id: ClientOrderId) -> Option<usize> {
+        let place = *self.ledger.by_id.get(&id)?;
+        self.ledger.orders[place].is_open().then_some(place)
+    }
+
+    fn on_replace(&mut self, now: Timestamp, replace: &ReplaceOrder) {
+        let id = replace.orig_cl_ord_id;
+        let Some(place) = self.open(id) else {
+            return self.refuse_change(now, id, RequestKind::Replace);
+        };
+        if self.spoils(Fault::ReplaceAfterFill) {
+            let room = self.ledger.room(place);
+            if room.is_positive() {
+                self.fill(now, place, room);
+            }
+        }
+        let order = &self.ledger.orders[place];
+        let units = match replace.terms.qty {
+            OrderQty::Units(units) => units,
+            OrderQty::Cash(_) => order.units,
+        };
+        let taken = self.ledger.by_id.contains_key(&replace.cl_ord_id);
+        if !order.is_open() || units <= order.cum || taken || self.dice.chance(30) {
+            return self.refuse_change(now, id, RequestKind::Replace);
+        }
+        self.ledger.replace(place, replace, units);
+        if let Some(report) = self.ledger.report(place, ExecType::Replaced, now) {
+            self.say(now, VenueMessage::Execution(report));
+        }
+        self.soon(now, 50, 4_000, Todo::Fill(place));
+    }
+
+    fn on_cancel(&mut self, now: Timestamp, cancel: &CancelOrder) {
+        let id = cancel.orig_cl_ord_id;
+        let Some(place) = self.open(id) else {
+            return self.refuse_change(now, id, RequestKind::Cancel);
+        };
+        if self.spoils(Fault::IgnoredCancel) {
+            return;
+        }
+        self.cancel(now, place);
+    }
+
+    fn cancel(&mut self, now: Timestamp, place: usize) {
+        let room = self.ledger.room(place);
+        let crossed = room.is_positive() && self.spoils(Fault::FillAfterCancel);
+        self.end(now, place, OrdStatus::Canceled, ExecType::Canceled);
+        if crossed {
+            let part = self.part(place, room);
+            self.fill(now, place, part);
+        }
+    }
+
+    fn end(&mut self, now: Timestamp, place: usize, status: OrdStatus, exec_type: ExecType) {
+        if !self.ledger.orders[place].is_open() {
+            return;
+        }
+        self.ledger.end(place, status, None);
+        if let Some(report) = self.ledger.report(place, exec_type, now) {
+            self.say(now, VenueMessage::Execution(report));
+        }
+        for leg in self.ledger.orphans(place) {
+            self.end(now, leg, OrdStatus::Canceled, ExecType::Canceled);
+        }
+        if let Some(fault) = self.armed.get_mut(&Fault::LateFill).filter(|left| **left > 0) {
+            *fault -= 1;
+            self.soon(now, 3_000, 40_000, Todo::LateFill(place));
+        }
+    }
+
+    /// What the market does to an order now and then.
+    fn market_fills(&mut self, now: Timestamp, place: usize) {
+        let room = self.ledger.room(place);
+        let order = &self.ledger.orders[place];
+        if !order.is_open() {
+            return;
+        }
+        let waits = room.is_zero();
+        if !waits && (self.marketable(place) || self.dice.chance(150)) {
+            let part = self.part(place, room);
+            self.fill(now, place, part);
+        }
+        if self.ledger.orders[place].is_open() && !self.quiet {
+            self.soon(now, 500, 15_000, Todo::Fill(place));
+        }
+    }
+
+    fn marketable(&self, place: usize) -> bool {
+        let order = &self.ledger.orders[place];
+        let mark = self.prices[order.instrument.index()];
+        match order.terms.ord_type {
+            OrdType::Market => true,
+            OrdType::Limit { price } => order.terms.side.within(mark, price),
+            _ => false,
+        }
+    }
+
+    /// All of it, or a part in whole lots.
+    fn part(&mut self, place: usize, room: Qty) -> Qty {
+        if self.dice.chance(450) {
+            return room;
+        }
+        let lot = self.instruments.get(self.ledger.orders[place].instrument).lot.raw().max(1);
+        let lots = (room.raw() / lot).max(1) as u64;
+        Qty::from_raw(self.dice.between(1, lots) as i64 * lot).min(room)
+    }
+
+    fn fill(&mut self, now: Timestamp, place: usize, qty: Qty) {
+        if !qty.is_positive() {
+            return;
+        }
+        let order = &self.ledger.orders[place];
+        let tick = self.instruments.get(order.instrument).tick.raw().max(1);
+        let slip = self.dice.below(4) as i64 * tick;
+        let mark = self.prices[order.instrument.index()].raw() / tick * tick;
+        let price = match (order.terms.ord_type.limit_price(), order.terms.side) {
+            (Some(limit), Side::Buy) => limit.raw() - slip,
+            (Some(limit), Side::Sell) => limit.raw() + slip,
+            (None, Side::Buy) => mark + slip,
+            (None, Side::Sell) => mark - slip,
+        };
+        let price = Price::from_raw(price.max(tick));
+        let odd = self.spoils(Fault::OddFee);
+        let fee = match self.dice.below(4) {
+            0 if odd => Notional::ZERO,
+            1 if odd => -price.notional(qty, 1),
+            _ if odd => price.notional(qty, 3),
+            _ => Notional::from_raw(price.notional(qty, 1).raw() / 10_000),
+        };
+        let before: Vec<usize> = self.ledger.orders[place].excludes.into_iter().collect();
+        let changed = self.ledger.fill(place, qty, price, fee, now);
+        if let Some(report) = self.ledger.trade(place) {
+            self.say(now, VenueMessage::Execution(report));
+        }
+        debug_assert!(changed.iter().all(|place| before.contains(place)));
+        for other in changed {
+            let ended = !self.ledger.orders[other].is_open();
+            let kind = if ended { ExecType::Canceled } else { ExecType::OrderStatus };
+            if let Some(report) = self.ledger.report(other, kind, now) {
+                self.say(now, VenueMessage::Execution(report));
+            }
+        }
+    }
+
+    /// Somebody trades by hand.
+    fn manual_order(&mut self, now: Timestamp) {
+        let account = AccountId(self.dice.below(self.accounts as u64) as u16);
+        let number = self.dice.below(self.instruments.len() as u64) as u16;
+        let instrument = crate::types::InstrumentId(number);
+        let side = if self.dice.chance(500) { Side::Buy } else { Side::Sell };
+        let mark = self.prices[instrument.index()];
+        if !mark.is_positive() {
+            return;
+        }
+        let lot = self.instruments.get(instrument).lot;
+        let units = Qty::from_raw(lot.raw() * self.dice.between(1, 5) as i64);
+        let terms = crate::msg::OrderTerms {
+            side,
+            qty: OrderQty::Units(units),
+            ord_type: OrdType::Market,
+            tif: TimeInForce::Day,
+            expire_at: None,
+            extended_hours: false,
+        };
+        let place = self.ledger.insert(None, account, instrument, terms, units);
+        self.strike(Fault::ManualOrder);
+        self.soon(now, 1, 5_000, Todo::Fill(place));
+    }
+}

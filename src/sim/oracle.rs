@@ -1,0 +1,189 @@
+//! At the end, when everything is well and quiet: the gateway's books against the brokers' ledgers,
+//! and its journal against itself.
+
+use super::broker::SimBroker;
+use super::process::Process;
+use super::watch::{Violation, Watch, in_doubt};
+use crate::actors::Core;
+use crate::journal::{Derived, Entry, EntryReader};
+use crate::msg::OrderRequest;
+use crate::types::{AccountId, BrokerId, ClientOrderId, Notional, OrdStatus, Qty};
+use std::collections::BTreeMap;
+
+/// Compares everything; an empty answer means that nothing is lost, invented or doubled.
+pub fn judge(process: &Process, brokers: &[SimBroker], watch: &Watch) -> Vec<Violation> {
+    let mut out = Vec::new();
+    let Some(desk) = &process.desk else {
+        out.push(Violation::new("I21", "the gateway is not up at the end".to_owned()));
+        return out;
+    };
+    let Some(core) = &desk.lane.core else { return out };
+    for name in in_doubt(core) {
+        out.push(Violation::new("I10", format!("{name} is still in doubt")));
+    }
+    for (number, broker) in brokers.iter().enumerate() {
+        let id = BrokerId(number as u8);
+        orders(core, id, broker, &mut out);
+        positions(core, process, id, broker, &mut out);
+    }
+    strays(core, brokers, &mut out);
+    replays(process, desk.digest(), &mut out);
+    recorded(process, watch, &mut out);
+    out
+}
+
+/// I12: every order of a ledger is known, with the same fills and the same end.
+fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation>) {
+    let mut strangers = 0;
+    for booked in &broker.ledger.orders {
+        let Some(name) = booked.id() else {
+            strangers += 1;
+            continue;
+        };
+        let Some((_, order)) = core.oms.find(name) else {
+            out.push(Violation::new("I12", format!("{name} is at broker {id:?}, not in the books")));
+            continue;
+        };
+        if order.filled() != booked.cum {
+            out.push(Violation::new(
+                "I12",
+                format!("{name}: filled {} here, {} there", order.filled(), booked.cum),
+            ));
+        }
+        if order.state.is_done() == booked.is_open() {
+            out.push(Violation::new(
+                "I12",
+                format!("{name}: {:?} here, {:?} there", order.ord_status(), booked.status),
+            ));
+        }
+        if booked.status == OrdStatus::Canceled && order.ord_status() == OrdStatus::Rejected {
+            out.push(Violation::new("I12", format!("{name}: rejected here, cancelled there")));
+        }
+        if booked.is_open() && order.leaves() != booked.leaves() {
+            out.push(Violation::new(
+                "I12",
+                format!("{name}: open {} here, {} there", order.leaves(), booked.leaves()),
+            ));
+        }
+        let value: Notional = booked.fills.iter().map(|fill| fill.price.notional(fill.qty, 1)).sum();
+        if order.value != value {
+            out.push(Violation::new(
+                "I08",
+                format!("{name}: traded for {} here, {value} there", order.value),
+            ));
+        }
+    }
+    let adopted = core
+        .oms
+        .orders()
+        .iter()
+        .filter(|order| order.route.broker == id && order.cl_ord_id.agent == crate::types::AgentId::EXTERNAL)
+        .count();
+    if adopted != strangers {
+        out.push(Violation::new("I12", format!("{strangers} orders by hand, {adopted} adopted")));
+    }
+}
+
+/// I12 and I08: positions and cash by account.
+fn positions(
+    core: &Core,
+    process: &Process,
+    id: BrokerId,
+    broker: &SimBroker,
+    out: &mut Vec<Violation>,
+) {
+    let accounts = process.topology().accounts_of(id);
+    let mut fees: BTreeMap<_, Notional> = BTreeMap::new();
+    for fill in core.oms.fills() {
+        let order = &core.oms.orders()[fill.order as usize];
+        let flow = fill.price.notional(order.terms.side.signed(fill.qty), 1);
+        let sum = fees.entry((order.route.account, order.route.instrument)).or_default();
+        *sum = *sum - flow - fill.fee;
+    }
+    for (place, (account, _)) in accounts.iter().enumerate() {
+        let theirs = AccountId(place as u16);
+        for (instrument, _) in process.topology().names.instruments().iter() {
+            let here = core.oms.books.account(*account, instrument).position;
+            let there = broker.ledger.positions.get(&(theirs, instrument)).copied().unwrap_or(Qty::ZERO);
+            if here != there {
+                out.push(Violation::new(
+                    "I12",
+                    format!("{account:?} {instrument:?}: {here} here, {there} there"),
+                ));
+            }
+            let cash_here = fees.get(&(*account, instrument)).copied().unwrap_or_default();
+            let cash_there =
+                broker.ledger.cash.get(&(theirs, instrument)).copied().unwrap_or_default();
+            if cash_here != cash_there {
+                out.push(Violation::new(
+                    "I08",
+                    format!("{account:?} {instrument:?}: cash {cash_here} here, {cash_there} there"),
+                ));
+            }
+        }
+    }
+}
+
+/// I09: an order that is open here is open there.
+fn strays(core: &Core, brokers: &[SimBroker], out: &mut Vec<Violation>) {
+    for (_, order) in core.oms.open() {
+        let Some(broker) = brokers.get(order.route.broker.index()) else { continue };
+        let known = broker.ledger.orders.iter().any(|booked| {
+            booked.is_open()
+                && (booked.ids.contains(&order.cl_ord_id)
+                    || booked.id().is_none() && Some(booked.venue) == order.venue_order_id)
+        });
+        if !known {
+            out.push(Violation::new(
+                "I09",
+                format!("{} is {:?} here and not open there", order.cl_ord_id, order.ord_status()),
+            ));
+        }
+    }
+}
+
+/// I17 and I18: the journal, run again, twice, is the state.
+fn replays(process: &Process, digest: [u8; 32], out: &mut Vec<Violation>) {
+    match process.rerun() {
+        Err(violation) => out.push(violation),
+        Ok(desk) if desk.digest() != digest => {
+            out.push(Violation::new("I17", "the journal leads to another state".to_owned()));
+        }
+        Ok(_) => {}
+    }
+}
+
+/// I02: what was on the wire was in the journal before.
+fn recorded(process: &Process, watch: &Watch, out: &mut Vec<Violation>) {
+    let mut ends: BTreeMap<ClientOrderId, u64> = BTreeMap::new();
+    for bytes in &process.segments {
+        let Ok(mut reader) = EntryReader::open(bytes.as_slice()) else { continue };
+        while let Ok(Some(entry)) = reader.next() {
+            if let Entry::Derived(Derived::Sent { request, .. }) = &entry {
+                let end = reader.offset();
+                match request {
+                    OrderRequest::New(new) => {
+                        ends.insert(new.cl_ord_id, end);
+                        ends.extend(new.contingent.legs().map(|leg| (leg.cl_ord_id, end)));
+                    }
+                    OrderRequest::Replace(replace) => {
+                        ends.insert(replace.cl_ord_id, end);
+                    }
+                    OrderRequest::Cancel(_) => {}
+                }
+            }
+        }
+    }
+    for (_, name, journaled) in &watch.writes {
+        match ends.get(name) {
+            Some(end) if end <= journaled => {}
+            Some(end) => out.push(Violation::new(
+                "I02",
+                format!("{name} went out with {journaled} bytes on record, it ends at {end}"),
+            )),
+            // A power loss takes the last records; the broker's snapshot brought the order back.
+            None if process.lost_power() => {}
+            None => out.push(Violation::new("I02", format!("{name} went out and is not on record"))),
+        }
+    }
+}

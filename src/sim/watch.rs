@@ -1,0 +1,392 @@
+//! What must hold after every event, computed from what crossed the wire and from first principles,
+//! not by asking the code that is being watched.
+
+use super::port::OrderWrite;
+use crate::actors::Core;
+use crate::actors::oms::{Oddity, Oms, Order, Role, Stage};
+use crate::desk::Desk;
+use crate::kill::{Effect, KillBoard, Route};
+use crate::msg::OrderRequest;
+use crate::types::{
+    AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Nanos, OrderQty, Qty, Scope, Side,
+    Timestamp,
+};
+use crate::venue::wire::{ClientMessage, Decoder};
+use crate::wiring::Topology;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// An invariant that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Its number in the list of invariants (docs/faults.md), or where it was found.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub what: String,
+    /// When, after the start.
+    pub at: Nanos,
+}
+
+impl Violation {
+    /// One without a time yet.
+    pub const fn new(invariant: &'static str, what: String) -> Self {
+        Self { invariant, what, at: Nanos(0) }
+    }
+}
+
+/// Limits of a session that are checked at the wire.
+#[derive(Debug, Clone, Default)]
+struct Bounds {
+    order_qty: Option<Qty>,
+    position: Option<Qty>,
+    rate: Option<usize>,
+}
+
+/// The watch.
+#[derive(Debug)]
+pub struct Watch {
+    bounds: Bounds,
+    /// Kills in force, as they were raised.
+    pub levels: BTreeMap<Scope, KillLevel>,
+    names: BTreeSet<ClientOrderId>,
+    /// For each name on the wire: journal bytes written before the write, by boot.
+    pub writes: Vec<(u32, ClientOrderId, u64)>,
+    recent: VecDeque<Timestamp>,
+    /// Fills seen of the running books.
+    seen: usize,
+    fold: BTreeMap<(AccountId, AgentId, InstrumentId), Qty>,
+    cums: Vec<(Qty, bool)>,
+    odd: u64,
+    /// Writes begun although a kill forbade them.
+    pub after_kill: u64,
+    /// Orders, replaces and cancels on the wire.
+    pub requests: u64,
+}
+
+/// A kind of request may have one order name on the wire.
+fn named(request: &OrderRequest) -> Vec<ClientOrderId> {
+    match request {
+        OrderRequest::New(new) => std::iter::once(new.cl_ord_id)
+            .chain(new.contingent.legs().map(|leg| leg.cl_ord_id))
+            .collect(),
+        OrderRequest::Replace(replace) => vec![replace.cl_ord_id],
+        OrderRequest::Cancel(_) => Vec::new(),
+    }
+}
+
+const fn passes(effect: Effect, level: KillLevel) -> bool {
+    match effect {
+        Effect::Cancels => true,
+        Effect::Reduces => level as u8 <= KillLevel::ReduceOnly as u8,
+        Effect::Opens => matches!(level, KillLevel::Normal),
+    }
+}
+
+impl Watch {
+    /// A watch over a gateway with these limits.
+    pub fn new(topology: &Topology) -> Self {
+        let global = |control: &str| {
+            topology
+                .limits
+                .iter()
+                .find(|row| row.control == control && row.scope == Scope::Global)
+                .map(|row| row.value.to_string())
+        };
+        let bounds = Bounds {
+            order_qty: global("max_order_qty").and_then(|text| text.parse().ok()),
+            position: global("max_position").and_then(|text| text.parse().ok()),
+            rate: global("order_rate")
+                .and_then(|text| text.strip_suffix("/1s").and_then(|n| n.parse().ok())),
+        };
+        Self {
+            bounds,
+            levels: BTreeMap::new(),
+            names: BTreeSet::new(),
+            writes: Vec::new(),
+            recent: VecDeque::new(),
+            seen: 0,
+            fold: BTreeMap::new(),
+            cums: Vec::new(),
+            odd: 0,
+            after_kill: 0,
+            requests: 0,
+        }
+    }
+
+    /// A kill was raised: nothing that it covers may begin from here on.
+    pub fn tripped(&mut self, scope: Scope, level: KillLevel) {
+        let before = self.levels.entry(scope).or_default();
+        *before = (*before).max(level);
+    }
+
+    /// The books are those of a new process: they are compared from the start.
+    pub fn rebooted(&mut self) {
+        self.seen = 0;
+        self.fold.clear();
+        self.cums.clear();
+        self.odd = 0;
+    }
+
+    fn level(&self, route: Route) -> KillLevel {
+        let scopes = [
+            Scope::Global,
+            Scope::Broker(route.broker),
+            Scope::Account(route.account),
+            Scope::Agent(route.agent),
+            Scope::Symbol(route.instrument),
+        ];
+        let of = |scope: Scope| self.levels.get(&scope).copied().unwrap_or_default();
+        scopes.into_iter().map(of).max().unwrap_or_default()
+    }
+
+    /// An order's bytes began their way at `at`, in boot `epoch`.
+    pub fn wrote(
+        &mut self,
+        at: Timestamp,
+        epoch: u32,
+        write: &OrderWrite,
+        out: &mut Vec<Violation>,
+    ) -> Option<OrderRequest> {
+        let mut bad = |invariant, what: String| out.push(Violation::new(invariant, what));
+        self.requests += 1;
+        let mut decoder = Decoder::default();
+        decoder.push(&write.bytes);
+        let Ok(Some((ClientMessage::Request(request), _))) = decoder.next_message() else {
+            bad("I03", "bytes on the wire that are no request".to_owned());
+            return None;
+        };
+        let level = self.level(write.route);
+        if !passes(write.effect, level) {
+            self.after_kill += 1;
+            bad("I01", format!("{request:?} began at kill level {level}"));
+        }
+        if matches!(request, OrderRequest::Cancel(_)) != (write.effect == Effect::Cancels) {
+            bad("I14", format!("{request:?} went as {:?}", write.effect));
+        }
+        for name in named(&request) {
+            if !self.names.insert(name) {
+                bad("I05", format!("{name} was used before"));
+            }
+            if name.epoch != epoch && matches!(request, OrderRequest::New(_)) {
+                bad("I05", format!("{name} in boot {epoch}"));
+            }
+            self.writes.push((epoch, name, write.journaled));
+        }
+        if !matches!(request, OrderRequest::Cancel(_)) {
+            self.recent.push_back(at);
+            while self.recent.front().is_some_and(|first| *first + Nanos::from_secs(1) <= at) {
+                self.recent.pop_front();
+            }
+            if self.bounds.rate.is_some_and(|most| self.recent.len() > most) {
+                bad("I19", format!("{} requests within a second", self.recent.len()));
+            }
+        }
+        let sizes = match &request {
+            OrderRequest::New(new) => std::iter::once(new.terms.qty)
+                .chain(new.contingent.legs().map(|leg| leg.terms.qty))
+                .collect(),
+            OrderRequest::Replace(replace) => vec![replace.terms.qty],
+            OrderRequest::Cancel(_) => Vec::new(),
+        };
+        for size in sizes {
+            if let (OrderQty::Units(units), Some(most)) = (size, self.bounds.order_qty)
+                && units > most
+            {
+                bad("I04", format!("{units} units, {most} are allowed"));
+            }
+        }
+        Some(request)
+    }
+
+    /// After a call in which these requests went out.
+    pub fn inspect(
+        &mut self,
+        desk: &Desk,
+        board: &KillBoard,
+        sent: &[(Route, Effect, OrderRequest)],
+        out: &mut Vec<Violation>,
+    ) {
+        for (&scope, &level) in &self.levels {
+            if board.level(scope) < level {
+                out.push(Violation::new("I13", format!("{scope:?} fell below {level}")));
+            }
+        }
+        let Some(core) = &desk.lane.core else { return };
+        let before = self.odd;
+        self.fills(core, out);
+        self.lives(core, out);
+        self.exposure(core, out);
+        for (route, effect, request) in sent {
+            // A fill that nobody could foresee came in the same call: nothing can be said.
+            if self.odd == before {
+                self.at_approval(core, *route, *effect, request, out);
+            }
+        }
+    }
+
+    /// I06 and I07: fills are booked once, and positions are their sum.
+    fn fills(&mut self, core: &Core, out: &mut Vec<Violation>) {
+        let oms = &core.oms;
+        self.odd = oms.oddities().values().sum();
+        let fresh = oms.fills().get(self.seen..).unwrap_or_default();
+        let mut touched = BTreeSet::new();
+        for fill in fresh {
+            let order = &oms.orders()[fill.order as usize];
+            let key = (order.route.account, order.route.agent, order.route.instrument);
+            let sum = self.fold.entry(key).or_default();
+            *sum += order.terms.side.signed(fill.qty);
+            touched.insert(key);
+            if !fill.qty.is_positive() || !fill.price.is_positive() {
+                out.push(Violation::new("I07", format!("a fill of {} at {}", fill.qty, fill.price)));
+            }
+        }
+        self.seen = oms.fills().len();
+        if oms.oddities().get(&Oddity::Adopted).is_some_and(|count| *count > 0) {
+            return;
+        }
+        for key in touched {
+            let expected = self.fold.get(&key).copied().unwrap_or_default();
+            let booked = oms
+                .books
+                .positions()
+                .find(|(at, _)| *at == key)
+                .map(|(_, position)| position.qty)
+                .unwrap_or_default();
+            if expected != booked {
+                out.push(Violation::new("I06", format!("{key:?}: fills say {expected}, books {booked}")));
+            }
+        }
+    }
+
+    /// I07 and I09: what is filled only grows, what is done stays done but for proof that it lives.
+    fn lives(&mut self, core: &Core, out: &mut Vec<Violation>) {
+        let orders = core.oms.orders();
+        let contradicted =
+            core.oms.oddities().get(&Oddity::Contradiction).is_some_and(|count| *count > 0);
+        for (place, order) in orders.iter().enumerate() {
+            let now = (order.filled(), order.state.is_done());
+            match self.cums.get_mut(place) {
+                Some(before) => {
+                    if now.0 < before.0 {
+                        out.push(Violation::new(
+                            "I07",
+                            format!("{}: filled {} after {}", order.cl_ord_id, now.0, before.0),
+                        ));
+                    }
+                    if before.1 && !now.1 && !contradicted {
+                        out.push(Violation::new("I09", format!("{} came back", order.cl_ord_id)));
+                    }
+                    *before = now;
+                }
+                None => self.cums.push(now),
+            }
+        }
+    }
+
+    /// I04: what is reserved is what may still happen, order by order and in sum.
+    fn exposure(&self, core: &Core, out: &mut Vec<Violation>) {
+        let oms = &core.oms;
+        let mut sums: BTreeMap<(AccountId, InstrumentId), (Qty, Qty)> = BTreeMap::new();
+        for (_, order) in oms.open() {
+            let sum = sums.entry((order.route.account, order.route.instrument)).or_default();
+            let worst = worst_of(oms, order);
+            match order.terms.side {
+                Side::Buy => sum.0 += worst,
+                Side::Sell => sum.1 += worst,
+            }
+        }
+        for ((account, instrument), (buys, sells)) in sums {
+            let booked = oms.books.account(account, instrument);
+            if (booked.open_buy, booked.open_sell) != (buys, sells) {
+                out.push(Violation::new(
+                    "I04",
+                    format!(
+                        "{account:?} {instrument:?}: open {buys}/{sells}, reserved {}/{}",
+                        booked.open_buy, booked.open_sell
+                    ),
+                ));
+            }
+        }
+    }
+
+    /// I04 and I15 for a request that just went out.
+    fn at_approval(
+        &self,
+        core: &Core,
+        route: Route,
+        effect: Effect,
+        request: &OrderRequest,
+        out: &mut Vec<Violation>,
+    ) {
+        let side = match request {
+            OrderRequest::New(new) => new.terms.side,
+            OrderRequest::Replace(replace) => replace.terms.side,
+            OrderRequest::Cancel(_) => return,
+        };
+        let oms = &core.oms;
+        let exposure = oms.books.account(route.account, route.instrument);
+        let position = exposure.position;
+        if effect == Effect::Reduces {
+            let (held, open) = match side {
+                Side::Buy => (-position, exposure.open_buy),
+                Side::Sell => (position, exposure.open_sell),
+            };
+            if open > held.max(Qty::ZERO) {
+                out.push(Violation::new(
+                    "I15",
+                    format!("{request:?} as reducing: held {position}, open on its side {open}"),
+                ));
+            }
+        }
+        let worst = match side {
+            Side::Buy => position + exposure.open_buy,
+            Side::Sell => exposure.open_sell - position,
+        };
+        if let Some(most) = self.bounds.position
+            && effect == Effect::Opens
+            && worst > most
+        {
+            out.push(Violation::new("I04", format!("worst case {worst}, limit {most}: {request:?}")));
+        }
+    }
+}
+
+/// The most that an order can still trade that no other order of its list counts already.
+fn worst_of(oms: &Oms, order: &Order) -> Qty {
+    let filled = |at: u32| oms.orders().get(at as usize).map_or(Qty::ZERO, Order::filled);
+    let rest = |order: &Order| {
+        let units = order.replacement.map_or(order.units, |(_, units)| units.max(order.units));
+        if order.state.is_done() { Qty::ZERO } else { (units - order.filled()).max(Qty::ZERO) }
+    };
+    let own = rest(order);
+    match order.role {
+        Role::Single | Role::Parent { .. } | Role::First(_) => own,
+        Role::Second(first) => match oms.orders().get(first as usize) {
+            Some(first) if first.terms.side == order.terms.side => (own - rest(first)).max(Qty::ZERO),
+            _ => own,
+        },
+        Role::Child { parent, other } => {
+            let place = oms.find(order.cl_ord_id).map_or(0, |(at, _)| at);
+            let other_filled = other.map_or(Qty::ZERO, filled);
+            let live = (filled(parent) - order.filled() - other_filled).max(Qty::ZERO);
+            let active = own.min(live);
+            match other.and_then(|at| oms.orders().get(at as usize).map(|order| (at, order))) {
+                Some((at, other)) if at < place => {
+                    let counted = rest(other).min(
+                        (filled(parent) - other.filled() - order.filled()).max(Qty::ZERO),
+                    );
+                    (active - counted).max(Qty::ZERO)
+                }
+                _ => active,
+            }
+        }
+    }
+}
+
+/// Orders in doubt.
+pub fn in_doubt(core: &Core) -> Vec<ClientOrderId> {
+    core.oms
+        .open()
+        .filter(|(_, order)| order.state.stage == Stage::InDoubt)
+        .map(|(_, order)| order.cl_ord_id)
+        .collect()
+}
