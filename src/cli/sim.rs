@@ -26,6 +26,8 @@ struct Campaign {
     writes_after_kill: u64,
     boots: u64,
     faults: BTreeMap<&'static str, u64>,
+    /// Sessions by the invariant that broke first.
+    invariants: BTreeMap<&'static str, u64>,
     failing_seeds: Vec<u64>,
     failures: Vec<Failure>,
     build: &'static str,
@@ -61,6 +63,9 @@ impl Render for Campaign {
                 failure.seed,
                 self.build,
             );
+        }
+        for (invariant, count) in &self.invariants {
+            text += &format!("{invariant}: {count} sessions\n");
         }
         text += &format!("{} violations", self.violations);
         if !self.failing_seeds.is_empty() {
@@ -110,6 +115,10 @@ pub(super) fn run(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
         failures.push(campaign::shrink(plan, violation.invariant)?.1);
     }
     let clean = sums.failing.is_empty();
+    let mut invariants = BTreeMap::new();
+    for (_, violation) in &sums.failing {
+        *invariants.entry(violation.invariant).or_default() += 1;
+    }
     global.print(&Campaign {
         sessions: sums.sessions,
         violations: sums.failing.len() as u64,
@@ -121,6 +130,7 @@ pub(super) fn run(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
         writes_after_kill: sums.after_kill,
         boots: sums.boots,
         faults: sums.faults.iter().map(|(fault, count)| (fault.name(), *count)).collect(),
+        invariants,
         failing_seeds: sums.failing.iter().map(|(seed, _)| *seed).collect(),
         failures,
         build: env!("CARGO_PKG_VERSION"),

@@ -123,6 +123,8 @@ faults! {
     PowerLoss = "power_loss", "F51";
     /// The wall clock jumps.
     ClockStep = "clock_step", "F52";
+    /// An order is refused in words and lives all the same.
+    FalseReject = "false_reject", "G21";
     /// Someone trades by hand at the broker.
     ManualOrder = "manual_order", "G07";
     /// Market records are missing.

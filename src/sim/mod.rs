@@ -14,6 +14,7 @@ mod oracle;
 pub mod plan;
 mod port;
 mod process;
+pub mod scenario;
 mod watch;
 pub mod world;
 

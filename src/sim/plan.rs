@@ -150,7 +150,7 @@ impl Plan {
                  symbols = [{symbols}]\n[agent.params]\nseed = {}\nactivity = {}\n",
                 super::agent::KIND,
                 dice.below(1 << 50),
-                dice.between(12, 50),
+                dice.between(40, 160),
             );
         }
         let _ = write!(

@@ -325,11 +325,19 @@ impl Watch {
         let oms = &core.oms;
         let exposure = oms.books.account(route.account, route.instrument);
         let position = exposure.position;
-        if effect == Effect::Reduces {
-            let (held, open) = match side {
+        // At the normal level orders that open may have followed in the same call.
+        if effect == Effect::Reduces && self.level(route) == KillLevel::ReduceOnly {
+            let (held, mut open) = match side {
                 Side::Buy => (-position, exposure.open_buy),
                 Side::Sell => (position, exposure.open_sell),
             };
+            if let OrderRequest::Replace(replace) = request
+                && let Some((_, order)) = oms.find(replace.cl_ord_id)
+                && let Some((_, units)) = order.replacement
+            {
+                // The old size counts until the broker answers; the new one is what is asked for.
+                open = open - order.reserved + (units - order.filled());
+            }
             if open > held.max(Qty::ZERO) {
                 out.push(Violation::new(
                     "I15",

@@ -17,7 +17,8 @@ use crate::msg::{
     OrderRequest,
 };
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, KillLevel, Nanos, Scope, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope,
+    Timestamp,
 };
 use crate::wiring::{ConfigError, Topology};
 use std::collections::BTreeMap;
@@ -61,6 +62,7 @@ struct Remote {
     account: AccountId,
     seq: u32,
     open: Vec<ClientOrderId>,
+    quiet: bool,
 }
 
 /// The session.
@@ -105,6 +107,7 @@ impl World {
             account: remote.map_or(AccountId(0), |agent| agent.account),
             seq: 0,
             open: Vec::new(),
+            quiet: false,
         };
         Ok(Self {
             brokers: Vec::new(),
@@ -322,7 +325,7 @@ impl World {
         if self.records.is_multiple_of(400) {
             self.resume_agents();
         }
-        if self.remote.dice.chance(25) {
+        if !self.remote.quiet && self.remote.dice.chance(60) {
             self.remote_acts();
         }
     }
@@ -353,7 +356,7 @@ impl World {
             return;
         };
         let instruments = core.oms.books.instruments().clone();
-        let Remote { dice, id, account, seq, open } = &mut self.remote;
+        let Remote { dice, id, account, seq, open, .. } = &mut self.remote;
         let request = match open.last().copied() {
             Some(orig_cl_ord_id) if dice.chance(300) => {
                 open.pop();
@@ -550,6 +553,103 @@ impl World {
             self.process.board.raise(Scope::Global, KillLevel::Block);
             self.killed(Scope::Global, KillLevel::Block);
         }
+    }
+
+    /// The remote agent does nothing of its own.
+    pub fn remote_is_quiet(&mut self) {
+        self.remote.quiet = true;
+    }
+
+    /// Lets so much time pass.
+    pub fn run_for(&mut self, span: Nanos) {
+        let end = self.now + span;
+        while self.outcome.violations.is_empty() && self.step(end) {}
+        self.now = self.now.max(end);
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Nanos {
+        self.now.since(START)
+    }
+
+    /// Ends the session.
+    pub fn end(mut self) -> Outcome {
+        self.settle();
+        self.finish()
+    }
+
+    /// The middle of an instrument's market.
+    pub fn mark(&self, instrument: InstrumentId) -> Price {
+        self.market.prices[instrument.index()]
+    }
+
+    /// Its price step.
+    pub fn tick(&self, instrument: InstrumentId) -> Price {
+        self.process.topology().names.instruments().get(instrument).tick
+    }
+
+    /// Its size step.
+    pub fn lot(&self, instrument: InstrumentId) -> Qty {
+        self.process.topology().names.instruments().get(instrument).lot
+    }
+
+    /// The remote agent's next order name.
+    pub const fn next_id(&mut self) -> ClientOrderId {
+        self.remote.seq += 1;
+        let (epoch, agent, seq) = (self.process.epoch, self.remote.id, self.remote.seq);
+        ClientOrderId { instance: 1, epoch, agent, seq }
+    }
+
+    /// The remote agent asks for something.
+    pub fn request(&mut self, request: OrderRequest) {
+        let (from, wall) = (self.remote.id, self.wall());
+        self.call(|desk| desk.deliver(wall, &Input::Request(from, request)));
+    }
+
+    /// The market fills an order at the first broker.
+    pub fn fill(&mut self, id: ClientOrderId, qty: Qty) {
+        let now = self.now;
+        // What was sent is on its way: a moment later the broker has it.
+        self.run_for(Nanos::from_millis(5));
+        if let Some(broker) = self.brokers.first_mut() {
+            broker.prices.clone_from(&self.market.prices);
+            broker.fill_order(now, id, qty);
+        }
+    }
+
+    /// The first broker holds more of the first instrument, and nobody knows since when.
+    pub fn endow(&mut self, qty: Qty) {
+        if let Some(broker) = self.brokers.first_mut() {
+            *broker.ledger.positions.entry((AccountId(0), InstrumentId(0))).or_default() += qty;
+        }
+    }
+
+    /// A fault at the first broker or in the process, now.
+    pub fn strike(&mut self, fault: Fault) {
+        self.inject(Injection { at: self.elapsed(), fault, place: 0 });
+    }
+
+    /// `kill -9`.
+    pub fn crash(&mut self) {
+        self.process.kill(None);
+        self.died();
+    }
+
+    /// The power fails.
+    pub fn crash_losing_power(&mut self) {
+        self.process.kill(Some(0));
+        self.died();
+    }
+
+    /// An operator raises a kill.
+    pub fn kill(&mut self, scope: Scope, level: KillLevel) {
+        self.process.board.raise(scope, level);
+        self.killed(scope, level);
+    }
+
+    /// Requests on the wire so far.
+    pub const fn requests(&self) -> u64 {
+        self.watch.requests
     }
 
     fn fail(&mut self, mut violation: Violation) {

@@ -115,6 +115,7 @@ impl Oms {
             };
             self.on_fill(fill, complete, broker, news);
         }
+        self.resize(index, theirs);
         let order = &self.orders[index as usize];
         let (event, exec_type) = match theirs.ord_status {
             OrdStatus::New
@@ -122,7 +123,8 @@ impl Oms {
             | OrdStatus::PendingNew
             | OrdStatus::PendingCancel
             | OrdStatus::PendingReplace => match order.state.stage {
-                Stage::Sent | Stage::InDoubt => (Event::Accepted, ExecType::New),
+                // Rejected: proven absent by snapshots that lacked it, and alive after all.
+                Stage::Sent | Stage::InDoubt | Stage::Rejected => (Event::Accepted, ExecType::New),
                 _ => return self.settle_change(at, index, theirs, news),
             },
             OrdStatus::Canceled | OrdStatus::Replaced => (Event::Canceled, ExecType::Canceled),
@@ -134,11 +136,32 @@ impl Oms {
             }
             OrdStatus::Filled | OrdStatus::InDoubt => return,
         };
-        if order.state.is_done() {
+        if order.state.is_done() && event != Event::Accepted {
             return;
         }
         self.apply(index, event);
         self.tell(at, index, Some(exec_type), Qty::ZERO, Price::ZERO, news);
+    }
+
+    /// The broker's size of an order under the name that we know: a fill of the order that excludes it
+    /// made it smaller, and the report of that was lost. One that is larger than we know counts with
+    /// all that may trade.
+    fn resize(&mut self, index: OrderIndex, theirs: &OrderSnapshot) {
+        let order = &self.orders[index as usize];
+        if theirs.cl_ord_id != Some(order.cl_ord_id) || order.replacement.is_some() {
+            return;
+        }
+        let units = theirs.cum_qty.saturating_add(theirs.leaves_qty);
+        if !theirs.leaves_qty.is_positive() || order.state.is_done() || units == order.units {
+            return;
+        }
+        if units > order.units {
+            self.orders[index as usize].units = units;
+            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.refresh(index);
+        } else {
+            self.cut(index, units);
+        }
     }
 
     /// A working order whose cancel or replace got no answer: the snapshot was taken after the

@@ -57,6 +57,10 @@ pub struct SimBroker {
     /// Last known middle of each instrument.
     pub prices: Vec<Price>,
     quiet: bool,
+    /// Fills come when a scenario says so.
+    commanded: bool,
+    /// Queries for everything, answered or not.
+    pub asked: u64,
 }
 
 impl SimBroker {
@@ -86,6 +90,8 @@ impl SimBroker {
             old_snapshot: None,
             prices,
             quiet: false,
+            commanded: false,
+            asked: 0,
         }
     }
 
@@ -207,7 +213,10 @@ impl SimBroker {
                     }
                 }
             }
-            ClientMessage::SnapshotRequest { id, since } => self.snapshot(now, id, since),
+            ClientMessage::SnapshotRequest { id, since } => {
+                self.asked += 1;
+                self.snapshot(now, id, since);
+            }
             ClientMessage::Heartbeat => self.say(now, VenueMessage::Heartbeat),
         }
     }
@@ -228,7 +237,7 @@ impl SimBroker {
             Some(Reason::BrokerNotReady)
         } else if matches!(new.terms.tif, TimeInForce::Opg | TimeInForce::Cls) {
             Some(Reason::BrokerUnsupported)
-        } else if self.dice.chance(15) {
+        } else if !self.commanded && self.dice.chance(15) {
             Some(Reason::BrokerFunds)
         } else {
             None
@@ -246,6 +255,13 @@ impl SimBroker {
         if let Some(reason) = refused {
             for id in ids().collect::<Vec<_>>() {
                 self.refuse(now, id, reason);
+            }
+            return;
+        }
+        if self.spoils(Fault::FalseReject) {
+            self.ledger.accept(new, units);
+            for id in ids().collect::<Vec<_>>() {
+                self.refuse(now, id, Reason::BrokerOther);
             }
             return;
         }
@@ -330,7 +346,7 @@ impl SimBroker {
             OrderQty::Cash(_) => order.units,
         };
         let taken = self.ledger.by_id.contains_key(&replace.cl_ord_id);
-        if !order.is_open() || units <= order.cum || taken || self.dice.chance(30) {
+        if !order.is_open() || units <= order.cum || taken || !self.commanded && self.dice.chance(30) {
             return self.refuse_change(now, id, RequestKind::Replace);
         }
         self.ledger.replace(place, replace, units);
@@ -378,11 +394,23 @@ impl SimBroker {
         }
     }
 
+    /// From now on orders fill by [`Self::fill_order`] only; those by hand fill all the same.
+    pub const fn fills_on_command(&mut self) {
+        self.commanded = true;
+    }
+
+    /// The market fills so much of an order.
+    pub fn fill_order(&mut self, now: Timestamp, id: ClientOrderId, qty: Qty) {
+        if let Some(place) = self.open(id) {
+            self.fill(now, place, qty.min(self.ledger.room(place)));
+        }
+    }
+
     /// What the market does to an order now and then.
     fn market_fills(&mut self, now: Timestamp, place: usize) {
         let room = self.ledger.room(place);
         let order = &self.ledger.orders[place];
-        if !order.is_open() {
+        if !order.is_open() || self.commanded && order.id().is_some() {
             return;
         }
         let waits = room.is_zero();

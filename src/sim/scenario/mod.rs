@@ -1,0 +1,72 @@
+//! Scenarios: one fault or one public incident each, told step by step, with what must hold.
+
+mod incidents;
+mod script;
+
+use super::fault::Fault;
+use super::plan::{Injection, Plan};
+use super::watch::Violation;
+use super::world::run;
+use crate::types::Nanos;
+use crate::wiring::ConfigError;
+pub use incidents::INCIDENTS;
+pub use script::Script;
+
+/// A public incident, told again.
+#[derive(Debug)]
+pub struct Incident {
+    /// Its number in docs/faults.md.
+    pub id: &'static str,
+    /// Where it was reported.
+    pub thread: &'static str,
+    /// What went wrong there.
+    pub title: &'static str,
+    /// The same against this gateway; what it expects goes to the script.
+    pub tell: fn(&mut Script),
+}
+
+/// What came of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its id: of an incident, or a kind of fault.
+    pub id: String,
+    /// What did not hold; empty where it passed.
+    pub violations: Vec<Violation>,
+}
+
+/// The ids of all scenarios.
+pub fn ids() -> Vec<String> {
+    let incidents = INCIDENTS.iter().map(|incident| incident.id.to_owned());
+    incidents.chain(Fault::ALL.iter().map(|fault| fault.name().to_owned())).collect()
+}
+
+/// Plays one scenario; `None` if there is none of this id.
+///
+/// # Errors
+/// The configuration of the scenario.
+pub fn play(id: &str) -> Result<Option<Verdict>, ConfigError> {
+    if let Some(incident) = INCIDENTS.iter().find(|incident| incident.id == id) {
+        let mut script = Script::new()?;
+        (incident.tell)(&mut script);
+        return Ok(Some(Verdict { id: id.to_owned(), violations: script.end() }));
+    }
+    let Some(&fault) = Fault::ALL.iter().find(|fault| fault.name() == id) else { return Ok(None) };
+    let mut violations = Vec::new();
+    for seed in 1..=5 {
+        let mut plan = Plan::calm(seed);
+        // Again and again in a session that trades.
+        plan.faults = (0..6)
+            .map(|number| Injection {
+                at: Nanos::from_secs(5 + 11 * number),
+                fault,
+                place: number * 31 + seed,
+            })
+            .collect();
+        let outcome = run(plan)?;
+        if !outcome.faults.contains_key(&fault) && outcome.violations.is_empty() {
+            violations.push(Violation::new("home", format!("{fault} had no effect, seed {seed}")));
+        }
+        violations.extend(outcome.violations);
+    }
+    Ok(Some(Verdict { id: id.to_owned(), violations }))
+}
