@@ -12,7 +12,7 @@ use crate::msg::{
     NewOrder, OrderRequest, OrderTerms, Quote, ReplaceOrder, Report, SessionStatus,
 };
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, Currency, ExchangeId, ExecId, ExecType,
+    Calendar, AccountId, AgentId, BrokerId, ClientOrderId, Currency, ExchangeId, ExecId, ExecType,
     Instrument, InstrumentId, InstrumentTable, KillLevel, Nanos, Notional, OrdStatus, OrdType,
     OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp, VenueOrderId,
 };
@@ -48,6 +48,7 @@ fn rig(changed: &[LimitRow]) -> Rig {
         lot: Qty::whole(1),
         multiplier: 1,
         currency: Currency::new(currency).unwrap(),
+        calendar: Calendar::Always,
     };
     let table =
         InstrumentTable::new(vec![instrument("IBM", "USD"), instrument("SAP", "EUR")]).unwrap();

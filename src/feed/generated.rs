@@ -3,7 +3,7 @@
 use super::{Feed, FeedError};
 use crate::msg::{MarketData, Quote, Trade};
 use crate::types::{
-    Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty, Side,
+    Calendar, Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty, Side,
     Timestamp,
 };
 use rand_core::{Rng, SeedableRng};
@@ -29,6 +29,7 @@ impl GeneratedInstrument {
             lot: Qty::whole(1),
             multiplier: 1,
             currency: Currency::USD,
+            calendar: Calendar::Always,
         };
         Self { instrument, price }
     }
