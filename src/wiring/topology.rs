@@ -6,7 +6,9 @@ use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
 use crate::actors::risk::LimitRow;
 use crate::journal::Durability;
-use crate::types::{AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, Nanos, Notional};
+use crate::types::{
+    AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, Nanos, Notional,
+};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,9 @@ use super::exposure::{Exposure, Exposures};
 use super::position::Position;
 use crate::actors::market::Market;
 use crate::kill::Route;
-use crate::types::{AccountId, AgentId, DayStart, InstrumentId, InstrumentTable, Notional, Price, Qty, Side};
+use crate::types::{
+    AccountId, AgentId, DayStart, InstrumentId, InstrumentTable, Notional, Price, Qty, Side,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;

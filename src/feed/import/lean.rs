@@ -28,7 +28,8 @@ use crate::feed::{FeedError, RecordingWriter};
 use crate::journal::Units;
 use crate::msg::{Bar, MarketData, Ohlc, Quote, QuoteBar, Trade};
 use crate::types::{
-    Calendar, Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty, Timestamp,
+    Calendar, Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty,
+    Timestamp,
 };
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};

@@ -55,13 +55,15 @@ impl FromStr for DayStart {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("`{text}` is not a time of day and a zone, UTC or America/New_York, like `17:00 America/New_York`")
+            format!(
+                "`{text}` is not a time of day and a zone, UTC or America/New_York, like `17:00 America/New_York`"
+            )
         };
         let (time, zone) = text.trim().split_once(' ').ok_or_else(wrong)?;
         let zone = [Zone::Utc, Zone::NewYork].into_iter().find(|known| known.name() == zone.trim());
         let (hours, minutes) = time.split_once(':').ok_or_else(wrong)?;
-        let number = |text: &str, below: u64| match text.len() {
-            2 => text.parse::<u64>().ok().filter(|number| *number < below),
+        let number = |text: &str, below: u64| match text.bytes().all(|b| b.is_ascii_digit()) {
+            true if text.len() == 2 => text.parse::<u64>().ok().filter(|number| *number < below),
             _ => None,
         };
         match (number(hours, 24), number(minutes, 60), zone) {

@@ -145,7 +145,9 @@ fn an_evening_start_names_the_next_day() {
     assert_eq!(rule.date(at("2024-07-07T21:00:00Z")), Date::new(2024, 7, 8));
     assert_eq!(rule.date(before(at("2024-07-07T21:00:00Z"))), Date::new(2024, 7, 7));
     assert_eq!(rule.date(at("2024-12-01T22:00:00Z")), Date::new(2024, 12, 2));
-    for wrong in ["17:00", "24:00 UTC", "7:00 UTC", "17:60 UTC", "17:00 Mars", "+1:00 UTC"] {
+    for wrong in
+        ["17:00", "24:00 UTC", "7:00 UTC", "17:60 UTC", "17:00 Mars", "+1:00 UTC", "01:00UTC"]
+    {
         let error = wrong.parse::<DayStart>().unwrap_err();
         assert!(error.contains(wrong), "{error}");
     }

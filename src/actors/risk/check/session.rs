@@ -16,7 +16,9 @@ use super::super::limits::{LimitError, LimitRow, LimitValue, positive};
 use super::{Case, Check};
 use crate::actors::market::MarketState;
 use crate::kill::Effect;
-use crate::types::{Calendar, InstrumentTable, OrdType, Phase, Qty, Reason, Scope, Side, TimeInForce};
+use crate::types::{
+    Calendar, InstrumentTable, OrdType, Phase, Qty, Reason, Scope, Side, TimeInForce,
+};
 
 /// The control's name.
 pub const NAME: &str = "session";
@@ -166,6 +168,3 @@ impl Check for Session {
         self.rows.clone()
     }
 }
-
-#[cfg(test)]
-mod tests;
