@@ -1,7 +1,7 @@
 //! The calendar of US stock exchanges against records of real days. Without the shared data these
 //! tests say so and pass.
 
-use qtos_gateway::types::{Calendar, Date, Timestamp};
+use qtos_gateway::types::{Calendar, Date, Nanos, Timestamp};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
@@ -109,36 +109,35 @@ fn holidays_and_early_closes_agree_with_a_table_of_others() {
 
 #[test]
 fn intraday_records_lie_within_the_hours() {
-    for (set, scale) in [
-        ("lean-us-equity-minute", 60_000),
-        ("lean-us-equity-second", 1_000),
-        ("lean-us-equity-ticks", 1),
-    ] {
+    for set in ["lean-us-equity-minute", "lean-us-equity-second", "lean-us-equity-ticks"] {
         let Some(folder) = shared(set) else { return };
         let mut days = 0;
         for path in zips(&folder) {
             let name = path.file_name().unwrap().to_str().unwrap();
-            let Some(session) = compact(name).and_then(|date| US.session_on(date)) else {
-                panic!("{}: not an open day", path.display());
-            };
-            let rows = lines(&path);
-            let time = |line: &String| -> u64 {
-                line.split(',').next().unwrap().parse::<f64>().unwrap() as u64
-            };
-            let (first, last) = (time(&rows[0]), time(rows.last().unwrap()));
-            // Milliseconds since midnight in New York; all days here are full ones.
-            let at = |ms: u64| {
-                Timestamp::from_nanos(session.pre.nanos() - 14_400_000_000_000 + ms * 1_000_000)
-            };
-            assert!(at(first) >= session.pre, "{}", path.display());
+            let session = compact(name).and_then(|date| US.session_on(date));
+            let session = session.unwrap_or_else(|| panic!("{name}: not an open day"));
+            let midnight = session.pre - Nanos::from_secs(4 * 3_600);
+            let times: Vec<Timestamp> = lines(&path)
+                .iter()
+                .map(|row| row.split(',').next().unwrap().parse().unwrap())
+                .map(|ms| midnight + Nanos::from_millis(ms))
+                .collect();
+            // Exchanges take their quotes down in the second after the end.
+            let late = if name.contains("quote") { Nanos::from_secs(1) } else { Nanos(0) };
+            assert!(times[0] >= session.pre, "{name}: {}", times[0]);
+            assert!(times[times.len() - 1] < session.post + late, "{name}");
+            // The busiest half hours are those after the opening and before the close.
+            let between = |from, to| times.iter().filter(|at| (from..to).contains(*at)).count();
+            let half_hour = Nanos::from_secs(1_800);
             assert!(
-                at(last) < session.post + qtos_gateway::types::Nanos(scale),
-                "{}",
-                path.display()
+                between(session.open, session.open + half_hour)
+                    > between(session.open - half_hour, session.open),
+                "{name}: opening"
             );
             assert!(
-                rows.iter()
-                    .any(|row| at(time(row)) >= session.open && at(time(row)) < session.close)
+                between(session.close - half_hour, session.close)
+                    > between(session.close + half_hour, session.close + half_hour + half_hour),
+                "{name}: close"
             );
             days += 1;
         }

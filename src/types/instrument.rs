@@ -88,6 +88,14 @@ impl InstrumentTable {
             .map(InstrumentId)
     }
 
+    /// Whether books of `other` go on under this table: the same instruments, whose hours may differ.
+    pub fn fits(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Instrument, &Instrument)| {
+            Instrument { calendar: b.calendar, ..a.clone() } == *b
+        };
+        self.len() == other.len() && self.0.iter().zip(&other.0).all(same)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

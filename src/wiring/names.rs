@@ -1,8 +1,6 @@
 //! Names and their numbers: the only place where text becomes an id and an id becomes text.
 
-use crate::types::{
-    AccountId, AgentId, BrokerId, Instrument, InstrumentId, InstrumentTable, Scope,
-};
+use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, InstrumentTable, Scope};
 
 /// The name of [`AgentId::OPERATOR`].
 pub const OPERATOR: &str = "operator";
@@ -31,13 +29,9 @@ impl Names {
         Self { instruments, brokers, accounts, agents }
     }
 
-    /// Whether every id here means the same in `other`. The hours of an instrument may change.
+    /// Whether every id here means the same in `other`.
     pub(super) fn fits(&self, other: &Self) -> bool {
-        let mut pairs = self.instruments.iter().zip(other.instruments.iter());
-        self.instruments.len() == other.instruments.len()
-            && pairs.all(|((_, own), (_, theirs))| {
-                Instrument { calendar: theirs.calendar, ..own.clone() } == *theirs
-            })
+        self.instruments.fits(&other.instruments)
             && (&self.brokers, &self.accounts, &self.agents)
                 == (&other.brokers, &other.accounts, &other.agents)
     }

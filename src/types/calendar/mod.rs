@@ -86,10 +86,22 @@ impl Calendar {
     /// Where `at` lies.
     #[inline]
     pub fn phase(self, at: Timestamp) -> Phase {
+        if self == Self::Always {
+            return Phase::Regular;
+        }
         match self.session_on(self.zone().date(at)) {
-            _ if self == Self::Always => Phase::Regular,
             Some(session) => session.phase(at),
             None => Phase::Closed,
+        }
+    }
+
+    /// Whether orders trade at `at`: all in regular hours, before and after them those meant for it.
+    #[inline]
+    pub fn trades(self, at: Timestamp, extended_hours: bool) -> bool {
+        match self.phase(at) {
+            Phase::Regular => true,
+            Phase::Pre | Phase::Post => extended_hours,
+            Phase::Closed => false,
         }
     }
 

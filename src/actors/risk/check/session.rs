@@ -93,12 +93,7 @@ impl Rules {
             return Err(Reason::OutsideHours);
         }
         let session = case.instrument.calendar.session(at).ok_or(Reason::MarketClosed)?;
-        let phase = session.phase(at);
-        let trades_now = match phase {
-            Phase::Regular => true,
-            Phase::Pre | Phase::Post => outside,
-            Phase::Closed => false,
-        };
+        let trades_now = case.instrument.calendar.trades(at, outside);
         let waits = case.is_leg && case.added.is_zero();
         match tif {
             TimeInForce::Opg if at < session.open => Ok(()),
@@ -115,10 +110,10 @@ impl Rules {
                 let lives = terms.expire_at.zip(begins).is_some_and(|(end, begins)| end > begins);
                 if lives { Ok(()) } else { Err(Reason::MarketClosed) }
             }
-            TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok if phase == Phase::Closed => {
-                Err(Reason::MarketClosed)
-            }
-            TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok => Err(Reason::OutsideHours),
+            TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok => match session.phase(at) {
+                Phase::Closed => Err(Reason::MarketClosed),
+                Phase::Pre | Phase::Regular | Phase::Post => Err(Reason::OutsideHours),
+            },
         }
     }
 
