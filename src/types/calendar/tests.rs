@@ -1,3 +1,5 @@
+//! Calendars at their edges, and against a library that others wrote.
+
 use super::*;
 use proptest::prelude::*;
 
