@@ -46,7 +46,7 @@ impl Exchange {
         let now_or_never = matches!(order.terms.tif, TimeInForce::Ioc | TimeInForce::Fok);
         let Book { touch, .. } = &mut self.books[order.instrument.index()];
         let calendar = self.instruments.get(order.instrument).calendar;
-        let idle = match calendar.trades(self.now, order.terms.extended_hours) {
+        let idle = match calendar.phase(self.now).takes(order.terms.extended_hours) {
             true if touch.halted => Some(Reason::Halted),
             true => None,
             false => Some(Reason::MarketClosed),

@@ -39,6 +39,18 @@ pub enum Phase {
     Post,
 }
 
+impl Phase {
+    /// Whether an order trades now: any in regular hours, before and after them those meant for it.
+    #[inline]
+    pub const fn takes(self, extended_hours: bool) -> bool {
+        match self {
+            Self::Regular => true,
+            Self::Pre | Self::Post => extended_hours,
+            Self::Closed => false,
+        }
+    }
+}
+
 /// The hours of one trading day; each begins with its moment and ends before the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
@@ -92,16 +104,6 @@ impl Calendar {
         match self.session_on(self.zone().date(at)) {
             Some(session) => session.phase(at),
             None => Phase::Closed,
-        }
-    }
-
-    /// Whether orders trade at `at`: all in regular hours, before and after them those meant for it.
-    #[inline]
-    pub fn trades(self, at: Timestamp, extended_hours: bool) -> bool {
-        match self.phase(at) {
-            Phase::Regular => true,
-            Phase::Pre | Phase::Post => extended_hours,
-            Phase::Closed => false,
         }
     }
 

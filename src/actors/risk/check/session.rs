@@ -93,7 +93,7 @@ impl Rules {
             return Err(Reason::OutsideHours);
         }
         let session = case.instrument.calendar.session(at).ok_or(Reason::MarketClosed)?;
-        let trades_now = case.instrument.calendar.trades(at, outside);
+        let phase = session.phase(at);
         let waits = case.is_leg && case.added.is_zero();
         match tif {
             TimeInForce::Opg if at < session.open => Ok(()),
@@ -101,7 +101,7 @@ impl Rules {
             TimeInForce::Opg | TimeInForce::Cls => Err(Reason::NoAuction),
             // It stands until a session comes that takes it.
             TimeInForce::Gtc => Ok(()),
-            _ if trades_now || waits => Ok(()),
+            _ if phase.takes(outside) || waits => Ok(()),
             TimeInForce::Gtd => {
                 let begins = match outside {
                     true => Some(session.pre),
@@ -110,7 +110,7 @@ impl Rules {
                 let lives = terms.expire_at.zip(begins).is_some_and(|(end, begins)| end > begins);
                 if lives { Ok(()) } else { Err(Reason::MarketClosed) }
             }
-            TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok => match session.phase(at) {
+            TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok => match phase {
                 Phase::Closed => Err(Reason::MarketClosed),
                 Phase::Pre | Phase::Regular | Phase::Post => Err(Reason::OutsideHours),
             },
