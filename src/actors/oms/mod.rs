@@ -4,6 +4,7 @@
 //! snapshot changes.
 
 pub mod books;
+mod day;
 pub mod exposure;
 mod id_hasher;
 mod links;
@@ -166,11 +167,11 @@ impl Oms {
     pub(in crate::actors) fn carry_over(&mut self, old: Self) {
         let patience = std::mem::take(&mut self.patience);
         let brokers = std::mem::take(&mut self.brokers);
-        let (instruments, fx) = self.books.definitions();
+        let (instruments, fx, day_start) = self.books.definitions();
         *self = old;
         self.patience = patience;
         self.brokers = brokers;
-        self.books.redefine(instruments, fx);
+        self.books.redefine(instruments, fx, day_start);
     }
 
     /// All orders of these books, oldest first.

@@ -262,6 +262,7 @@ impl Oms {
             let route = Route { broker, account, agent: AgentId::EXTERNAL, instrument };
             let side = if qty.is_positive() { Side::Buy } else { Side::Sell };
             self.books.book(route, side, qty.abs(), avg_px, Notional::ZERO);
+            self.books.day.reopen(account);
             *self.oddities.entry(Oddity::Adopted).or_default() += 1;
         }
         true
