@@ -1,0 +1,14 @@
+//! Layer 8, trouble on purpose: a proxy that breaks connections, and a campaign that kills processes.
+
+mod faults;
+mod framing;
+mod plan;
+mod proxy;
+
+pub use faults::{Amount, Direction, Dose, Fault, Faults, Partition};
+pub use framing::Framing;
+pub use plan::{Fate, Plan};
+pub use proxy::{Incident, ProxyConfig, ProxyError, ProxyTotals, proxy};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! `qtos chaos`.
+
+use super::args::{ChaosCommand, Global, ProxyArgs};
+use super::{CliError, Exit};
+use crate::chaos::{Faults, Incident, ProxyConfig, ProxyError, ProxyTotals, proxy};
+use crate::view::Render;
+use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// Runs a proxy until SIGINT, SIGTERM or the end of its time.
+///
+/// # Errors
+/// The address cannot be listened at (2).
+pub fn run(command: &ChaosCommand, global: &Global) -> Result<Exit, CliError> {
+    match command {
+        ChaosCommand::Proxy(args) => run_proxy(args, global),
+    }
+}
+
+/// Becomes true with SIGINT or SIGTERM.
+fn until_signal() -> Result<Arc<AtomicBool>, CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|error| CliError::core(format!("signal handler: {error}")))?;
+    }
+    Ok(stop)
+}
+
+fn run_proxy(args: &ProxyArgs, global: &Global) -> Result<Exit, CliError> {
+    let stop = until_signal()?;
+    let faults = Faults {
+        seed: args.seed,
+        delay: args.delay,
+        trickle: args.trickle,
+        drop: args.drop.clone(),
+        duplicate: args.duplicate.clone(),
+        reorder: args.reorder.clone(),
+        reset: args.reset.clone(),
+        half_open: args.half_open.clone(),
+        partitions: args.partition.clone(),
+        only: args.only,
+        until: args.faults_for,
+    };
+    let config = ProxyConfig {
+        listen: args.listen,
+        to: args.to,
+        framing: args.framing,
+        faults,
+        limit: args.for_seconds.map(Duration::from_secs),
+    };
+    let begin = Instant::now();
+    let bound = |addr| eprintln!("listening at {addr}");
+    let totals = proxy(config, bound, say, &stop).map_err(|error| match error {
+        ProxyError::Listen(..) => CliError::input(error.to_string()),
+        ProxyError::Io(_) => CliError::core(error.to_string()),
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    global.print(&ProxyResult { seed: args.seed, seconds, totals });
+    Ok(Exit::Done)
+}
+
+/// One line a fault, on standard error.
+fn say(incident: &Incident) {
+    let mut line = format!("{:>10.3}s  {:<9}", incident.at.as_secs_f64(), incident.fault.name());
+    // Writing to a string cannot fail.
+    if incident.connection > 0 {
+        let _ = write!(line, "  connection {}", incident.connection);
+    }
+    if let Some(direction) = incident.direction {
+        let _ = write!(line, " {direction}");
+    }
+    if incident.piece > 0 {
+        let _ = write!(line, ", piece {}", incident.piece);
+    }
+    eprintln!("{line}");
+}
+
+/// What a proxy did, printed at its end.
+#[derive(Debug, Serialize)]
+struct ProxyResult {
+    seed: u64,
+    seconds: f64,
+    #[serde(flatten)]
+    totals: ProxyTotals,
+}
+
+impl Render for ProxyResult {
+    fn render(&self) -> String {
+        let totals = &self.totals;
+        let faults: Vec<String> =
+            totals.faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        format!(
+            "seed {}, {:.1} s: {} connections ({} without a venue), {} pieces, {} bytes to the \
+             venue, {} to clients\nfaults: {}\n",
+            self.seed,
+            self.seconds,
+            totals.connections,
+            totals.refused,
+            totals.pieces,
+            totals.bytes_to_venue,
+            totals.bytes_to_client,
+            if faults.is_empty() { "none".to_owned() } else { faults.join(", ") },
+        )
+    }
+}
