@@ -1,5 +1,7 @@
 //! The gateway as its operator meets it: real processes, real sockets, `kill -9`.
 
+#[path = "process/chaos.rs"]
+mod chaos;
 #[path = "process/garbage.rs"]
 mod garbage;
 #[path = "process/rig.rs"]

@@ -1,10 +1,12 @@
 //! Layer 8, trouble on purpose: a proxy that breaks connections, and a campaign that kills processes.
 
+mod agree;
 mod faults;
 mod framing;
 mod plan;
 mod proxy;
 
+pub use agree::{difference, ids_of};
 pub use faults::{Amount, Direction, Dose, Fault, Faults, Partition};
 pub use framing::Framing;
 pub use plan::{Fate, Plan};

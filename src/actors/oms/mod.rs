@@ -411,6 +411,14 @@ impl Oms {
         if report.reason.is_some() {
             order.reason = report.reason;
         }
+        // Whatever a broker does under the name of a replace that is under way, it has carried it
+        // out: the report that says so is lost or late.
+        let carried_out =
+            order.replacement.is_some_and(|(replace, _)| replace.cl_ord_id == report.cl_ord_id);
+        if carried_out && !matches!(report.exec_type, ExecType::Replaced | ExecType::Rejected) {
+            self.apply(index, Event::Replaced);
+            self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
+        }
         let event = match report.exec_type {
             ExecType::New => Some(Event::Accepted),
             ExecType::Canceled => Some(Event::Canceled),
