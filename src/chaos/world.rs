@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use toml::{Table, Value};
@@ -35,7 +36,7 @@ pub(super) enum Who {
 pub(super) struct World {
     qtos: PathBuf,
     dir: PathBuf,
-    stop: &'static AtomicBool,
+    stop: Arc<AtomicBool>,
     venue: Option<Child>,
     gateway: Option<Child>,
 }
@@ -43,16 +44,12 @@ pub(super) struct World {
 /// The text of a config with the sandbox venue at `addr` and all patience short.
 fn aimed(config: &str, addr: &str) -> Result<String, Trouble> {
     let mut table: Table = config.parse().map_err(|error| format!("config: {error}"))?;
-    let is_venue = |section: &&mut Value| {
-        section.get("kind").and_then(Value::as_str) == Some("sandbox")
-    };
-    let sections = |value: Option<&mut Value>| value.and_then(Value::as_array_mut).into_iter();
-    let feeds = sections(table.get_mut("feed")).flatten().filter(is_venue);
-    for params in feeds.filter_map(|feed| feed.get_mut("params")).filter_map(Value::as_table_mut) {
-        params.insert("addr".to_owned(), addr.into());
+    for feed in venues(&mut table, "feed") {
+        if let Some(params) = feed.get_mut("params").and_then(Value::as_table_mut) {
+            params.insert("addr".to_owned(), addr.into());
+        }
     }
-    let brokers = sections(table.get_mut("broker")).flatten().filter(is_venue);
-    for broker in brokers.filter_map(Value::as_table_mut) {
+    for broker in venues(&mut table, "broker") {
         let short = [
             ("addr", addr),
             ("ack_timeout", "300ms"),
@@ -66,6 +63,13 @@ fn aimed(config: &str, addr: &str) -> Result<String, Trouble> {
     toml::to_string(&table).map_err(|error| format!("config: {error}"))
 }
 
+/// The `[[feed]]` or `[[broker]]` sections whose kind is the sandbox venue.
+fn venues<'a>(table: &'a mut Table, name: &str) -> impl Iterator<Item = &'a mut Table> {
+    let sections = table.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten();
+    let kind = |section: &Table| section.get("kind").and_then(Value::as_str) == Some("sandbox");
+    sections.filter_map(Value::as_table_mut).filter(move |section| kind(section))
+}
+
 impl World {
     /// Starts a venue and a gateway with the agents of `config` in `dir`, which may hold an older
     /// world. `qtos` is the program; `stop` ends every wait.
@@ -73,7 +77,7 @@ impl World {
         qtos: &Path,
         dir: PathBuf,
         config: &str,
-        stop: &'static AtomicBool,
+        stop: Arc<AtomicBool>,
     ) -> Result<Self, Trouble> {
         fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let mut world = Self { qtos: qtos.to_owned(), dir, stop, venue: None, gateway: None };
@@ -86,10 +90,6 @@ impl World {
         world.write("gateway.toml", &aimed(config, &addr)?)?;
         world.launch(Who::Gateway)?;
         Ok(world)
-    }
-
-    pub fn dir(&self) -> &Path {
-        &self.dir
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), Trouble> {
@@ -113,24 +113,21 @@ impl World {
     /// Starts one of the two. Its log begins anew: a campaign is long.
     pub fn launch(&mut self, who: Who) -> Result<(), Trouble> {
         let failed = |error: io::Error| format!("cannot start: {error}");
-        let (log, mut command) = match who {
+        let (name, mut command) = match who {
             Who::Venue => {
                 let addr = fs::read_to_string(self.dir.join("addr")).map_err(failed)?;
                 let args = ["venue", "sandbox", "--state-dir", "v", "--config", "venue.toml"];
                 let more = ["--seed", "1", "--speed", SPEED, "--listen", &addr];
-                ("venue.log", self.command(&[&args[..], &more].concat()))
+                ("venue", self.command(&[&args[..], &more].concat()))
             }
             Who::Gateway => {
                 let args = ["run", "--state-dir", "g", "--config", "gateway.toml"];
-                ("gateway.log", self.command(&args))
+                ("gateway", self.command(&args))
             }
         };
-        let log = File::create(self.dir.join(log)).map_err(failed)?;
-        let child = command
-            .stdout(File::create(self.dir.join("summary.json")).map_err(failed)?)
-            .stderr(log)
-            .spawn()
-            .map_err(failed)?;
+        let file = |ending| File::create(self.dir.join(name).with_extension(ending));
+        let (out, log) = (file("json").map_err(failed)?, file("log").map_err(failed)?);
+        let child = command.stdout(out).stderr(log).spawn().map_err(failed)?;
         *self.place(who) = Some(child);
         Ok(())
     }
@@ -256,6 +253,14 @@ impl World {
     pub fn verify(&self) -> Result<(), Trouble> {
         let result: VerifyResult = self.ask(&["replay", "--journal", "g", "--verify"])?;
         if result.identical { Ok(()) } else { Err("the journal replays differently".to_owned()) }
+    }
+
+    /// Stops the flow, compares a last time, ends the gateway and runs its journal again.
+    pub fn verify_at_rest(&mut self) -> Result<(), Trouble> {
+        self.halt()?;
+        self.agree()?;
+        self.kill(Who::Gateway)?;
+        self.verify()
     }
 
     /// Deletes the state folder of a gateway that does not run.

@@ -4,12 +4,15 @@ use crate::chaos::{Amount, Direction, Dose, Framing, Partition};
 use crate::types::Nanos;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// `chaos`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ChaosCommand {
     /// A TCP proxy in front of a venue that delays, drops, repeats, cuts and partitions
     Proxy(ProxyArgs),
+    /// Kill a trading gateway and its venue with kill -9, again and again, and compare them each time
+    Kill9(Kill9Args),
 }
 
 /// `chaos proxy`. A DOSE is a probability for each piece (0.01) or the numbers of pieces, from 1, in
@@ -61,4 +64,21 @@ pub struct ProxyArgs {
     /// End after so many seconds
     #[arg(long = "for", value_name = "S")]
     pub for_seconds: Option<u64>,
+}
+
+/// `chaos kill9`. The worlds live below the state folder, by default a temporary one.
+#[derive(Debug, Clone, Args)]
+pub struct Kill9Args {
+    /// Checked kills in all, those of resumed runs included
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub count: u64,
+    /// Of every draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// File that remembers how far the campaign has come; a run goes on where it stands
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+    /// Pairs of a gateway and a venue at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub worlds: u64,
 }

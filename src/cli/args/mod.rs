@@ -4,7 +4,7 @@ mod chaos;
 mod client;
 mod engine;
 
-pub use chaos::{ChaosCommand, ProxyArgs};
+pub use chaos::{ChaosCommand, Kill9Args, ProxyArgs};
 pub use client::{
     AgentCommand, AgentName, ArmArgs, CancelArgs, FillsArgs, FlattenArgs, KillArgs, OrderCommand,
     OrdersArgs, PlaceArgs, ReplaceArgs,
