@@ -2,6 +2,8 @@
 
 #[path = "process/chaos.rs"]
 mod chaos;
+#[path = "process/faults.rs"]
+mod faults;
 #[path = "process/garbage.rs"]
 mod garbage;
 #[path = "process/rig.rs"]

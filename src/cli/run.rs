@@ -45,7 +45,12 @@ pub(super) fn drive(
         Some(reference) => Some(reference.resolve().map_err(CliError::input)?),
         None => None,
     };
-    let system = actix::System::new();
+    // Made here, for actix panics where the system has nothing left to make it of.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::input(format!("cannot start: {error}")))?;
+    let system = actix::System::with_tokio_rt(|| runtime);
     system.block_on(async {
         let bar = Progress::spin("recovering");
         let service = Service::start(topology, registry, options, &mut |done| bar.set(done))?;
@@ -96,6 +101,7 @@ impl From<ServiceError> for CliError {
             | ServiceError::NoFeed
             | ServiceError::MixedFeeds(_) => (Exit::Usage, "config"),
             ServiceError::CorePanicked
+            | ServiceError::JournalFailed
             | ServiceError::Recover(RecoverError::Poisoned | RecoverError::Diverged(..)) => {
                 (Exit::Core, "core")
             }

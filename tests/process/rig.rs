@@ -35,9 +35,17 @@ pub struct Process {
 
 impl Process {
     pub fn start(dir: &Path, name: &str, args: &[&str]) -> Self {
+        Self::spawn(dir, name, Command::new(QTOS).args(args))
+    }
+
+    /// The same by way of a shell: the program and its arguments are `"$0" "$@"` of the script.
+    pub fn scripted(dir: &Path, name: &str, script: &str, args: &[&str]) -> Self {
+        Self::spawn(dir, name, Command::new("sh").args(["-c", script, QTOS]).args(args))
+    }
+
+    fn spawn(dir: &Path, name: &str, command: &mut Command) -> Self {
         let (out, err) = (dir.join(format!("{name}.out")), dir.join(format!("{name}.err")));
-        let child = Command::new(QTOS)
-            .args(args)
+        let child = command
             .current_dir(dir)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -73,9 +81,13 @@ impl Process {
     }
 
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+        signal(self.child.id(), name);
     }
+}
+
+pub fn signal(pid: u32, name: &str) {
+    let (name, pid) = (format!("-{name}"), pid.to_string());
+    assert!(Command::new("kill").args([&name, &pid]).status().unwrap().success());
 }
 
 impl Drop for Process {
@@ -109,6 +121,8 @@ pub struct Rig {
     starts: u32,
     /// Arguments of `run` beyond the common ones.
     pub more: Vec<String>,
+    /// A shell script to start the gateway with, see [`Process::scripted`].
+    pub script: Option<String>,
 }
 
 /// Session seconds in a second: some two thousand quotes, and tens of orders, come in a second.
@@ -149,7 +163,7 @@ impl Rig {
         let (venue, addr) = start_venue(dir.path(), "127.0.0.1:0");
         fs::write(dir.path().join("c.toml"), config(name, &addr)).unwrap();
         fs::write(dir.path().join("addr"), addr).unwrap();
-        Self { dir, venue, proxy: None, gateway: None, starts: 0, more: Vec::new() }
+        Self { dir, venue, proxy: None, gateway: None, starts: 0, more: Vec::new(), script: None }
     }
 
     /// The same with a chaos proxy before the venue.
@@ -180,8 +194,11 @@ impl Rig {
         let more: Vec<&str> = self.more.iter().map(String::as_str).collect();
         let args = ["run", "--config", "c.toml", "--state-dir", "g", "--json"];
         let name = format!("gateway-{}", self.starts);
-        let process = Process::start(self.dir.path(), &name, &[&args[..], &more].concat());
-        self.gateway = Some(process);
+        let (dir, args) = (self.dir.path(), [&args[..], &more].concat());
+        self.gateway = Some(match &self.script {
+            Some(script) => Process::scripted(dir, &name, script, &args),
+            None => Process::start(dir, &name, &args),
+        });
     }
 
     pub fn gateway(&mut self) -> &mut Process {
@@ -211,6 +228,10 @@ impl Rig {
     pub fn kill9_gateway(&mut self) {
         self.alive();
         self.gateway().kill9();
+    }
+
+    pub fn venue(&self) -> &Process {
+        &self.venue
     }
 
     pub fn kill9_venue(&mut self) {
