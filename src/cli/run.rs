@@ -7,6 +7,7 @@ use crate::live::{Options, RecoverError, Service, ServiceError, StateError};
 use crate::replay::summary;
 use crate::view::Summary;
 use crate::wiring::{Registry, Topology};
+use std::fs::File;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,12 +46,8 @@ pub(super) fn drive(
         Some(reference) => Some(reference.resolve().map_err(CliError::input)?),
         None => None,
     };
-    // Made here, for actix panics where the system has nothing left to make it of.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::input(format!("cannot start: {error}")))?;
-    let system = actix::System::with_tokio_rt(|| runtime);
+    enough_descriptors()?;
+    let system = actix::System::new();
     system.block_on(async {
         let bar = Progress::spin("recovering");
         let service = Service::start(topology, registry, options, &mut |done| bar.set(done))?;
@@ -78,6 +75,18 @@ pub(super) fn drive(
         let elapsed = begin.elapsed();
         server.stop();
         Ok(summary(&desk, &topology.names, elapsed))
+    })
+}
+
+/// File descriptors that a small gateway needs at its start.
+const DESCRIPTORS: usize = 40;
+
+/// Tries whether there are some before anything begins: the runtimes panic where there are none.
+fn enough_descriptors() -> Result<(), CliError> {
+    let tried: Result<Vec<File>, _> =
+        std::iter::repeat_with(|| File::open("/dev/null")).take(DESCRIPTORS).collect();
+    tried.map(drop).map_err(|error| {
+        CliError::input(format!("{error}: a gateway needs {DESCRIPTORS} file descriptors"))
     })
 }
 
