@@ -1,5 +1,7 @@
 //! The core by property: limits at their edge, exposure counted once, fills exactly once.
 
+mod answers;
+
 use super::market::Market;
 use super::oms::books::Fx;
 use super::oms::{Books, Oms, Patience, Stage};

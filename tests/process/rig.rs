@@ -327,19 +327,10 @@ impl Rig {
                 Some(why) => seen = why,
             }
             if Instant::now() > end {
-                let kept = self.keep();
-                panic!("gateway and venue do not agree: {seen}; kept in {}", kept.display());
+                panic!("gateway and venue do not agree: {seen}");
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-    }
-
-    /// Copies the state for a look after the test.
-    pub fn keep(&self) -> PathBuf {
-        let name = self.dir().file_name().unwrap().to_string_lossy().into_owned();
-        let kept = std::env::temp_dir().join(format!("qtos-process{name}"));
-        let _ = Command::new("cp").arg("-r").arg(self.dir()).arg(&kept).status();
-        kept
     }
 
     /// A robbed gateway (not `whole`) answers for the orders of its own state folder only.
@@ -357,7 +348,19 @@ impl Rig {
     pub fn verify(&self) {
         let (code, answer) = json(self.dir(), &["replay", "--journal", "g", "--verify"]);
         if code != 0 || answer["identical"] != true {
-            panic!("{answer}; kept in {}", self.keep().display());
+            panic!("{answer}");
+        }
+    }
+}
+
+/// Keeps the folder of a test that failed, for a look at it.
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let name = self.dir().file_name().unwrap().to_string_lossy().into_owned();
+            let kept = std::env::temp_dir().join(format!("qtos-process{name}"));
+            let _ = Command::new("cp").arg("-r").arg(self.dir()).arg(&kept).status();
+            eprintln!("kept in {}", kept.display());
         }
     }
 }
