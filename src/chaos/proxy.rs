@@ -124,6 +124,9 @@ pub fn proxy(
     Ok(totals)
 }
 
+/// Who is told of every fault.
+type Tell = Box<dyn FnMut(&Incident)>;
+
 /// What all connections share.
 struct Site {
     begun: Instant,
@@ -132,7 +135,7 @@ struct Site {
     parted: watch::Receiver<u32>,
     open: Cell<usize>,
     totals: RefCell<ProxyTotals>,
-    tell: RefCell<Box<dyn FnMut(&Incident)>>,
+    tell: RefCell<Tell>,
 }
 
 impl Site {

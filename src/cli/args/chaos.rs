@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Subcommand)]
 pub enum ChaosCommand {
     /// A TCP proxy in front of a venue that delays, drops, repeats, cuts and partitions
-    Proxy(ProxyArgs),
+    Proxy(Box<ProxyArgs>),
     /// Kill a trading gateway and its venue with kill -9, again and again, and compare them each time
     Kill9(Kill9Args),
 }
