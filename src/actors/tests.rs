@@ -1,5 +1,6 @@
 //! The core by property: limits at their edge, exposure counted once, fills exactly once.
 
+mod answers;
 mod session;
 
 use super::market::Market;

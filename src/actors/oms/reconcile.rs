@@ -90,6 +90,8 @@ impl Oms {
             self.apply(index, Event::Replaced);
             news.renamed.push((before, after));
             self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
+        } else {
+            self.take_over(at, broker, index, theirs, news);
         }
         let mut cum_qty = Qty::ZERO;
         for fill in &theirs.fills {
@@ -162,6 +164,38 @@ impl Oms {
         } else {
             self.cut(index, units);
         }
+    }
+
+    /// An order that stands under another of its names: a replace that was held for refused was
+    /// carried out. With no change under way, a snapshot asked for since the last one knows better.
+    fn take_over(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        index: OrderIndex,
+        theirs: &OrderSnapshot,
+        news: &mut News,
+    ) {
+        let asked = self.links[broker.index()].asked.unwrap_or(at);
+        let order = &mut self.orders[index as usize];
+        let (before, terms) = (order.cl_ord_id, theirs.terms);
+        let newer = order.state.pending == Pending::None && order.asked_at < asked;
+        let Some(after) = theirs.cl_ord_id.filter(|&after| after != before && newer) else {
+            return;
+        };
+        // A name that these books lost with the power belongs to it as well.
+        if *self.by_id.entry(after).or_insert(index) != index {
+            return;
+        }
+        order.cl_ord_id = after;
+        order.terms = terms;
+        if let OrderQty::Units(units) = terms.qty {
+            order.units = units;
+        }
+        *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+        self.refresh(index);
+        news.renamed.push((before, after));
+        self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
     }
 
     /// A working order whose cancel or replace got no answer: the snapshot was taken after the
