@@ -3,6 +3,7 @@
 use super::args::{Global, SimArgs};
 use super::{CliError, Exit, Progress};
 use crate::sim::campaign::{self, Failure, Medians, Sums};
+use crate::sim::{Violation, scenario};
 use crate::view::Render;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -80,6 +81,55 @@ impl Render for Campaign {
 /// # Errors
 /// A plan that cannot be run.
 pub(super) fn run(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
+    match &args.scenario {
+        Some(id) => scenarios(id, global),
+        None => campaign(args, global),
+    }
+}
+
+/// What scenarios print.
+#[derive(Debug, Serialize)]
+struct Scenarios {
+    scenarios: u64,
+    passed: u64,
+    failed: u64,
+    failures: Vec<String>,
+}
+
+impl Render for Scenarios {
+    fn render(&self) -> String {
+        let mut text = String::new();
+        for failure in &self.failures {
+            text += &format!("FAILED {failure}\n");
+        }
+        text + &format!("{} scenarios: {} passed, {} failed", self.scenarios, self.passed, self.failed)
+    }
+}
+
+fn scenarios(id: &str, global: &Global) -> Result<Exit, CliError> {
+    let ids = if id == "all" { scenario::ids() } else { vec![id.to_owned()] };
+    let bar = Progress::count("sim", ids.len() as u64);
+    let mut failures = Vec::new();
+    let mut passed = 0;
+    for (number, id) in ids.iter().enumerate() {
+        let verdict = scenario::play(id)?.ok_or_else(|| {
+            CliError::usage(format!("no scenario `{id}`: {}", scenario::ids().join(", ")))
+        })?;
+        passed += u64::from(verdict.violations.is_empty());
+        failures.extend(verdict.violations.iter().map(|violation| {
+            let Violation { invariant, what, at } = violation;
+            format!("{id} at {:.3} s: {invariant}: {what}", at.as_secs_f64())
+        }));
+        bar.set(number as u64 + 1);
+    }
+    bar.finish();
+    let scenarios = ids.len() as u64;
+    let clean = passed == scenarios;
+    global.print(&Scenarios { scenarios, passed, failed: scenarios - passed, failures });
+    Ok(if clean { Exit::Done } else { Exit::False })
+}
+
+fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
     let start = Instant::now();
     let limit = args.minutes.map(|minutes| Duration::from_secs(60 * minutes));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

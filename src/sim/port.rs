@@ -359,6 +359,8 @@ impl Write for SimDisk {
                 self.state.take(&bytes[..bytes.len() / 2])?;
                 Err(self.state.refuse(io::ErrorKind::Other))
             }
+            // As the file of the live driver: after a failed sync nothing more is written.
+            3 => Err(self.state.refuse(io::ErrorKind::Other)),
             _ => self.state.take(bytes),
         };
         self.fuse.burn();

@@ -41,6 +41,15 @@ struct Bounds {
     rate: Option<usize>,
 }
 
+/// A request that went out, with what held for it then.
+#[derive(Debug)]
+pub struct Sent {
+    route: Route,
+    effect: Effect,
+    level: KillLevel,
+    request: OrderRequest,
+}
+
 /// The watch.
 #[derive(Debug)]
 pub struct Watch {
@@ -145,7 +154,7 @@ impl Watch {
         epoch: u32,
         write: &OrderWrite,
         out: &mut Vec<Violation>,
-    ) -> Option<OrderRequest> {
+    ) -> Option<Sent> {
         let mut bad = |invariant, what: String| out.push(Violation::new(invariant, what));
         self.requests += 1;
         let mut decoder = Decoder::default();
@@ -194,7 +203,7 @@ impl Watch {
                 bad("I04", format!("{units} units, {most} are allowed"));
             }
         }
-        Some(request)
+        Some(Sent { route: write.route, effect: write.effect, level, request })
     }
 
     /// After a call in which these requests went out.
@@ -202,7 +211,7 @@ impl Watch {
         &mut self,
         desk: &Desk,
         board: &KillBoard,
-        sent: &[(Route, Effect, OrderRequest)],
+        sent: &[Sent],
         out: &mut Vec<Violation>,
     ) {
         for (&scope, &level) in &self.levels {
@@ -215,10 +224,10 @@ impl Watch {
         self.fills(core, out);
         self.lives(core, out);
         self.exposure(core, out);
-        for (route, effect, request) in sent {
+        for sent in sent {
             // A fill that nobody could foresee came in the same call: nothing can be said.
             if self.odd == before {
-                self.at_approval(core, *route, *effect, request, out);
+                self.at_approval(core, sent, out);
             }
         }
     }
@@ -309,14 +318,8 @@ impl Watch {
     }
 
     /// I04 and I15 for a request that just went out.
-    fn at_approval(
-        &self,
-        core: &Core,
-        route: Route,
-        effect: Effect,
-        request: &OrderRequest,
-        out: &mut Vec<Violation>,
-    ) {
+    fn at_approval(&self, core: &Core, sent: &Sent, out: &mut Vec<Violation>) {
+        let Sent { route, effect, level, request } = sent;
         let side = match request {
             OrderRequest::New(new) => new.terms.side,
             OrderRequest::Replace(replace) => replace.terms.side,
@@ -326,7 +329,7 @@ impl Watch {
         let exposure = oms.books.account(route.account, route.instrument);
         let position = exposure.position;
         // At the normal level orders that open may have followed in the same call.
-        if effect == Effect::Reduces && self.level(route) == KillLevel::ReduceOnly {
+        if *effect == Effect::Reduces && *level == KillLevel::ReduceOnly {
             let (held, mut open) = match side {
                 Side::Buy => (-position, exposure.open_buy),
                 Side::Sell => (position, exposure.open_sell),
@@ -350,7 +353,7 @@ impl Watch {
             Side::Sell => exposure.open_sell - position,
         };
         if let Some(most) = self.bounds.position
-            && effect == Effect::Opens
+            && *effect == Effect::Opens
             && worst > most
         {
             out.push(Violation::new("I04", format!("worst case {worst}, limit {most}: {request:?}")));

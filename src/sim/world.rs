@@ -9,9 +9,8 @@ use super::oracle;
 use super::plan::{Injection, Plan, Trip};
 use super::port::{DiskFault, Outbound};
 use super::process::{Process, registry};
-use super::watch::{Violation, Watch};
+use super::watch::{Sent, Violation, Watch};
 use crate::desk::Desk;
-use crate::kill::{Effect, Route};
 use crate::msg::{
     AgentState, CancelOrder, Contingent, Control, Gap, Input, KillOrder, MarketData, NewOrder,
     OrderRequest,
@@ -147,6 +146,7 @@ impl World {
         for broker in &mut self.brokers {
             broker.heal(now);
         }
+        self.process.disk.fail(DiskFault::None);
         if self.process.disk.failed.load(Ordering::SeqCst) {
             self.process.kill(None);
         }
@@ -324,6 +324,11 @@ impl World {
         }
         if self.records.is_multiple_of(400) {
             self.resume_agents();
+            if self.process.is_up() && self.process.disk.failed.load(Ordering::SeqCst) {
+                // Somebody makes room on the disk and starts the gateway again.
+                self.process.kill(None);
+                self.died();
+            }
         }
         if !self.remote.quiet && self.remote.dice.chance(60) {
             self.remote_acts();
@@ -464,7 +469,6 @@ impl World {
                     _ => DiskFault::Sync,
                 };
                 self.process.disk.fail(kind);
-                // An operator sees it and starts the gateway again, with room on the disk.
             }
             Fault::ClockStep => {
                 strike();
@@ -514,15 +518,13 @@ impl World {
 
     fn after(&mut self) {
         let (now, wall, epoch) = (self.now, self.wall(), self.process.epoch);
-        let mut sent: Vec<(Route, Effect, OrderRequest)> = Vec::new();
+        let mut sent: Vec<Sent> = Vec::new();
         let mut tripped = Vec::new();
         let mut found = Vec::new();
         while let Some((broker, outbound)) = self.process.outbox.pop() {
             match &outbound {
                 Outbound::Order(write) => {
-                    if let Some(request) = self.watch.wrote(wall, epoch, write, &mut found) {
-                        sent.push((write.route, write.effect, request));
-                    }
+                    sent.extend(self.watch.wrote(wall, epoch, write, &mut found));
                 }
                 Outbound::Tripped(scope, level) => {
                     self.watch.tripped(*scope, *level);

@@ -200,6 +200,9 @@ pub struct SimArgs {
     /// Stop after so many minutes
     #[arg(long, value_name = "M")]
     pub minutes: Option<u64>,
+    /// Play a scenario, or `all` of them, instead
+    #[arg(long, value_name = "ID|all")]
+    pub scenario: Option<String>,
     /// Only faults of these kinds
     #[arg(long, value_name = "KIND,..", value_delimiter = ',')]
     pub faults: Vec<crate::sim::Fault>,
