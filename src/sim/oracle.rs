@@ -5,9 +5,10 @@ use super::broker::SimBroker;
 use super::process::Process;
 use super::watch::{Violation, Watch, in_doubt};
 use crate::actors::Core;
+use crate::desk::Desk;
 use crate::journal::{Derived, Entry, EntryReader};
 use crate::msg::OrderRequest;
-use crate::types::{AccountId, BrokerId, ClientOrderId, Notional, OrdStatus, OrderQty, Qty};
+use crate::types::{AccountId, BrokerId, ClientOrderId, Notional, OrdStatus, OrderQty, Qty, Reason};
 use std::collections::BTreeMap;
 
 /// Compares everything; an empty answer means that nothing is lost, invented or doubled.
@@ -56,7 +57,12 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
                 format!("{name}: {:?} here, {:?} there", order.ord_status(), booked.status),
             ));
         }
-        if booked.status == OrdStatus::Canceled && order.ord_status() == OrdStatus::Rejected {
+        // What snapshots proved absent was refused as far as anybody could know.
+        let absent = order.reason == Some(Reason::Absent);
+        if booked.status == OrdStatus::Canceled
+            && order.ord_status() == OrdStatus::Rejected
+            && !absent
+        {
             out.push(Violation::new("I12", format!("{name}: rejected here, cancelled there")));
         }
         // An order that names money is reserved with room for its price to move.
@@ -157,7 +163,19 @@ fn replays(process: &Process, digest: [u8; 32], out: &mut Vec<Violation>) {
     match process.rerun() {
         Err(violation) => out.push(violation),
         Ok(desk) if desk.digest() != digest => {
-            out.push(Violation::new("I17", "the journal leads to another state".to_owned()));
+            let of = |desk: &Desk| {
+                desk.lane.core.as_ref().map(|core| {
+                    let halts = &core.risk.halts;
+                    let (holds, kills) = (halts.holds().collect::<Vec<_>>(), halts.kills().collect::<Vec<_>>());
+                    (core.tally(), core.oms.fills().len(), core.oms.orders().len(), holds, kills)
+                })
+            };
+            let there = of(&desk);
+            let here = process.desk.as_ref().and_then(of);
+            out.push(Violation::new(
+                "I17",
+                format!("the journal leads to another state: {there:?}, running {here:?}"),
+            ));
         }
         Ok(_) => {}
     }

@@ -44,6 +44,8 @@ pub struct Plan {
     pub agents: u64,
     /// Market records.
     pub records: u64,
+    /// Limits that hardly ever bite.
+    pub generous: bool,
     /// Faults, in the order of their times.
     pub faults: Vec<Injection>,
     /// Kills.
@@ -93,6 +95,7 @@ impl Plan {
             instruments: dice.between(2, 5),
             agents: dice.between(3, 5),
             records,
+            generous: false,
             faults,
             trips,
         }
@@ -159,20 +162,24 @@ impl Plan {
              symbols = [{symbols}]\nlane = \"far\"\n"
         );
         let pick = |dice: &mut Dice, values: &[&'static str]| {
-            dice.pick(values).copied().unwrap_or_default()
+            let drawn = dice.pick(values);
+            if self.generous { values.last() } else { drawn }.copied().unwrap_or_default()
         };
         let limits = [
             ("symbol_list", "global", format!("[{symbols}]")),
             ("duplicate_intent", "global", "\"deny\"".to_owned()),
             ("order_rate", "global", format!("\"{}\"", pick(&mut dice, RATES))),
             ("max_order_qty", "global", format!("\"{}\"", pick(&mut dice, &["60", "500", "10000"]))),
-            ("max_order_value", "global", format!("\"{}\"", pick(&mut dice, &["5000", "200000"]))),
+            ("max_order_value", "global", format!("\"{}\"", pick(&mut dice, &["5000", "200000", "1000000000"]))),
             ("price_collar", "global", format!("\"{}\"", pick(&mut dice, &["1%", "5%", "30%"]))),
             ("max_position", "global", format!("\"{}\"", pick(&mut dice, &["80", "400", "5000"]))),
             ("max_position", "agent:g0", format!("\"{}\"", pick(&mut dice, &["30", "100"]))),
             ("daily_loss", "global", format!("\"{}\"", pick(&mut dice, &["500", "1000000"]))),
         ];
         for (control, scope, value) in limits {
+            if scope == "agent:g0" && self.agents == 0 {
+                continue;
+            }
             let _ = write!(
                 text,
                 "[[limit]]\ncontrol = \"{control}\"\nscope = \"{scope}\"\nvalue = {value}\n"

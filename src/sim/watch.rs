@@ -46,7 +46,8 @@ struct Bounds {
 pub struct Sent {
     route: Route,
     effect: Effect,
-    level: KillLevel,
+    /// The kill level that held for everybody in this account and instrument.
+    shared: KillLevel,
     request: OrderRequest,
 }
 
@@ -203,7 +204,9 @@ impl Watch {
                 bad("I04", format!("{units} units, {most} are allowed"));
             }
         }
-        Some(Sent { route: write.route, effect: write.effect, level, request })
+        let (route, effect) = (write.route, write.effect);
+        let shared = self.level(Route { agent: AgentId(u16::MAX), ..route });
+        Some(Sent { route, effect, shared, request })
     }
 
     /// After a call in which these requests went out.
@@ -319,7 +322,7 @@ impl Watch {
 
     /// I04 and I15 for a request that just went out.
     fn at_approval(&self, core: &Core, sent: &Sent, out: &mut Vec<Violation>) {
-        let Sent { route, effect, level, request } = sent;
+        let Sent { route, effect, shared, request } = sent;
         let side = match request {
             OrderRequest::New(new) => new.terms.side,
             OrderRequest::Replace(replace) => replace.terms.side,
@@ -329,7 +332,7 @@ impl Watch {
         let exposure = oms.books.account(route.account, route.instrument);
         let position = exposure.position;
         // At the normal level orders that open may have followed in the same call.
-        if *effect == Effect::Reduces && *level == KillLevel::ReduceOnly {
+        if *effect == Effect::Reduces && *shared == KillLevel::ReduceOnly {
             let (held, mut open) = match side {
                 Side::Buy => (-position, exposure.open_buy),
                 Side::Sell => (position, exposure.open_sell),
@@ -344,7 +347,13 @@ impl Watch {
             if open > held.max(Qty::ZERO) {
                 out.push(Violation::new(
                     "I15",
-                    format!("{request:?} as reducing: held {position}, open on its side {open}"),
+                    format!(
+                        "{request:?} as reducing: held {position}, open on its side {open}: {:?}",
+                        oms.open()
+                            .filter(|(_, o)| o.terms.side == side && o.route.instrument == route.instrument && o.route.account == route.account)
+                            .map(|(_, o)| (o.cl_ord_id, o.reserved, o.state, o.role))
+                            .collect::<Vec<_>>()
+                    ),
                 ));
             }
         }

@@ -146,6 +146,7 @@ impl World {
         for broker in &mut self.brokers {
             broker.heal(now);
         }
+        (self.faults, self.trips) = (self.plan.faults.len(), self.plan.trips.len());
         self.process.disk.fail(DiskFault::None);
         if self.process.disk.failed.load(Ordering::SeqCst) {
             self.process.kill(None);

@@ -29,7 +29,7 @@ impl Script {
     /// # Errors
     /// The configuration.
     pub fn new() -> Result<Self, ConfigError> {
-        let plan = Plan { agents: 0, instruments: 2, records: 1 << 20, ..Plan::calm(1) };
+        let plan = Plan { generous: true, agents: 0, instruments: 2, records: 1 << 20, ..Plan::calm(1) };
         let mut script = Self { world: World::new(plan)?, missed: Vec::new() };
         script.world.remote_is_quiet();
         script.run(2_000);
@@ -47,7 +47,9 @@ impl Script {
     /// Notes what does not hold.
     pub fn expect(&mut self, holds: bool, what: &str) {
         if !holds {
-            let mut violation = Violation::new("scenario", what.to_owned());
+            let denied: Vec<_> =
+                self.core().iter().flat_map(|core| core.denied()).map(|(_, why, n)| (why, n)).collect();
+            let mut violation = Violation::new("scenario", format!("{what} (denied: {denied:?})"));
             violation.at = self.world.elapsed();
             self.missed.push(violation);
         }
