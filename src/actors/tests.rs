@@ -3,7 +3,7 @@
 use super::market::Market;
 use super::oms::books::Fx;
 use super::oms::{Books, Oms, Patience, Stage};
-use super::risk::{LimitRow, LimitValue, Risk, check};
+use super::risk::{Known, Risk};
 use super::{Core, CoreOut};
 use crate::kill::Effect;
 use crate::msg::report::RequestKind;
@@ -13,8 +13,9 @@ use crate::msg::{
 };
 use crate::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, Currency, ExchangeId, ExecId, ExecType,
-    Instrument, InstrumentId, InstrumentTable, KillLevel, Nanos, Notional, OrdStatus, OrdType,
-    OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp, VenueOrderId,
+    Instrument, InstrumentId, InstrumentTable, KillLevel, LimitRow, LimitValue, Nanos, Notional,
+    OrdStatus, OrdType, OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp,
+    VenueOrderId,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -68,18 +69,17 @@ fn rig(changed: &[LimitRow]) -> Rig {
         !changed.iter().any(|new| (&new.control, new.scope) == (&old.control, old.scope))
     });
     rows.extend_from_slice(changed);
-    let checks = check::build_all(&rows, &table).unwrap();
+    let table = Arc::new(table);
+    let known = Known { instruments: Arc::clone(&table), accounts: vec!["paper".to_owned()] };
+    let risk = Risk::new(rows, known, vec![BrokerId(0)]).unwrap();
     let patience = Patience {
         ack: Nanos::from_secs(2),
         absence: Nanos::from_secs(5),
         reconcile: Nanos::from_secs(30),
     };
     let fx = Fx::new(vec![None, Some(None)]);
-    let books = Books::new(1, 4, Arc::new(table), fx);
-    let core = Core::new(
-        Risk::new(checks, vec![BrokerId(0)]),
-        Oms::new(books, vec![patience], vec![BrokerId(0)]),
-    );
+    let books = Books::new(1, 4, table, fx).with_capital(vec![Notional::whole(100_000)]);
+    let core = Core::new(risk, Oms::new(books, vec![patience], vec![BrokerId(0)]));
     let mut rig = Rig {
         core,
         market: Market::new(2, Nanos::from_secs(60)),
@@ -110,7 +110,7 @@ impl Rig {
 
     fn report(&mut self, report: Report) -> CoreOut {
         let mut out = CoreOut::default();
-        self.core.report(self.at, BrokerId(0), &report, &mut out);
+        self.core.report(self.at, BrokerId(0), &report, &self.market, &mut out);
         out
     }
 

@@ -273,7 +273,7 @@ impl Gateway for LiveGateway {
                     .filter(|(_, reason, _)| reason.name() == check.name())
                     .map(|(.., count)| count)
                     .sum();
-                for (scope, value) in check.limits() {
+                for (scope, value) in check.table().list() {
                     rows.push(LimitView {
                         control: check.name().to_owned(),
                         scope: topology.names.scope_name(scope),

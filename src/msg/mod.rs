@@ -12,7 +12,7 @@ pub mod market;
 pub mod report;
 pub mod request;
 
-pub use control::{AgentState, Control, HoldKind, KillOrder};
+pub use control::{AgentState, Control, HoldKind, KillOrder, LimitsChange};
 pub use market::{
     Bar, BookAction, BookLevel, Gap, MarketData, Ohlc, Quote, QuoteBar, SecurityStatus, Trade,
 };

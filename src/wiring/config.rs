@@ -1,10 +1,9 @@
 //! What a config file says: the shape of its sections. [`super::Topology`] is what it means.
 
 use super::secret::SecretRef;
-use crate::actors::risk::LimitValue;
 use crate::journal::Durability;
 use crate::types::text::Text;
-use crate::types::{Currency, Nanos, Notional, Price, Qty};
+use crate::types::{Currency, LimitValue, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::net::SocketAddr;
@@ -216,5 +215,6 @@ pub(super) struct AgentSection {
 pub(super) struct LimitSection {
     pub control: Spanned<String>,
     pub scope: Spanned<String>,
+    #[serde(deserialize_with = "LimitValue::written")]
     pub value: LimitValue,
 }

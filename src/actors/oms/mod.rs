@@ -11,6 +11,7 @@ pub mod order;
 pub mod position;
 mod reconcile;
 pub mod transition;
+mod worth;
 
 pub use books::{Books, Fx};
 pub use exposure::Exposure;
@@ -18,6 +19,7 @@ pub use links::{Link, Patience};
 pub use order::{Order, OrderIndex, Role};
 pub use position::Position;
 pub use transition::{Event, Oddity, Pending, Stage, State};
+pub use worth::Worth;
 
 use crate::kill::Route;
 use crate::msg::report::RequestKind;
@@ -30,6 +32,7 @@ use id_hasher::IdHasher;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
+use worth::Working;
 
 /// What an agent, the API and the metrics are told about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -119,6 +122,10 @@ pub struct Oms {
     /// By order: its place in `open`.
     open_at: Vec<u32>,
     arrivals: Vec<Option<Price>>,
+    /// By order: what is reserved of the account's cash, in the instrument's currency.
+    costs: Vec<Notional>,
+    #[serde(skip)]
+    working: Working,
     fills: Vec<Fill>,
     oddities: Oddities,
     links: Vec<Link>,
@@ -141,6 +148,8 @@ impl Oms {
             open: Vec::new(),
             open_at: Vec::new(),
             arrivals: Vec::new(),
+            costs: Vec::new(),
+            working: Working::default(),
             fills: Vec::new(),
             oddities: BTreeMap::new(),
             links: vec![Link::default(); patience.len()],
@@ -158,6 +167,7 @@ impl Oms {
         touch(&mut self.open, &0);
         touch(&mut self.open_at, &0);
         touch(&mut self.arrivals, &None);
+        touch(&mut self.costs, &Notional::ZERO);
         self.by_id.reserve(ROOM);
         self.waiting.reserve(ROOM);
     }
@@ -166,11 +176,10 @@ impl Oms {
     pub(in crate::actors) fn carry_over(&mut self, old: Self) {
         let patience = std::mem::take(&mut self.patience);
         let brokers = std::mem::take(&mut self.brokers);
-        let (instruments, fx) = self.books.definitions();
-        *self = old;
+        let Self { books, .. } = std::mem::replace(self, old);
         self.patience = patience;
         self.brokers = brokers;
-        self.books.redefine(instruments, fx);
+        self.books.redefine(books);
     }
 
     /// All orders of these books, oldest first.
@@ -272,6 +281,8 @@ impl Oms {
         self.open_at.push(self.open.len() as u32);
         self.open.push(index);
         self.arrivals.push(arrival);
+        self.costs.push(Notional::ZERO);
+        self.working.count(route, true);
         self.waiting.push_back((at, index));
         index
     }
@@ -320,6 +331,9 @@ impl Oms {
         }
         if !matches!(event, Event::Lost | Event::CancelSent | Event::ReplaceSent) {
             order.absent_since = None;
+        }
+        if done != was_done {
+            self.working.count(order.route, !done);
         }
         if done && !was_done {
             let place = self.open_at[index as usize];
@@ -379,6 +393,11 @@ impl Oms {
                 }
             };
             carried = (side, target);
+            let cost = self.worst_cost(member, target);
+            let reserved = std::mem::replace(&mut self.costs[member as usize], cost);
+            if reserved != cost {
+                self.books.reserve_cost(order.route, reserved, cost);
+            }
             let order = &mut self.orders[member as usize];
             if order.reserved != target {
                 let (route, from) = (order.route, order.reserved);

@@ -9,22 +9,28 @@ pub mod case;
 pub mod check;
 pub mod halts;
 pub mod limits;
+pub mod value;
+mod window;
 
 pub use approved::Approved;
 pub use case::Case;
 pub use check::{CHECKS, Check};
 pub use halts::Halts;
-pub use limits::{LimitError, LimitRow, LimitValue, Limits};
+pub use limits::{Known, LimitError, Limits};
+
+use case::Ground;
+use check::Traded;
 
 use super::market::{Market, MarketState};
-use super::oms::{Oms, Order, Pending, Role};
+use super::oms::{Fill, Oms, Order, OrderIndex, Pending, Role};
 use crate::kill::{Effect, Route};
 use crate::msg::{
-    AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, OrderTerms, ReplaceOrder,
+    AgentState, CancelOrder, Contingent, LimitsChange, NewOrder, OrderRequest, OrderTerms,
+    ReplaceOrder,
 };
 use crate::types::{
-    AccountId, AgentId, BrokerId, Notional, OrdType, OrderQty, Price, Qty, Reason, Side,
-    TimeInForce, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, Notional, OrdType, OrderQty, Price, Qty,
+    Reason, Side, TimeInForce, Timestamp,
 };
 
 /// An approval with what the order manager needs to know about it.
@@ -36,12 +42,35 @@ pub struct Verdict {
     pub units: Qty,
     /// Middle of bid and ask at the decision.
     pub arrival: Option<Price>,
+    /// Open orders to take back first: it would trade with them.
+    pub displaces: Vec<ClientOrderId>,
+}
+
+/// Limits that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// The version that they would be.
+    pub version: u32,
+    /// All of them.
+    pub rows: Vec<LimitRow>,
+    /// They let nothing through that is held back now.
+    pub tightens: bool,
+    /// The value that would go, where there is one.
+    pub old: Option<String>,
 }
 
 /// The risk actor.
 #[derive(Debug)]
 pub struct Risk {
     checks: Vec<Box<dyn Check>>,
+    /// The places of the price collar and of self-match prevention in `checks`.
+    collar: Option<usize>,
+    self_match: Option<usize>,
+    /// The limits of the configuration, those in force, and how often they were changed.
+    written: Vec<LimitRow>,
+    rows: Vec<LimitRow>,
+    version: u32,
+    known: Known,
     /// Kills, holds and agent states as the journal knows them.
     pub halts: Halts,
     /// By account: the broker that carries it.
@@ -49,16 +78,88 @@ pub struct Risk {
 }
 
 impl Risk {
-    /// A gate with these checks; `brokers` names the broker of every account.
-    pub fn new(checks: Vec<Box<dyn Check>>, brokers: Vec<BrokerId>) -> Self {
-        Self { checks, halts: Halts::default(), brokers }
+    /// A gate with these limits; `brokers` names the broker of every account.
+    ///
+    /// # Errors
+    /// The first limit that is missing or cannot be used.
+    pub fn new(
+        rows: Vec<LimitRow>,
+        known: Known,
+        brokers: Vec<BrokerId>,
+    ) -> Result<Self, LimitError> {
+        let checks = check::build_all(&rows, &known)?;
+        let place = |name| checks.iter().position(|check| check.name() == name);
+        let (collar, self_match) = (place("price_collar"), place("self_match"));
+        let written = rows.clone();
+        Ok(Self {
+            checks,
+            collar,
+            self_match,
+            written,
+            rows,
+            version: 0,
+            known,
+            halts: Halts::default(),
+            brokers,
+        })
     }
 
     pub(in crate::actors) fn carry_over(&mut self, old: Self, oms: &Oms) {
         self.halts = old.halts;
+        let same = |(a, b): (&LimitRow, &LimitRow)| {
+            (&a.control, a.scope, &a.value) == (&b.control, b.scope, &b.value)
+        };
+        self.version = old.version;
+        let unchanged = self.written.len() == old.written.len()
+            && self.written.iter().zip(&old.written).all(same);
+        if !unchanged || self.install(&old.rows).is_err() {
+            self.version += 1;
+        }
         for check in &mut self.checks {
             check.adopt(oms);
         }
+    }
+
+    /// Puts other limits in force; what was counted stays. A change that does not follow the version
+    /// in force, or that cannot be used, changes nothing.
+    pub(in crate::actors) fn set_limits(&mut self, change: &LimitsChange) {
+        if change.version == self.version + 1 && self.install(&change.rows).is_ok() {
+            self.version = change.version;
+        }
+    }
+
+    fn install(&mut self, rows: &[LimitRow]) -> Result<(), LimitError> {
+        check::build_all(rows, &self.known)?;
+        for check in &mut self.checks {
+            check.table_mut().set(rows, &self.known)?;
+        }
+        self.rows = rows.to_vec();
+        Ok(())
+    }
+
+    /// How often the limits were changed since the state folder began.
+    pub const fn limits_version(&self) -> u32 {
+        self.version
+    }
+
+    /// What it would mean to put `row` in the place of the one with its control and scope.
+    ///
+    /// # Errors
+    /// The row cannot be used.
+    pub fn propose(&self, row: LimitRow) -> Result<Proposal, LimitError> {
+        let unknown = || LimitError::of(&row, "is not a control of the risk gate");
+        let check = self.checks.iter().find(|check| check.name() == row.control);
+        let table = check.ok_or_else(unknown)?.table();
+        let tightens = table.tightens(&row, &self.known)?;
+        let old = table.list().into_iter().find(|(scope, _)| *scope == row.scope);
+        let mut rows = self.rows.clone();
+        match rows.iter_mut().find(|own| (&own.control, own.scope) == (&row.control, row.scope)) {
+            Some(own) => *own = row,
+            None => rows.push(row),
+        }
+        check::build_all(&rows, &self.known)?;
+        let old = old.map(|(_, value)| value);
+        Ok(Proposal { version: self.version + 1, rows, tightens, old })
     }
 
     /// The checks, for listing.
@@ -94,14 +195,24 @@ impl Risk {
             return Err(Reason::SymbolList);
         }
         list_fits(new)?;
-        let mut case = Case::new(at, route, &new.terms, None, new.intent, oms, market)?;
+        let ground = Ground {
+            at,
+            route,
+            intent: new.intent,
+            oms,
+            market,
+            collar: self.collar.map(|place| &*self.checks[place]),
+            half: false,
+        };
+        let mut case = Case::new(&ground, &new.terms, None)?;
+        case.opens += new.contingent.legs().count() as u32;
         let waits = !matches!(new.contingent, Contingent::OneCancelsOther(_));
         let mut legs = [None, None];
         for (slot, leg) in legs.iter_mut().zip(new.contingent.legs()) {
             if matches!(leg.terms.qty, OrderQty::Cash(_)) {
                 return Err(Reason::InvalidOrder);
             }
-            let leg = slot.insert(Case::leg(&case, &leg.terms, waits)?);
+            let leg = slot.insert(Case::leg(&ground, &case, &leg.terms, waits)?);
             // A list opens if any of it does: it is approved, and permitted, as a whole.
             if leg.effect == Effect::Opens {
                 case.effect = Effect::Opens;
@@ -114,6 +225,7 @@ impl Risk {
                 check.check(leg)?;
             }
         }
+        let displaces = self.displaced(&case);
         for check in &mut self.checks {
             check.commit(&case);
         }
@@ -121,6 +233,7 @@ impl Risk {
             approved: Approved::new(at, OrderRequest::New(*new), route, case.effect),
             units: case.units,
             arrival: case.mark,
+            displaces,
         })
     }
 
@@ -137,7 +250,7 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Result<Verdict, Reason> {
-        let order = changeable(oms, from, replace.orig_cl_ord_id)?;
+        let (index, order) = changeable(oms, from, replace.orig_cl_ord_id)?;
         let (old, new) = (&order.terms, &replace.terms);
         let same = old.side == new.side
             && old.tif == new.tif
@@ -146,7 +259,16 @@ impl Risk {
         if !same || oms.find(replace.cl_ord_id).is_some() {
             return Err(Reason::InvalidOrder);
         }
-        let case = Case::new(at, order.route, new, Some(order), replace.intent, oms, market)?;
+        let ground = Ground {
+            at,
+            route: order.route,
+            intent: replace.intent,
+            oms,
+            market,
+            collar: self.collar.map(|place| &*self.checks[place]),
+            half: false,
+        };
+        let case = Case::new(&ground, new, Some((index, order)))?;
         let child = matches!(order.role, Role::Child { .. });
         if case.units <= order.filled() || child && case.units > order.units {
             return Err(Reason::InvalidOrder);
@@ -155,6 +277,7 @@ impl Risk {
         for check in &mut self.checks {
             check.check(&case)?;
         }
+        let displaces = self.displaced(&case);
         for check in &mut self.checks {
             check.commit(&case);
         }
@@ -162,6 +285,7 @@ impl Risk {
             approved: Approved::new(at, OrderRequest::Replace(*replace), order.route, case.effect),
             units: case.units,
             arrival: case.mark,
+            displaces,
         })
     }
 
@@ -190,6 +314,28 @@ impl Risk {
         Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels))
     }
 
+    /// Open orders that the order of this case would trade with and that are to make way. No memory
+    /// is taken where there are none.
+    fn displaced(&self, case: &Case<'_>) -> Vec<ClientOrderId> {
+        if !self.self_match.is_some_and(|place| self.checks[place].displaces(case)) {
+            return Vec::new();
+        }
+        check::self_match::met(case)
+            .filter(|(_, order)| order.state.pending != Pending::Cancel)
+            .map(|(_, order)| order.cl_ord_id)
+            .collect()
+    }
+
+    /// Counts a fill that was booked.
+    pub(in crate::actors) fn traded(&mut self, fill: &Fill, oms: &Oms, market: &Market) {
+        let order = &oms.orders()[fill.order as usize];
+        let instrument = order.route.instrument;
+        let own = fill.price.notional(fill.qty, oms.books.instruments().get(instrument).multiplier);
+        let value = oms.books.fx().convert(instrument, own, market).unwrap_or(own);
+        let traded = Traded { at: fill.at, route: order.route, price: fill.price, value };
+        self.checks.iter_mut().for_each(|check| check.traded(&traded));
+    }
+
     /// An agent that does not run sends nothing new.
     ///
     /// # Errors
@@ -209,6 +355,7 @@ impl Risk {
             check.hash(into);
         }
         self.halts.hash(into);
+        into(&self.version.to_le_bytes());
     }
 
     /// The account's broker.
@@ -218,8 +365,8 @@ impl Risk {
 }
 
 /// An open order of this agent that no change is under way for.
-fn changeable(oms: &Oms, from: AgentId, id: crate::types::ClientOrderId) -> Result<&Order, Reason> {
-    let (_, order) = oms.find(id).ok_or(Reason::UnknownOrder)?;
+fn changeable(oms: &Oms, from: AgentId, id: ClientOrderId) -> Result<(OrderIndex, &Order), Reason> {
+    let (index, order) = oms.find(id).ok_or(Reason::UnknownOrder)?;
     if order.state.is_done() {
         return Err(Reason::UnknownOrder);
     }
@@ -229,7 +376,7 @@ fn changeable(oms: &Oms, from: AgentId, id: crate::types::ClientOrderId) -> Resu
     if order.state.pending != Pending::None || order.cl_ord_id != id {
         return Err(Reason::ChangePending);
     }
-    Ok(order)
+    Ok((index, order))
 }
 
 /// Whether the orders of a list make sense together.

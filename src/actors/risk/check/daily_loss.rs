@@ -2,10 +2,10 @@
 //! positions at the mark, fees included), only orders that reduce pass. Value: amount in the
 //! account's currency, above zero. A held instrument without a mark denies.
 
-use super::super::limits::{LimitError, LimitRow, Limits, positive};
-use super::{Case, Check};
+use super::super::limits::{Known, LimitError, Limits};
+use super::{Case, Check, rows_in};
 use crate::kill::Effect;
-use crate::types::{AccountId, InstrumentTable, Notional, Reason, Scope};
+use crate::types::{AccountId, LimitRow, Notional, Reason};
 use std::collections::BTreeMap;
 
 const NAME: &str = "daily_loss";
@@ -17,8 +17,8 @@ struct DailyLoss {
     days: BTreeMap<AccountId, (u64, Notional)>,
 }
 
-pub fn build(rows: &[LimitRow], _: &InstrumentTable) -> Result<Box<dyn Check>, LimitError> {
-    Ok(Box::new(DailyLoss { limits: Limits::parse(NAME, rows, positive)?, days: BTreeMap::new() }))
+pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    Ok(Box::new(DailyLoss { limits: Limits::new(NAME, rows, known)?, days: BTreeMap::new() }))
 }
 
 impl Check for DailyLoss {
@@ -41,7 +41,7 @@ impl Check for DailyLoss {
             return Ok(());
         }
         let loss = day.1.saturating_sub(pnl);
-        match self.limits.covering(case.route).all(|(_, limit)| loss < *limit) {
+        match self.limits.covering(case).all(|(_, limit)| loss < *limit) {
             true => Ok(()),
             false => Err(Reason::DailyLoss),
         }
@@ -55,7 +55,5 @@ impl Check for DailyLoss {
         }
     }
 
-    fn limits(&self) -> Vec<(Scope, String)> {
-        self.limits.rows().iter().map(|(scope, limit)| (*scope, limit.to_string())).collect()
-    }
+    rows_in!(limits);
 }
