@@ -139,6 +139,7 @@ impl Rig {
             intent,
             terms,
             contingent: Contingent::None,
+            parent: None,
         }
     }
 

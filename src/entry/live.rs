@@ -305,6 +305,7 @@ impl Gateway for LiveGateway {
             intent: order.intent.unwrap_or(own),
             terms: order.terms,
             contingent: Contingent::None,
+            parent: None,
         };
         tracing::info!(id = %cl_ord_id, "order of the operator");
         self.request(OrderRequest::New(new), cl_ord_id)

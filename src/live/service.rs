@@ -176,7 +176,12 @@ impl Service {
                 Venue::Remote(addr) => {
                     let edge = Arc::new(CommandEdge::new());
                     let reports = ReportEdge::new(Arc::clone(&waker));
-                    links.push(Box::new(RemoteLink::new(Arc::clone(&edge), reports.clone())));
+                    let (edge_end, reports_end) = (Arc::clone(&edge), reports.clone());
+                    links.push(Box::new(RemoteLink::new(
+                        edge_end,
+                        reports_end,
+                        Arc::clone(&board),
+                    )));
                     commands.push(Arc::clone(&edge));
                     remote.push((broker, *addr, edge, reports));
                 }

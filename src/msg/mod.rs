@@ -20,7 +20,9 @@ pub use report::{
     BrokerSnapshot, CancelReject, ExecutionReport, FillSnapshot, OrderSnapshot, PositionSnapshot,
     Report, RequestKind, SessionStatus,
 };
-pub use request::{CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
+pub use request::{
+    CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,
+};
 
 use crate::types::{AgentId, BrokerId};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Order requests: what agents and operators ask for. FIX D (new), E (list), G (replace), F (cancel).
 
 use crate::types::{
-    AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Qty, Side, TimeInForce, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,18 @@ pub struct NewOrder {
     pub terms: OrderTerms,
     /// Orders that depend on it.
     pub contingent: Contingent,
+    /// The larger order that it is a part of. A list has none.
+    pub parent: Option<Parent>,
+}
+
+/// A larger order that an agent cuts into smaller ones. What they fill and may still fill never
+/// comes to more than its quantity, whatever the agent sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The agent's own number of it.
+    pub id: u64,
+    /// All of it, in units. The first child says it; a later one may only say less.
+    pub qty: Qty,
 }
 
 /// New terms for an open order (FIX G). `qty` is the new total, filled part included.

@@ -105,6 +105,22 @@ reasons! {
     Leverage = "leverage",
     /// The account's cash would fall below its floor at the worst case.
     BuyingPower = "buying_power",
+    /// No data of the instrument for longer than `stale_data` allows.
+    StaleData = "stale_data",
+    /// The time of the market or of the broker is too far from ours.
+    ClockSkew = "clock_skew",
+    /// Too many orders on this day.
+    DayOrders = "day_orders",
+    /// Orders of too much worth on this day.
+    DayValueSent = "day_value_sent",
+    /// Fills of too much worth on this day.
+    DayValueTraded = "day_value_traded",
+    /// The approval was too old at the wire, or limits or kills had changed since.
+    ApprovalAge = "approval_age",
+    /// The broker takes no more messages now; what is left is for cancels.
+    MessageBudget = "message_budget",
+    /// The orders of a parent would come to more than its quantity.
+    ParentQty = "parent_qty",
 }
 
 impl std::fmt::Display for Reason {

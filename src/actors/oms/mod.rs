@@ -32,7 +32,7 @@ use id_hasher::IdHasher;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
-use worth::Working;
+use worth::{Family, Working};
 
 /// What an agent, the API and the metrics are told about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -126,6 +126,7 @@ pub struct Oms {
     costs: Vec<Notional>,
     #[serde(skip)]
     working: Working,
+    families: BTreeMap<(AgentId, u64), Family>,
     fills: Vec<Fill>,
     oddities: Oddities,
     links: Vec<Link>,
@@ -150,6 +151,7 @@ impl Oms {
             arrivals: Vec::new(),
             costs: Vec::new(),
             working: Working::default(),
+            families: BTreeMap::new(),
             fills: Vec::new(),
             oddities: BTreeMap::new(),
             links: vec![Link::default(); patience.len()],
@@ -234,6 +236,11 @@ impl Oms {
             _ => Role::Parent { legs },
         };
         self.insert(at, new.cl_ord_id, route, new.intent, new.terms, units, role, arrival);
+        if let Some(parent) = new.parent {
+            self.orders[index as usize].parent = Some(parent.id);
+            let family = self.families.entry((route.agent, parent.id)).or_default();
+            family.most = family.cap(parent.qty);
+        }
         for (number, leg) in new.contingent.legs().enumerate() {
             let place = index + 1 + number as OrderIndex;
             let role = match new.contingent {
@@ -354,6 +361,7 @@ impl Oms {
     /// Brings the reservation of an order and of its list up to date. Counted once: of two orders
     /// that exclude each other the larger, of a waiting leg what its parent has filled.
     fn refresh(&mut self, index: OrderIndex) {
+        self.count_child(index);
         let order = &self.orders[index as usize];
         let group = match order.role {
             Role::Single => [Some(index), None, None],
@@ -425,6 +433,9 @@ impl Oms {
         if order.route.broker != broker {
             *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
             return;
+        }
+        if let Some(link) = self.links.get_mut(broker.index()) {
+            link.ahead = report.transact_time.since(at);
         }
         order.venue_order_id.get_or_insert(report.venue_order_id);
         if report.reason.is_some() {

@@ -5,7 +5,8 @@ use super::order::OrderIndex;
 use super::{Exposure, Oms};
 use crate::actors::market::Market;
 use crate::kill::Route;
-use crate::types::{AccountId, InstrumentId, Notional, Price, Qty, Reason, Scope, Side};
+use crate::types::{AccountId, AgentId, InstrumentId, Notional, Price, Qty, Reason, Scope, Side};
+use serde::Serialize;
 
 /// Worst-case worth in the account currency, at market prices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,7 +60,39 @@ impl Working {
     }
 }
 
+/// The orders that an agent has cut a larger one into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Family {
+    /// What they may come to; zero before the first.
+    pub most: Qty,
+    /// What they have filled and may still fill.
+    pub sum: Qty,
+}
+
+impl Family {
+    /// What they may come to if another order says `qty`: a parent never grows.
+    pub fn cap(&self, qty: Qty) -> Qty {
+        if self.most.is_zero() { qty } else { self.most.min(qty) }
+    }
+}
+
 impl Oms {
+    /// The orders that an agent has cut its order `parent` into.
+    pub fn family(&self, agent: AgentId, parent: u64) -> Family {
+        self.families.get(&(agent, parent)).copied().unwrap_or_default()
+    }
+
+    /// Brings an order's part in its family up to date.
+    pub(super) fn count_child(&mut self, index: OrderIndex) {
+        let order = &mut self.orders[index as usize];
+        let Some(parent) = order.parent else { return };
+        let counts = order.filled().saturating_add(order.worst_leaves());
+        let counted = std::mem::replace(&mut order.counted, counts);
+        if let Some(family) = self.families.get_mut(&(order.route.agent, parent)) {
+            family.sum = family.sum.saturating_sub(counted).saturating_add(counts);
+        }
+    }
+
     /// Orders that may still trade: open, on their way and in doubt.
     #[inline]
     pub fn working(&self, scope: Scope) -> u32 {

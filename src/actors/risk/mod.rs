@@ -12,11 +12,13 @@ pub mod limits;
 pub mod value;
 mod window;
 
-pub use approved::Approved;
+pub use approved::{Approved, Quota, Terms};
 pub use case::Case;
 pub use check::{CHECKS, Check};
 pub use halts::Halts;
 pub use limits::{Known, LimitError, Limits};
+
+pub use window::Window;
 
 use case::Ground;
 use check::Traded;
@@ -66,6 +68,8 @@ pub struct Risk {
     /// The places of the price collar and of self-match prevention in `checks`.
     collar: Option<usize>,
     self_match: Option<usize>,
+    /// The places of those that act at the wire.
+    at_wire: Vec<usize>,
     /// The limits of the configuration, those in force, and how often they were changed.
     written: Vec<LimitRow>,
     rows: Vec<LimitRow>,
@@ -90,11 +94,13 @@ impl Risk {
         let checks = check::build_all(&rows, &known)?;
         let place = |name| checks.iter().position(|check| check.name() == name);
         let (collar, self_match) = (place("price_collar"), place("self_match"));
+        let at_wire = ["approval_age", "message_budget"].into_iter().filter_map(place).collect();
         let written = rows.clone();
         Ok(Self {
             checks,
             collar,
             self_match,
+            at_wire,
             written,
             rows,
             version: 0,
@@ -226,11 +232,17 @@ impl Risk {
             }
         }
         let displaces = self.displaced(&case);
+        let mut terms = self.terms(at, route);
+        if let Some(parent) = new.parent {
+            let family = oms.family(route.agent, parent.id);
+            terms.children = family.sum.saturating_add(case.units);
+            terms.parent = family.cap(parent.qty);
+        }
         for check in &mut self.checks {
             check.commit(&case);
         }
         Ok(Verdict {
-            approved: Approved::new(at, OrderRequest::New(*new), route, case.effect),
+            approved: Approved::new(at, OrderRequest::New(*new), route, case.effect, terms),
             units: case.units,
             arrival: case.mark,
             displaces,
@@ -278,11 +290,23 @@ impl Risk {
             check.check(&case)?;
         }
         let displaces = self.displaced(&case);
+        let mut terms = self.terms(at, order.route);
+        if let Some(parent) = order.parent {
+            let family = oms.family(order.route.agent, parent);
+            terms.children = family.sum.saturating_add(case.added);
+            terms.parent = family.most;
+        }
         for check in &mut self.checks {
             check.commit(&case);
         }
         Ok(Verdict {
-            approved: Approved::new(at, OrderRequest::Replace(*replace), order.route, case.effect),
+            approved: Approved::new(
+                at,
+                OrderRequest::Replace(*replace),
+                order.route,
+                case.effect,
+                terms,
+            ),
             units: case.units,
             arrival: case.mark,
             displaces,
@@ -311,7 +335,23 @@ impl Risk {
             return Err(Reason::ChangePending);
         }
         let current = CancelOrder { orig_cl_ord_id: order.cl_ord_id };
-        Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels))
+        let terms = self.terms(at, order.route);
+        Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels, terms))
+    }
+
+    /// What every control asks of the gate at the wire.
+    fn terms(&self, at: Timestamp, route: Route) -> Terms {
+        let mut terms = Terms {
+            limits: self.version,
+            expires: Timestamp::MAX,
+            quotas: [None; 2],
+            children: Qty::ZERO,
+            parent: Qty::ZERO,
+        };
+        for &place in &self.at_wire {
+            self.checks[place].at_wire(at, route, &mut terms);
+        }
+        terms
     }
 
     /// Open orders that the order of this case would trade with and that are to make way. No memory
@@ -381,6 +421,11 @@ fn changeable(oms: &Oms, from: AgentId, id: ClientOrderId) -> Result<(OrderIndex
 
 /// Whether the orders of a list make sense together.
 fn list_fits(new: &NewOrder) -> Result<(), Reason> {
+    if new.parent.is_some_and(|parent| !parent.qty.is_positive())
+        || new.parent.is_some() && new.contingent != Contingent::None
+    {
+        return Err(Reason::InvalidOrder);
+    }
     let entry = &new.terms;
     let exits = |leg: &OrderTerms| leg.side == entry.side.opposite();
     let fits = match &new.contingent {

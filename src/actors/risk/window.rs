@@ -1,5 +1,5 @@
-//! Windows that slide with each order and remember the time of each: exact, and no memory is taken
-//! once they have their length.
+//! What is counted over time. Windows slide with each order and remember the time of each: exact, and
+//! no memory is taken once they have their length.
 
 use super::value::Rate;
 use crate::types::Timestamp;
@@ -60,6 +60,30 @@ impl Window {
         self.times = vec![Timestamp::ZERO; count - kept.len()];
         self.times.extend_from_slice(kept);
         self.oldest = 0;
+    }
+}
+
+/// A sum that begins anew each day.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Daily<S> {
+    /// The UTC day that it is of.
+    pub day: u64,
+    /// What it has come to.
+    pub sum: S,
+}
+
+impl<S: Copy + Default> Daily<S> {
+    /// The sum of the day of `at`, as far as it is known.
+    pub fn at(&self, at: Timestamp) -> S {
+        if self.day == at.utc_day() { self.sum } else { S::default() }
+    }
+
+    /// The sum of the day of `at`, to add to it.
+    pub fn on(&mut self, at: Timestamp) -> &mut S {
+        if self.day != at.utc_day() {
+            *self = Self { day: at.utc_day(), sum: S::default() };
+        }
+        &mut self.sum
     }
 }
 

@@ -1,8 +1,13 @@
 //! The controls: one file each, one row each in [`CHECKS`]. To add one, write its file and its row.
 
 mod account_list;
+mod approval_age;
 mod buying_power;
+mod clock_skew;
 mod daily_loss;
+mod day_orders;
+mod day_value_sent;
+mod day_value_traded;
 mod duplicate_intent;
 mod gross_exposure;
 mod leverage;
@@ -10,6 +15,7 @@ mod max_order_qty;
 mod max_order_value;
 mod max_position;
 mod max_position_value;
+mod message_budget;
 mod net_exposure;
 mod open_orders;
 mod order_rate;
@@ -18,8 +24,10 @@ mod price_drift;
 mod repeated_order;
 pub mod self_match;
 mod short_selling;
+mod stale_data;
 mod symbol_list;
 
+use super::approved::Terms;
 use super::case::Case;
 use super::limits::{Known, LimitError, Table};
 use crate::actors::market::Market;
@@ -78,6 +86,9 @@ pub trait Check: Send + std::fmt::Debug {
     fn margin(&self, _route: Route, _price: Price, _tick: Price) -> Price {
         Price::ZERO
     }
+
+    /// What it asks of the gate at the wire for a request on this route, approved at `at`.
+    fn at_wire(&self, _at: Timestamp, _route: Route, _terms: &mut Terms) {}
 
     /// Whether open orders that the order would trade with are to make way for it.
     fn displaces(&self, _case: &Case<'_>) -> bool {
@@ -143,6 +154,8 @@ pub const CHECKS: &[Control] = &[
     core("C22", "symbol_list", symbol_list::build),
     more("C22", "account_list", account_list::build),
     core("C12", "duplicate_intent", duplicate_intent::build),
+    more("C19", "stale_data", stale_data::build),
+    more("C20", "clock_skew", clock_skew::build),
     core("C1", "max_order_qty", max_order_qty::build),
     core("C2", "max_order_value", max_order_value::build),
     core("C3", "price_collar", price_collar::build),
@@ -159,6 +172,11 @@ pub const CHECKS: &[Control] = &[
     more("C6", "leverage", leverage::build),
     more("C7", "buying_power", buying_power::build),
     core("C15", "daily_loss", daily_loss::build),
+    more("C25", "day_orders", day_orders::build),
+    more("C25", "day_value_sent", day_value_sent::build),
+    more("C25", "day_value_traded", day_value_traded::build),
+    more("C24", "approval_age", approval_age::build),
+    more("C10", "message_budget", message_budget::build),
 ];
 
 /// The control with this name.
