@@ -6,6 +6,7 @@ mod arm;
 mod bench;
 pub mod check;
 mod client;
+mod controls;
 mod demo;
 mod engine;
 mod error;

@@ -115,6 +115,10 @@ impl Service {
         let recovered = recover(folder.path(), topology, registry, world, feed, watch)?;
         let Recovered { mut desk, feed, board, .. } = recovered;
 
+        if let Some(core) = &desk.lane.core {
+            board.set_limits(core.risk.limits_version());
+        }
+
         let mut latch = match Latch::open(folder.path(), false) {
             Ok(latch) => latch,
             Err(why) => {
@@ -212,6 +216,7 @@ impl Service {
             epoch: folder.epoch,
             latch: Mutex::new(latch),
             arm: Mutex::new(ArmDesk::default()),
+            limits: Mutex::default(),
             statuses: {
                 for (broker, ..) in &remote {
                     plan.status(format!("broker:{}", topology.names.broker(*broker)));

@@ -6,6 +6,7 @@
 
 mod approved;
 pub mod case;
+mod change;
 pub mod check;
 pub mod halts;
 pub mod limits;
@@ -14,6 +15,7 @@ mod window;
 
 pub use approved::{Approved, Quota, Terms};
 pub use case::Case;
+pub use change::Proposal;
 pub use check::{CHECKS, Check};
 pub use halts::Halts;
 pub use limits::{Known, LimitError, Limits};
@@ -27,8 +29,7 @@ use super::market::{Market, MarketState};
 use super::oms::{Fill, Oms, Order, OrderIndex, Pending, Role};
 use crate::kill::{Effect, Route};
 use crate::msg::{
-    AgentState, CancelOrder, Contingent, LimitsChange, NewOrder, OrderRequest, OrderTerms,
-    ReplaceOrder,
+    AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, OrderTerms, ReplaceOrder,
 };
 use crate::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, Notional, OrdType, OrderQty, Price, Qty,
@@ -46,19 +47,6 @@ pub struct Verdict {
     pub arrival: Option<Price>,
     /// Open orders to take back first: it would trade with them.
     pub displaces: Vec<ClientOrderId>,
-}
-
-/// Limits that somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal {
-    /// The version that they would be.
-    pub version: u32,
-    /// All of them.
-    pub rows: Vec<LimitRow>,
-    /// They let nothing through that is held back now.
-    pub tightens: bool,
-    /// The value that would go, where there is one.
-    pub old: Option<String>,
 }
 
 /// The risk actor.
@@ -111,61 +99,11 @@ impl Risk {
     }
 
     pub(in crate::actors) fn carry_over(&mut self, old: Self, oms: &Oms) {
+        self.inherit_limits(&old);
         self.halts = old.halts;
-        let same = |(a, b): (&LimitRow, &LimitRow)| {
-            (&a.control, a.scope, &a.value) == (&b.control, b.scope, &b.value)
-        };
-        self.version = old.version;
-        let unchanged = self.written.len() == old.written.len()
-            && self.written.iter().zip(&old.written).all(same);
-        if !unchanged || self.install(&old.rows).is_err() {
-            self.version += 1;
-        }
         for check in &mut self.checks {
             check.adopt(oms);
         }
-    }
-
-    /// Puts other limits in force; what was counted stays. A change that does not follow the version
-    /// in force, or that cannot be used, changes nothing.
-    pub(in crate::actors) fn set_limits(&mut self, change: &LimitsChange) {
-        if change.version == self.version + 1 && self.install(&change.rows).is_ok() {
-            self.version = change.version;
-        }
-    }
-
-    fn install(&mut self, rows: &[LimitRow]) -> Result<(), LimitError> {
-        check::build_all(rows, &self.known)?;
-        for check in &mut self.checks {
-            check.table_mut().set(rows, &self.known)?;
-        }
-        self.rows = rows.to_vec();
-        Ok(())
-    }
-
-    /// How often the limits were changed since the state folder began.
-    pub const fn limits_version(&self) -> u32 {
-        self.version
-    }
-
-    /// What it would mean to put `row` in the place of the one with its control and scope.
-    ///
-    /// # Errors
-    /// The row cannot be used.
-    pub fn propose(&self, row: LimitRow) -> Result<Proposal, LimitError> {
-        let unknown = || LimitError::of(&row, "is not a control of the risk gate");
-        let check = self.checks.iter().find(|check| check.name() == row.control);
-        let table = check.ok_or_else(unknown)?.table();
-        let tightens = table.tightens(&row, &self.known)?;
-        let old = table.list().into_iter().find(|(scope, _)| *scope == row.scope);
-        let mut rows = self.rows.clone();
-        match rows.iter_mut().find(|own| (&own.control, own.scope) == (&row.control, row.scope)) {
-            Some(own) => *own = row,
-            None => rows.push(row),
-        }
-        check::build_all(&rows, &self.known)?;
-        let old = old.map(|(_, value)| value);
-        Ok(Proposal { version: self.version + 1, rows, tightens, old })
     }
 
     /// The checks, for listing.
@@ -196,34 +134,8 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Result<Verdict, Reason> {
-        let route = self.route(new).ok_or(Reason::InvalidOrder)?;
-        if new.instrument.index() >= oms.books.instruments().len() {
-            return Err(Reason::SymbolList);
-        }
-        list_fits(new)?;
-        let ground = Ground {
-            at,
-            route,
-            intent: new.intent,
-            oms,
-            market,
-            collar: self.collar.map(|place| &*self.checks[place]),
-            half: false,
-        };
-        let mut case = Case::new(&ground, &new.terms, None)?;
-        case.opens += new.contingent.legs().count() as u32;
-        let waits = !matches!(new.contingent, Contingent::OneCancelsOther(_));
-        let mut legs = [None, None];
-        for (slot, leg) in legs.iter_mut().zip(new.contingent.legs()) {
-            if matches!(leg.terms.qty, OrderQty::Cash(_)) {
-                return Err(Reason::InvalidOrder);
-            }
-            let leg = slot.insert(Case::leg(&ground, &case, &leg.terms, waits)?);
-            // A list opens if any of it does: it is approved, and permitted, as a whole.
-            if leg.effect == Effect::Opens {
-                case.effect = Effect::Opens;
-            }
-        }
+        let (case, legs) = self.weigh_new(at, new, oms, market, false)?;
+        let route = case.route;
         self.halts.allow(route, case.effect)?;
         for check in &mut self.checks {
             check.check(&case)?;
@@ -249,6 +161,45 @@ impl Risk {
         })
     }
 
+    fn weigh_new<'a>(
+        &self,
+        at: Timestamp,
+        new: &'a NewOrder,
+        oms: &'a Oms,
+        market: &'a Market,
+        half: bool,
+    ) -> Result<(Case<'a>, [Option<Case<'a>>; 2]), Reason> {
+        let route = self.route(new).ok_or(Reason::InvalidOrder)?;
+        if new.instrument.index() >= oms.books.instruments().len() {
+            return Err(Reason::SymbolList);
+        }
+        list_fits(new)?;
+        let ground = Ground {
+            at,
+            route,
+            intent: new.intent,
+            oms,
+            market,
+            collar: self.collar.map(|place| &*self.checks[place]),
+            half,
+        };
+        let mut case = Case::new(&ground, &new.terms, None)?;
+        case.opens += new.contingent.legs().count() as u32;
+        let waits = !matches!(new.contingent, Contingent::OneCancelsOther(_));
+        let mut legs = [None, None];
+        for (slot, leg) in legs.iter_mut().zip(new.contingent.legs()) {
+            if matches!(leg.terms.qty, OrderQty::Cash(_)) {
+                return Err(Reason::InvalidOrder);
+            }
+            let leg = slot.insert(Case::leg(&ground, &case, &leg.terms, waits)?);
+            // A list opens if any of it does: it is approved, and permitted, as a whole.
+            if leg.effect == Effect::Opens {
+                case.effect = Effect::Opens;
+            }
+        }
+        Ok((case, legs))
+    }
+
     /// Judges new terms for an open order as if the difference were a new order, with all of the new
     /// order held against the limits on a single order.
     ///
@@ -262,6 +213,39 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Result<Verdict, Reason> {
+        let (case, order) = self.weigh_replace(at, from, replace, oms, market, false)?;
+        self.halts.allow(order.route, case.effect)?;
+        for check in &mut self.checks {
+            check.check(&case)?;
+        }
+        let displaces = self.displaced(&case);
+        let mut terms = self.terms(at, order.route);
+        if let Some(parent) = order.parent {
+            let family = oms.family(order.route.agent, parent);
+            terms.children = family.sum.saturating_add(case.added);
+            terms.parent = family.most;
+        }
+        for check in &mut self.checks {
+            check.commit(&case);
+        }
+        let request = OrderRequest::Replace(*replace);
+        Ok(Verdict {
+            approved: Approved::new(at, request, order.route, case.effect, terms),
+            units: case.units,
+            arrival: case.mark,
+            displaces,
+        })
+    }
+
+    fn weigh_replace<'a>(
+        &self,
+        at: Timestamp,
+        from: AgentId,
+        replace: &'a ReplaceOrder,
+        oms: &'a Oms,
+        market: &'a Market,
+        half: bool,
+    ) -> Result<(Case<'a>, &'a Order), Reason> {
         let (index, order) = changeable(oms, from, replace.orig_cl_ord_id)?;
         let (old, new) = (&order.terms, &replace.terms);
         let same = old.side == new.side
@@ -278,39 +262,43 @@ impl Risk {
             oms,
             market,
             collar: self.collar.map(|place| &*self.checks[place]),
-            half: false,
+            half,
         };
         let case = Case::new(&ground, new, Some((index, order)))?;
         let child = matches!(order.role, Role::Child { .. });
         if case.units <= order.filled() || child && case.units > order.units {
             return Err(Reason::InvalidOrder);
         }
-        self.halts.allow(order.route, case.effect)?;
-        for check in &mut self.checks {
-            check.check(&case)?;
+        Ok((case, order))
+    }
+
+    /// Which limit an operator's request would use more than half of, so that it is to be confirmed.
+    /// A request that cannot be judged needs no confirmation: it will be refused. Changes nothing.
+    pub fn large(
+        &mut self,
+        at: Timestamp,
+        request: &OrderRequest,
+        oms: &Oms,
+        market: &Market,
+    ) -> Option<&'static str> {
+        let (case, legs) = match request {
+            OrderRequest::New(new) => self.weigh_new(at, new, oms, market, true).ok()?,
+            OrderRequest::Replace(replace) => {
+                let from = AgentId::OPERATOR;
+                let weighed = self.weigh_replace(at, from, replace, oms, market, true).ok()?;
+                (weighed.0, [None, None])
+            }
+            OrderRequest::Cancel(_) => return None,
+        };
+        let sized = self.checks.iter_mut().filter(|check| check::SIZED.contains(&check.name()));
+        let mut cases = std::iter::once(case).chain(legs.into_iter().flatten());
+        let cases = [cases.next(), cases.next(), cases.next()];
+        for check in sized {
+            if cases.iter().flatten().any(|case| check.check(case).is_err()) {
+                return Some(check.name());
+            }
         }
-        let displaces = self.displaced(&case);
-        let mut terms = self.terms(at, order.route);
-        if let Some(parent) = order.parent {
-            let family = oms.family(order.route.agent, parent);
-            terms.children = family.sum.saturating_add(case.added);
-            terms.parent = family.most;
-        }
-        for check in &mut self.checks {
-            check.commit(&case);
-        }
-        Ok(Verdict {
-            approved: Approved::new(
-                at,
-                OrderRequest::Replace(*replace),
-                order.route,
-                case.effect,
-                terms,
-            ),
-            units: case.units,
-            arrival: case.mark,
-            displaces,
-        })
+        None
     }
 
     /// Lets a cancel through: it needs an open order and its owner, nothing else.

@@ -117,9 +117,6 @@ impl Value for Count {
     fn within(&self, old: &Self) -> bool {
         self.0 <= old.0
     }
-    fn half(&self) -> Self {
-        Self(self.0 / 2)
-    }
 }
 
 /// At most so many in any window of a length: `100/1s`, `20/500ms`.

@@ -179,6 +179,18 @@ pub const CHECKS: &[Control] = &[
     more("C10", "message_budget", message_budget::build),
 ];
 
+/// Controls that hold the size of an order against a limit. An operator's order that uses more than
+/// half of it is to be confirmed (C28). They keep no state.
+pub const SIZED: &[&str] = &[
+    "max_order_qty",
+    "max_order_value",
+    "max_position",
+    "max_position_value",
+    "gross_exposure",
+    "net_exposure",
+    "leverage",
+];
+
 /// The control with this name.
 pub fn find(name: &str) -> Option<&'static Control> {
     CHECKS.iter().find(|control| control.name == name)
