@@ -5,6 +5,9 @@ use super::oms::books::Fx;
 use super::oms::{Books, Oms, Patience, Stage};
 use super::risk::{Known, Risk};
 use super::{Core, CoreOut};
+mod controls;
+mod wire;
+
 use crate::kill::Effect;
 use crate::msg::report::RequestKind;
 use crate::msg::{
@@ -244,6 +247,13 @@ fn each_limit_holds_at_its_edge_on_new_and_on_replace() {
         ("max_order_qty", "10", 10, Reason::MaxOrderQty),
         ("max_order_value", "1000", 10, Reason::MaxOrderValue),
         ("max_position", "10", 10, Reason::MaxPosition),
+        ("max_position_value", "1000", 10, Reason::MaxPositionValue),
+        ("gross_exposure", "1000", 10, Reason::GrossExposure),
+        ("net_exposure", "1000", 10, Reason::NetExposure),
+        // Of a capital of 100,000.
+        ("leverage", "0.01", 10, Reason::Leverage),
+        ("buying_power", "99000", 10, Reason::BuyingPower),
+        ("buying_power", "98980, 2% fees", 10, Reason::BuyingPower),
     ];
     let scopes = [
         Scope::Global,

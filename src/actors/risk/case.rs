@@ -1,7 +1,7 @@
 //! The facts that the checks judge, put together once for each order.
 
 use super::check::Check;
-use super::{price_state, terms_fit, worst_price};
+use super::form::{price_state, terms_fit, worst_price};
 use crate::actors::market::Market;
 use crate::actors::oms::{Exposure, Oms, Order, OrderIndex, Worth};
 use crate::kill::{Effect, Route};

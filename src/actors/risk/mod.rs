@@ -8,6 +8,7 @@ mod approved;
 pub mod case;
 mod change;
 pub mod check;
+mod form;
 pub mod halts;
 pub mod limits;
 pub mod value;
@@ -24,16 +25,14 @@ pub use window::Window;
 
 use case::Ground;
 use check::Traded;
+use form::list_fits;
 
-use super::market::{Market, MarketState};
+use super::market::Market;
 use super::oms::{Fill, Oms, Order, OrderIndex, Pending, Role};
 use crate::kill::{Effect, Route};
-use crate::msg::{
-    AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, OrderTerms, ReplaceOrder,
-};
+use crate::msg::{AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, Notional, OrdType, OrderQty, Price, Qty,
-    Reason, Side, TimeInForce, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, OrderQty, Price, Qty, Reason, Timestamp,
 };
 
 /// An approval with what the order manager needs to know about it.
@@ -405,76 +404,4 @@ fn changeable(oms: &Oms, from: AgentId, id: ClientOrderId) -> Result<(OrderIndex
         return Err(Reason::ChangePending);
     }
     Ok((index, order))
-}
-
-/// Whether the orders of a list make sense together.
-fn list_fits(new: &NewOrder) -> Result<(), Reason> {
-    if new.parent.is_some_and(|parent| !parent.qty.is_positive())
-        || new.parent.is_some() && new.contingent != Contingent::None
-    {
-        return Err(Reason::InvalidOrder);
-    }
-    let entry = &new.terms;
-    let exits = |leg: &OrderTerms| leg.side == entry.side.opposite();
-    let fits = match &new.contingent {
-        Contingent::None => true,
-        Contingent::OneCancelsOther(_) => matches!(entry.qty, OrderQty::Units(_)),
-        Contingent::OneTriggersOther(leg) => exits(&leg.terms),
-        Contingent::Bracket { take_profit, stop_loss } => {
-            exits(&take_profit.terms)
-                && exits(&stop_loss.terms)
-                && matches!(take_profit.terms.ord_type, OrdType::Limit { .. })
-                && !matches!(stop_loss.terms.ord_type, OrdType::Market | OrdType::Limit { .. })
-        }
-    };
-    if fits { Ok(()) } else { Err(Reason::InvalidOrder) }
-}
-
-/// Whether the price data of an instrument can carry a decision.
-fn price_state(market: &Market, case_at: Timestamp, route: Route) -> Result<(), Reason> {
-    match market.state(route.instrument, case_at) {
-        MarketState::Live => Ok(()),
-        MarketState::Empty => Err(Reason::NoPrice),
-        MarketState::Stale | MarketState::Gap => Err(Reason::StalePrice),
-        MarketState::Halted => Err(Reason::Halted),
-    }
-}
-
-/// The price that a unit of this order costs at worst, before slippage of a market order.
-fn worst_price(terms: &OrderTerms, touch: Option<Price>, mark: Price) -> Price {
-    match terms.ord_type {
-        OrdType::Limit { price } | OrdType::StopLimit { price, .. } => match terms.side {
-            Side::Buy => price,
-            // A sell may bring more than its limit; the market is what it is worth.
-            Side::Sell => price.max(mark),
-        },
-        OrdType::Stop { stop_px } => stop_px.max(touch.unwrap_or(mark)),
-        OrdType::Market | OrdType::TrailingStop { .. } => touch.unwrap_or(mark).max(mark),
-    }
-}
-
-/// Whether a time in force comes with what it needs.
-fn terms_fit(terms: &OrderTerms, at: Timestamp) -> bool {
-    let prices = [terms.ord_type.limit_price(), terms.ord_type.stop_price()];
-    let trailing = match terms.ord_type {
-        OrdType::TrailingStop { offset: crate::types::TrailingOffset::Price(distance) } => {
-            distance.is_positive()
-        }
-        OrdType::TrailingStop { offset: crate::types::TrailingOffset::BasisPoints(points) } => {
-            (1..10_000).contains(&points)
-        }
-        _ => true,
-    };
-    let expiry = match terms.tif {
-        TimeInForce::Gtd => terms.expire_at.is_some_and(|end| end > at),
-        _ => terms.expire_at.is_none(),
-    };
-    let size = match terms.qty {
-        OrderQty::Units(qty) => qty.is_positive(),
-        OrderQty::Cash(amount) => {
-            amount > Notional::ZERO
-                && matches!(terms.ord_type, OrdType::Market | OrdType::Limit { .. })
-        }
-    };
-    size && expiry && trailing && prices.into_iter().flatten().all(Price::is_positive)
 }
