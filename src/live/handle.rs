@@ -99,6 +99,11 @@ impl Handle {
         self.0.clock.now()
     }
 
+    /// How far the system's time has moved away from the gateway's.
+    pub fn clock_off(&self) -> crate::types::Nanos {
+        self.0.clock.off()
+    }
+
     /// Wakes the core lane.
     pub fn wake(&self) {
         self.0.waker.wake();

@@ -5,7 +5,7 @@
 //! thread makes them durable. The file `KILL` in the state folder is a kill at level cancel. SIGTERM
 //! and SIGINT drain; a second one is a kill at level cancel and the end. A journal that cannot be
 //! written blocks. A core lane that stands still is killed at the brokers without its help, an agent
-//! lane that stands still puts its agents on hold until it moves.
+//! lane that stands still puts its agents on hold until it moves, a step of the system's time everything.
 
 use super::handle::Handle;
 use super::status::{ActorState, ActorStatus};
@@ -22,6 +22,8 @@ use std::time::Duration;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(20);
+/// The system's time may move so far away from the gateway's.
+const CLOCK_STEP: Nanos = Nanos::from_secs(1);
 /// A lane that has not moved for so long stands still.
 const STALLED: Nanos = Nanos::from_secs(3);
 
@@ -36,7 +38,8 @@ pub fn start(handle: Handle, state: PathBuf, ended: Arc<AtomicBool>) -> io::Resu
     let terms = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
     flag::register(SIGTERM, Arc::clone(&terms[0]))?;
     flag::register(SIGINT, Arc::clone(&terms[1]))?;
-    let mut watch = Watch { handle, state, terms, draining: false, held: Vec::new() };
+    let mut watch =
+        Watch { handle, state, terms, draining: false, stepped: false, held: Vec::new() };
     std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
         while !ended.load(Ordering::SeqCst) {
             watch.look();
@@ -51,6 +54,8 @@ struct Watch {
     state: PathBuf,
     terms: [Arc<AtomicBool>; 2],
     draining: bool,
+    /// On hold because the system's time was set.
+    stepped: bool,
     /// Agents on hold because their lane stands still.
     held: Vec<AgentId>,
 }
@@ -71,6 +76,7 @@ impl Watch {
         if self.terms.iter().any(|term| term.swap(false, Ordering::SeqCst)) {
             self.term();
         }
+        self.clock();
         self.lanes();
         #[cfg(feature = "inject")]
         self.inject();
@@ -127,6 +133,20 @@ impl Watch {
             for agent in agents {
                 self.hold(agent, still);
             }
+        }
+    }
+
+    /// The gateway's time goes on evenly; when the system's jumps, one of them is wrong, and so is any
+    /// age of a price. The hold goes when they agree again, or with a restart, which takes the new one.
+    fn clock(&mut self) {
+        let stepped = self.handle.clock_off() > CLOCK_STEP;
+        if stepped == self.stepped {
+            return;
+        }
+        let hold = Control::Hold { scope: Scope::Global, kind: HoldKind::ClockStep, on: stepped };
+        if self.handle.deliver(Input::Control(hold)).is_ok() {
+            tracing::warn!(on = stepped, "clock step");
+            self.stepped = stepped;
         }
     }
 

@@ -78,6 +78,8 @@ pub enum HoldKind {
     Stalled,
     /// The service is ending.
     Draining,
+    /// The system's time was set.
+    ClockStep,
 }
 
 impl HoldKind {
@@ -89,6 +91,7 @@ impl HoldKind {
             Self::PositionMismatch => "position_mismatch",
             Self::Stalled => "stalled",
             Self::Draining => "draining",
+            Self::ClockStep => "clock_step",
         }
     }
 }
