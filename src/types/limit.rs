@@ -2,7 +2,7 @@
 //! and kept in the journal. What a value means is its control's affair.
 
 use super::Scope;
-use super::text::{Text, exact_digits};
+use super::text::OneOrMany;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A value as written.
@@ -25,33 +25,10 @@ impl LimitValue {
     /// # Errors
     /// The format's, or a number with more digits than survive.
     pub fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = LimitValue;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("text, a number or a list of them")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<LimitValue, E> {
-                Ok(LimitValue::Text(text.to_owned()))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<LimitValue, E> {
-                Ok(LimitValue::Text(number.to_string()))
-            }
-            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<LimitValue, E> {
-                exact_digits(number).map(LimitValue::Text).map_err(E::custom)
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<LimitValue, A::Error> {
-                let mut list = Vec::new();
-                while let Some(Text(item)) = seq.next_element::<Text<String>>()? {
-                    list.push(item);
-                }
-                Ok(LimitValue::List(list))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+        Ok(match OneOrMany::deserialize(deserializer)? {
+            OneOrMany::One(text) => Self::Text(text),
+            OneOrMany::Many(list) => Self::List(list),
+        })
     }
 }
 

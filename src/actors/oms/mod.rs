@@ -10,6 +10,7 @@ mod links;
 pub mod order;
 pub mod position;
 mod reconcile;
+mod room;
 pub mod transition;
 mod worth;
 
@@ -100,15 +101,6 @@ pub struct News {
     pub snapshots: Vec<BrokerId>,
 }
 
-/// Orders that [`Oms::make_room`] makes room for.
-const ROOM: usize = 1 << 14;
-
-fn touch<T: Clone>(list: &mut Vec<T>, blank: &T) {
-    let length = list.len();
-    list.resize(length + ROOM, blank.clone());
-    list.truncate(length);
-}
-
 /// The order manager.
 #[derive(Debug, Serialize)]
 pub struct Oms {
@@ -160,18 +152,6 @@ impl Oms {
             brokers,
             external_seq: 0,
         }
-    }
-
-    /// Makes room for more orders and touches it, so that none of them waits for the system to find
-    /// memory.
-    pub fn make_room(&mut self) {
-        touch(&mut self.orders, &Order::BLANK);
-        touch(&mut self.open, &0);
-        touch(&mut self.open_at, &0);
-        touch(&mut self.arrivals, &None);
-        touch(&mut self.costs, &Notional::ZERO);
-        self.by_id.reserve(ROOM);
-        self.waiting.reserve(ROOM);
     }
 
     /// Takes over all that `old` knows; instruments, rates and patience stay this one's.

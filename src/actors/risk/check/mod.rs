@@ -122,7 +122,7 @@ macro_rules! rows_in {
         }
     };
 }
-pub(self) use rows_in;
+use rows_in;
 
 /// Builds a control from its limit rows.
 pub type Build = fn(&[LimitRow], &Known) -> Result<Box<dyn Check>, LimitError>;
