@@ -28,6 +28,7 @@ use crate::types::{AgentId, BrokerId};
 use serde::{Deserialize, Serialize};
 
 /// Everything a decision actor can learn. What is not in here cannot influence a decision.
+#[allow(clippy::large_enum_variant, reason = "one at a time, never in a queue of its own")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// A market record.

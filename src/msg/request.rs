@@ -6,6 +6,7 @@ use crate::types::{
 use serde::{Deserialize, Serialize};
 
 /// A request to change the set of open orders.
+#[allow(clippy::large_enum_variant, reason = "plain data; nearly all requests are the large one")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderRequest {
     /// A new order, or a list of orders that depend on each other.

@@ -121,6 +121,18 @@ reasons! {
     MessageBudget = "message_budget",
     /// The orders of a parent would come to more than its quantity.
     ParentQty = "parent_qty",
+    /// The market is closed and the order would not live until it opens.
+    MarketClosed = "market_closed",
+    /// Before or after regular hours, and order or instrument are not for that.
+    OutsideHours = "outside_hours",
+    /// The auction that the order is for is over, or the market has none.
+    NoAuction = "no_auction",
+    /// The instrument is on the restricted list.
+    Restricted = "restricted",
+    /// A short sale of more than was located.
+    ShortLocate = "short_locate",
+    /// A short sale at or below the best bid while that is forbidden.
+    ShortRestricted = "short_restricted",
 }
 
 impl std::fmt::Display for Reason {

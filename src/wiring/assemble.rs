@@ -134,7 +134,8 @@ impl Topology {
             .collect();
         let books =
             Books::new(self.accounts.len(), self.names.agents().len(), instruments, Fx::new(rates))
-                .with_capital(self.accounts.iter().map(|account| account.capital).collect());
+                .with_capital(self.accounts.iter().map(|account| account.capital).collect())
+                .with_day_start(self.day_start);
         let patience = self
             .brokers
             .iter()

@@ -6,7 +6,7 @@ use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
 use crate::journal::Durability;
 use crate::types::{
-    AccountId, AgentId, BrokerId, Currency, InstrumentId, LimitRow, Nanos, Notional,
+    AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, LimitRow, Nanos, Notional,
 };
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,8 @@ pub struct Topology {
     pub control: ControlSpec,
     /// A price older than this is stale.
     pub stale_after: Nanos,
+    /// When a trading day begins: daily limits and daily figures count from there.
+    pub day_start: DayStart,
     /// When an actor that fails is started again.
     pub restarts: RestartPolicy,
     /// All names and instruments.

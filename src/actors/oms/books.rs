@@ -1,10 +1,13 @@
 //! Positions, cash and exposure of every account and agent: a fold over unique fills.
 
+use super::day::Day;
 use super::exposure::{Exposure, Exposures};
 use super::position::Position;
 use crate::actors::market::Market;
 use crate::kill::Route;
-use crate::types::{AccountId, AgentId, InstrumentId, InstrumentTable, Notional, Price, Qty, Side};
+use crate::types::{
+    AccountId, AgentId, DayStart, InstrumentId, InstrumentTable, Notional, Price, Qty, Side,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +67,7 @@ pub struct Books {
     /// By account: what it began with, in the account currency.
     #[serde(skip)]
     capital: Vec<Notional>,
+    pub(super) day: Day,
 }
 
 impl Books {
@@ -79,6 +83,7 @@ impl Books {
             cash: BTreeMap::new(),
             open_cost: BTreeMap::new(),
             capital: Vec::new(),
+            day: Day::new(accounts, DayStart::UTC),
         }
     }
 
@@ -89,9 +94,17 @@ impl Books {
         self
     }
 
-    /// Instruments, rates and capital stay those of `new`.
+    /// With trading days that begin by this rule; without it they are UTC days.
+    #[must_use]
+    pub fn with_day_start(mut self, start: DayStart) -> Self {
+        self.day.redefine(start);
+        self
+    }
+
+    /// Instruments, rates, capital and the rule of the day stay those of `new`.
     pub(super) fn redefine(&mut self, new: Self) {
         (self.instruments, self.fx, self.capital) = (new.instruments, new.fx, new.capital);
+        self.day.redefine(new.day.start);
     }
 
     pub(super) const fn exposures(&self) -> (&Exposures, &Exposures) {

@@ -124,7 +124,7 @@ impl<T: Value> Table for Limits<T> {
             return Ok(old.is_none());
         }
         let new = T::parse(&row.value, known).map_err(|error| LimitError::of(row, error))?;
-        Ok(old.is_none_or(|old| new.within(old)))
+        Ok(old.map_or(new.only_denies(), |old| new.within(old)))
     }
 }
 

@@ -359,7 +359,8 @@ impl Risk {
         let instrument = order.route.instrument;
         let own = fill.price.notional(fill.qty, oms.books.instruments().get(instrument).multiplier);
         let value = oms.books.fx().convert(instrument, own, market).unwrap_or(own);
-        let traded = Traded { at: fill.at, route: order.route, price: fill.price, value };
+        let (at, day) = (fill.at, oms.books.date());
+        let traded = Traded { at, day, route: order.route, price: fill.price, value };
         self.checks.iter_mut().for_each(|check| check.traded(&traded));
     }
 

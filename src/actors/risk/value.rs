@@ -20,6 +20,11 @@ pub trait Value: Clone + Send + std::fmt::Debug {
     /// Whether it lets nothing through that `old` holds back.
     fn within(&self, old: &Self) -> bool;
 
+    /// Whether it lets nothing through where there was no row at all.
+    fn only_denies(&self) -> bool {
+        true
+    }
+
     /// Half of it, where there is such a thing: what an operator's order may use without being asked
     /// again.
     #[must_use]

@@ -2,7 +2,7 @@
 //! no memory is taken once they have their length.
 
 use super::value::Rate;
-use crate::types::Timestamp;
+use crate::types::{Date, Timestamp};
 
 /// The times of the last orders, as many as the limit asks for.
 #[derive(Debug, Clone, Default)]
@@ -63,25 +63,25 @@ impl Window {
     }
 }
 
-/// A sum that begins anew each day.
+/// A sum that begins anew with each trading day.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Daily<S> {
-    /// The UTC day that it is of.
-    pub day: u64,
+    /// The day that it is of.
+    pub day: Date,
     /// What it has come to.
     pub sum: S,
 }
 
 impl<S: Copy + Default> Daily<S> {
-    /// The sum of the day of `at`, as far as it is known.
-    pub fn at(&self, at: Timestamp) -> S {
-        if self.day == at.utc_day() { self.sum } else { S::default() }
+    /// The sum of a day, as far as it is known.
+    pub fn at(&self, day: Date) -> S {
+        if self.day == day { self.sum } else { S::default() }
     }
 
-    /// The sum of the day of `at`, to add to it.
-    pub fn on(&mut self, at: Timestamp) -> &mut S {
-        if self.day != at.utc_day() {
-            *self = Self { day: at.utc_day(), sum: S::default() };
+    /// The sum of a day, to add to it.
+    pub fn on(&mut self, day: Date) -> &mut S {
+        if self.day != day {
+            *self = Self { day, sum: S::default() };
         }
         &mut self.sum
     }

@@ -1,5 +1,5 @@
 //! C25: at most so many new orders and replaces on a day, each order of a list for itself. What
-//! happens to them afterwards gives nothing back. Value: a number above zero. The day is the UTC day.
+//! happens to them afterwards gives nothing back. Value: a number above zero. The day is the trading day (`[session] day_start`).
 
 use super::super::limits::{Known, LimitError, Limits, PerScope};
 use super::super::value::Count;
@@ -28,7 +28,7 @@ impl Check for DayOrders {
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
         let more = case.opens.max(1);
         let fits = self.limits.on(case.route).all(|(scope, most)| {
-            let sum = self.days.get(scope).map_or(0, |day| day.at(case.at));
+            let sum = self.days.get(scope).map_or(0, |day| day.at(case.oms.books.date()));
             case.is_leg || sum.saturating_add(more) <= most.0
         });
         if fits { Ok(()) } else { Err(Reason::DayOrders) }
@@ -36,14 +36,14 @@ impl Check for DayOrders {
 
     fn commit(&mut self, case: &Case<'_>) {
         for (scope, _) in self.limits.on(case.route) {
-            let sum = self.days.entry(scope).on(case.at);
+            let sum = self.days.entry(scope).on(case.oms.books.date());
             *sum = sum.saturating_add(case.opens.max(1));
         }
     }
 
     fn hash(&self, into: &mut dyn FnMut(&[u8])) {
         for (_, day) in self.days.iter() {
-            into(&day.day.to_le_bytes());
+            into(&day.day.days().to_le_bytes());
             into(&day.sum.to_le_bytes());
         }
     }
@@ -51,6 +51,12 @@ impl Check for DayOrders {
     rows_in!(limits);
 
     fn used(&self, scope: Scope, look: &Look<'_>) -> Option<String> {
-        Some(self.days.get(scope).map(|day| day.at(look.at)).unwrap_or_default().to_string())
+        Some(
+            self.days
+                .get(scope)
+                .map(|day| day.at(look.oms.books.date()))
+                .unwrap_or_default()
+                .to_string(),
+        )
     }
 }

@@ -1,5 +1,5 @@
 //! C25: fills worth at most so much on a day, both sides added up: no order that could bring them
-//! beyond. Value: amount in the account's currency, above zero. The day is the UTC day.
+//! beyond. Value: amount in the account's currency, above zero. The day is the trading day (`[session] day_start`).
 
 use super::super::limits::{Known, LimitError, Limits, PerScope};
 use super::super::window::Daily;
@@ -26,7 +26,8 @@ impl Check for DayValueTraded {
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
         let fits = self.limits.on(case.route).all(|(scope, most)| {
-            let sum = self.days.get(scope).map_or(Notional::ZERO, |day| day.at(case.at));
+            let sum =
+                self.days.get(scope).map_or(Notional::ZERO, |day| day.at(case.oms.books.date()));
             sum.saturating_add(case.value) <= *most
         });
         if fits { Ok(()) } else { Err(Reason::DayValueTraded) }
@@ -34,14 +35,14 @@ impl Check for DayValueTraded {
 
     fn traded(&mut self, fill: &Traded) {
         for (scope, _) in self.limits.on(fill.route) {
-            let sum = self.days.entry(scope).on(fill.at);
+            let sum = self.days.entry(scope).on(fill.day);
             *sum = sum.saturating_add(fill.value);
         }
     }
 
     fn hash(&self, into: &mut dyn FnMut(&[u8])) {
         for (_, day) in self.days.iter() {
-            into(&day.day.to_le_bytes());
+            into(&day.day.days().to_le_bytes());
             into(&day.sum.raw().to_le_bytes());
         }
     }
@@ -49,6 +50,12 @@ impl Check for DayValueTraded {
     rows_in!(limits);
 
     fn used(&self, scope: Scope, look: &Look<'_>) -> Option<String> {
-        Some(self.days.get(scope).map(|day| day.at(look.at)).unwrap_or_default().to_string())
+        Some(
+            self.days
+                .get(scope)
+                .map(|day| day.at(look.oms.books.date()))
+                .unwrap_or_default()
+                .to_string(),
+        )
     }
 }

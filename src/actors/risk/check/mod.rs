@@ -23,9 +23,12 @@ mod price_collar;
 mod price_drift;
 mod repeated_order;
 pub mod self_match;
+mod session;
 mod short_selling;
 mod stale_data;
 mod symbol_list;
+
+pub use session::NAME as SESSION;
 
 use super::approved::Terms;
 use super::case::Case;
@@ -33,7 +36,7 @@ use super::limits::{Known, LimitError, Table};
 use crate::actors::market::Market;
 use crate::actors::oms::Oms;
 use crate::kill::Route;
-use crate::types::{LimitRow, Notional, Price, Reason, Scope, Timestamp};
+use crate::types::{Date, LimitRow, Notional, Price, Reason, Scope, Timestamp};
 
 /// What a control's use of its limits is measured by.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,8 @@ pub struct Look<'a> {
 pub struct Traded {
     /// When it was booked.
     pub at: Timestamp,
+    /// On which trading day.
+    pub day: Date,
     /// Of whose order.
     pub route: Route,
     /// At which price.
@@ -153,6 +158,7 @@ const fn more(id: &'static str, name: &'static str, build: Build) -> Control {
 pub const CHECKS: &[Control] = &[
     core("C22", "symbol_list", symbol_list::build),
     more("C22", "account_list", account_list::build),
+    core("C21", SESSION, session::build),
     core("C12", "duplicate_intent", duplicate_intent::build),
     more("C19", "stale_data", stale_data::build),
     more("C20", "clock_skew", clock_skew::build),
