@@ -73,8 +73,8 @@ impl Core {
     }
 
     /// Takes over orders, fills, positions and halts of a core that ran under another configuration
-    /// with the same names. Windows of the checks begin anew; intents and the
-    /// trading day do not.
+    /// with the same names. Windows of the checks begin anew; intents and the trading day do not. Limits
+    /// that were set while it ran stay, unless the configuration's own have changed.
     pub fn carry_over(&mut self, old: Self) {
         self.oms.carry_over(old.oms);
         self.risk.carry_over(old.risk, &self.oms);
@@ -120,6 +120,7 @@ impl Core {
                 match verdict {
                     Ok(verdict) => {
                         let route = verdict.approved.route();
+                        self.displace(at, &verdict.displaces, out);
                         self.oms.accept(at, new, route, verdict.units, verdict.arrival);
                         self.tally.orders += 1;
                         self.send(verdict.approved, out);
@@ -134,6 +135,7 @@ impl Core {
                     .and_then(|()| self.risk.review_replace(at, from, replace, &self.oms, market));
                 match verdict {
                     Ok(verdict) => {
+                        self.displace(at, &verdict.displaces, out);
                         if let Some((index, _)) = self.oms.find(replace.orig_cl_ord_id) {
                             self.oms.begin_replace(at, index, replace, verdict.units);
                         }
@@ -147,6 +149,13 @@ impl Core {
                 }
             }
             OrderRequest::Cancel(cancel) => self.cancel(at, from, cancel, out),
+        }
+    }
+
+    /// Takes open orders back that an approved one would trade with.
+    fn displace(&mut self, at: Timestamp, orders: &[ClientOrderId], out: &mut CoreOut) {
+        for &orig_cl_ord_id in orders {
+            self.cancel(at, AgentId::OPERATOR, &CancelOrder { orig_cl_ord_id }, out);
         }
     }
 
@@ -167,7 +176,22 @@ impl Core {
     }
 
     /// Takes in what a broker session says.
-    pub fn report(&mut self, at: Timestamp, broker: BrokerId, report: &Report, out: &mut CoreOut) {
+    pub fn report(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        report: &Report,
+        market: &Market,
+        out: &mut CoreOut,
+    ) {
+        let booked = self.oms.fills().len();
+        self.take_in(at, broker, report, out);
+        for fill in &self.oms.fills()[booked..] {
+            self.risk.traded(fill, &self.oms, market);
+        }
+    }
+
+    fn take_in(&mut self, at: Timestamp, broker: BrokerId, report: &Report, out: &mut CoreOut) {
         let scope = Scope::Broker(broker);
         match report {
             Report::Execution(execution) => {
@@ -215,11 +239,14 @@ impl Core {
     /// Takes in a control message.
     pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
         self.risk.halts.apply(at, control);
+        if let Control::Limits(change) = control {
+            self.risk.set_limits(change);
+        }
         if let Control::Boot { .. } = control {
             // Whatever links there were died with the run before.
             for number in 0..self.oms.links().len() {
                 let down = Report::Session(SessionStatus::Down);
-                self.report(at, BrokerId(number as u8), &down, out);
+                self.take_in(at, BrokerId(number as u8), &down, out);
             }
         }
         self.sweep(at, out);

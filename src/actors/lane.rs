@@ -74,7 +74,7 @@ pub fn step(lane: &mut Lane, at: Timestamp, input: &Input, out: &mut Outbox) {
         Input::Request(from, request) => lane.judge(at, *from, request, out),
         Input::Report(broker, report) => {
             if let Some(core) = &mut lane.core {
-                core.report(at, *broker, report, &mut out.core);
+                core.report(at, *broker, report, &lane.market, &mut out.core);
             }
         }
         Input::Control(control) => lane.control(at, control, out),
@@ -235,7 +235,7 @@ impl Lane {
                     self.settle(at, out);
                 }
             }
-            Control::Kill(_) | Control::Arm(_) | Control::Hold { .. } => {}
+            Control::Kill(_) | Control::Arm(_) | Control::Hold { .. } | Control::Limits(_) => {}
         }
     }
 

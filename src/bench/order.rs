@@ -173,5 +173,6 @@ fn order(number: u32) -> NewOrder {
             extended_hours: false,
         },
         contingent: Contingent::None,
+        parent: None,
     }
 }

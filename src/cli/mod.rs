@@ -7,6 +7,7 @@ mod bench;
 mod chaos;
 pub mod check;
 mod client;
+mod controls;
 mod demo;
 mod engine;
 mod error;

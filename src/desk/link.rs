@@ -1,7 +1,7 @@
 //! A broker link: a session together with what carries its bytes.
 
 use super::NotSent;
-use super::gate::{Cleared, NoWire, Wire, release};
+use super::gate::{Cleared, Gate, NoWire, Wire};
 use crate::broker::Frame;
 use crate::kill::{Permit, Writer};
 use crate::msg::{MarketData, Report};
@@ -53,14 +53,13 @@ pub trait Link: Send {
 #[derive(Debug)]
 pub struct InProcess {
     loopback: Loopback,
-    writer: Writer,
-    frame: Frame,
+    gate: Gate,
 }
 
 impl InProcess {
     /// Joins a loopback with the writer of its broker.
     pub fn new(loopback: Loopback, writer: Writer) -> Self {
-        Self { loopback, writer, frame: Frame::default() }
+        Self { loopback, gate: Gate::new(writer) }
     }
 }
 
@@ -91,7 +90,7 @@ impl Link for InProcess {
         let released = {
             let (session, mut submit) = self.loopback.halves();
             let mut wire = LoopbackWire { now, submit: &mut submit };
-            release(now, &cleared, session, &mut self.writer, &mut wire, &mut self.frame)
+            self.gate.release(now, &cleared, session, &mut wire)
         };
         self.loopback.settle(now);
         released

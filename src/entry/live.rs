@@ -16,8 +16,8 @@ use crate::types::{
 };
 use crate::view::{
     ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, HoldView,
-    KillResult, KillView, LimitView, OrderDenied, OrderView, PositionView, Readiness,
-    ReplaceOrderRequest, Status, TripView,
+    KillResult, KillView, LimitRequest, LimitResult, Limits, LimitsVersion, OrderDenied, OrderView,
+    PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
 };
 use crate::wiring::{Names, Topology};
 use std::sync::Arc;
@@ -63,9 +63,19 @@ impl LiveGateway {
     }
 
     /// Sends a request as the operator and gives the order as it stands after.
-    fn request(&self, request: OrderRequest, id: ClientOrderId) -> Result<OrderView, Refusal> {
+    fn request(
+        &self,
+        request: OrderRequest,
+        id: ClientOrderId,
+        confirmed: bool,
+    ) -> Result<OrderView, Refusal> {
         let topology = Arc::clone(&self.topology);
         let done = self.handle.call(move |desk, at, _| {
+            if let (false, Some(core)) = (confirmed, &mut desk.lane.core)
+                && let Some(control) = core.risk.large(at, &request, &core.oms, &desk.lane.market)
+            {
+                return Err(control);
+            }
             let before = denials(desk);
             desk.deliver(at, &Input::Request(AgentId::OPERATOR, request));
             let refused = denials(desk)
@@ -76,7 +86,12 @@ impl LiveGateway {
             let view = core
                 .and_then(|core| core.oms.find(id))
                 .map(|(_, o)| order_view(o, &topology.names));
-            (refused, view)
+            Ok((refused, view))
+        })?;
+        let done = done.map_err(|control| {
+            Refusal::Refused(format!(
+                "this uses more than half of `{control}`: say its size once more with `confirm`"
+            ))
         })?;
         match done {
             (Some(Reason::UnknownOrder), _) | (None, None) => {
@@ -263,28 +278,16 @@ impl Gateway for LiveGateway {
         })
     }
 
-    fn limits(&self) -> Result<Vec<LimitView>, Refusal> {
-        self.ask(|desk, topology| {
-            let Some(core) = &desk.lane.core else { return Vec::new() };
-            let mut rows = Vec::new();
-            for check in core.risk.checks() {
-                let denied = core
-                    .denied()
-                    .filter(|(_, reason, _)| reason.name() == check.name())
-                    .map(|(.., count)| count)
-                    .sum();
-                for (scope, value) in check.limits() {
-                    rows.push(LimitView {
-                        control: check.name().to_owned(),
-                        scope: topology.names.scope_name(scope),
-                        value,
-                        used: None,
-                        denied,
-                    });
-                }
-            }
-            rows
-        })
+    fn limits(&self) -> Result<Limits, Refusal> {
+        self.ask(|desk, topology| super::limits::show(desk, topology))
+    }
+
+    fn set_limit(&self, scope: Scope, wish: LimitRequest) -> Result<LimitResult, Refusal> {
+        super::limits::set(&self.handle, scope, wish)
+    }
+
+    fn limit_confirm(&self, challenge: &str) -> Result<LimitsVersion, Refusal> {
+        super::limits::confirm(&self.handle, challenge)
     }
 
     fn agents(&self) -> Result<Vec<AgentView>, Refusal> {
@@ -305,14 +308,15 @@ impl Gateway for LiveGateway {
             intent: order.intent.unwrap_or(own),
             terms: order.terms,
             contingent: Contingent::None,
+            parent: None,
         };
         tracing::info!(id = %cl_ord_id, "order of the operator");
-        self.request(OrderRequest::New(new), cl_ord_id)
+        self.request(OrderRequest::New(new), cl_ord_id, order.confirmed)
     }
 
     fn cancel(&self, order: ClientOrderId) -> Result<OrderView, Refusal> {
         tracing::info!(id = %order, "cancel by the operator");
-        self.request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order }), order)
+        self.request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order }), order, true)
     }
 
     fn replace(
@@ -327,11 +331,13 @@ impl Gateway for LiveGateway {
             })?
             .ok_or_else(|| Refusal::NotFound(format!("no order {order}")))?;
         let terms = changed(terms, &change).map_err(Refusal::Invalid)?;
+        let confirmed =
+            super::order::confirmed(terms.qty, change.confirm).map_err(Refusal::Invalid)?;
         let cl_ord_id = self.handle.operator_id();
         let intent = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
         let replace = ReplaceOrder { orig_cl_ord_id: order, cl_ord_id, intent, terms };
         tracing::info!(id = %order, "replace by the operator");
-        self.request(OrderRequest::Replace(replace), order)
+        self.request(OrderRequest::Replace(replace), order, confirmed)
     }
 
     fn flatten(&self, scope: Scope, reason: &str) -> Result<FlattenResult, Refusal> {
@@ -351,7 +357,13 @@ impl Gateway for LiveGateway {
                 expire_at: None,
                 extended_hours: false,
             };
-            match self.place(OrderEntry { account, instrument, terms, intent: None }) {
+            match self.place(OrderEntry {
+                account,
+                instrument,
+                terms,
+                intent: None,
+                confirmed: true,
+            }) {
                 Ok(order) => result.orders.push(order),
                 Err(refusal) => result.denied.push(OrderDenied {
                     account: self.topology.names.account(account).to_owned(),

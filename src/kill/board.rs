@@ -8,7 +8,7 @@ use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Scope}
 use crossbeam_utils::CachePadded;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// Whose order it is: the indices of its five scopes, looked up once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,10 @@ pub struct KillBoard {
     /// One count per writer; odd while a write is under way.
     writers: Vec<CachePadded<AtomicU64>>,
     taken: Vec<AtomicBool>,
+    /// Counts every time a level was stored or lowered.
+    epoch: AtomicU64,
+    /// Version of the limits in force.
+    limits: AtomicU32,
 }
 
 fn levels(count: usize) -> Vec<AtomicU8> {
@@ -89,6 +93,8 @@ impl KillBoard {
             signals: [Arc::default(), Arc::default()],
             writers: (0..brokers).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
             taken: (0..brokers).map(|_| AtomicBool::new(false)).collect(),
+            epoch: AtomicU64::new(0),
+            limits: AtomicU32::new(0),
         }
     }
 
@@ -162,7 +168,26 @@ impl KillBoard {
     pub fn latch(&self, scope: Scope, to: KillLevel) -> bool {
         let Some(slot) = self.slot(scope) else { return false };
         slot.fetch_max(to as u8, Ordering::SeqCst);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         true
+    }
+
+    /// A number that changes with every kill and every arm: what was decided before one is not to
+    /// leave after it.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Version of the limits in force: an approval under an older one is not to leave.
+    #[inline]
+    pub fn limits(&self) -> u32 {
+        self.limits.load(Ordering::SeqCst)
+    }
+
+    /// Other limits are in force from now on.
+    pub fn set_limits(&self, version: u32) {
+        self.limits.fetch_max(version, Ordering::SeqCst);
     }
 
     /// Waits until every write that had its permit before now has finished.
@@ -187,6 +212,7 @@ impl KillBoard {
 
     /// Lowers a scope. Only [`super::arm`] may.
     pub(super) fn lower(&self, scope: Scope, from: KillLevel, to: KillLevel) -> bool {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         self.slot(scope).is_some_and(|slot| {
             slot.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
         })
@@ -213,6 +239,12 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// The board that its permits come from.
+    #[inline]
+    pub fn board(&self) -> &KillBoard {
+        &self.board
+    }
+
     /// A permit to start one write now. Keep it until the write call has returned.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::edge::ReportEdge;
 use super::keeper::{Guard, inject};
 use super::status::{ActorState, ActorStatus};
 use crate::broker::{BrokerSession, Frame, Output};
-use crate::desk::gate::{NoWire, Wire, release};
+use crate::desk::gate::{Gate, NoWire, Wire};
 use crate::desk::{Cleared, Link, NotSent};
 use crate::kill::{Effect, KillBoard, Permit};
 use crate::msg::{Report, SessionStatus};
@@ -59,12 +59,17 @@ impl CommandEdge {
 pub struct RemoteLink {
     commands: Arc<CommandEdge>,
     reports: ReportEdge,
+    board: Arc<KillBoard>,
 }
 
 impl RemoteLink {
-    /// The lane's end of these edges.
-    pub const fn new(commands: Arc<CommandEdge>, reports: ReportEdge) -> Self {
-        Self { commands, reports }
+    /// The lane's end of these edges; `board` is the one that the other end writes under.
+    pub const fn new(
+        commands: Arc<CommandEdge>,
+        reports: ReportEdge,
+        board: Arc<KillBoard>,
+    ) -> Self {
+        Self { commands, reports, board }
     }
 }
 
@@ -78,7 +83,7 @@ impl Link for RemoteLink {
         if !is_cancel && free <= CommandEdge::RESERVE {
             return Err(NotSent::of(&cleared, Reason::Busy));
         }
-        let pushed = self.commands.requests.push(cleared);
+        let pushed = self.commands.requests.push(cleared.wait(&self.board));
         self.commands.notify.notify_one();
         pushed.map_err(|cleared| NotSent::of(&cleared, Reason::Busy))
     }
@@ -216,15 +221,14 @@ impl Wire for SocketWire<'_> {
 async fn serve(mut parts: BrokerParts) -> bool {
     let clock = Clock::new();
     // After a panic the old actor may still be on its way out.
-    let mut writer = loop {
+    let mut gate = loop {
         match parts.board.writer(parts.broker) {
-            Some(writer) => break writer,
+            Some(writer) => break Gate::new(writer),
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
     let mut socket: Option<Socket> = None;
     let mut up = false;
-    let mut frame = Frame::default();
     let mut buffer = vec![0u8; 1 << 16];
     parts.status.set(ActorState::Running);
     parts.session.start(clock.now());
@@ -280,8 +284,7 @@ async fn serve(mut parts: BrokerParts) -> bool {
         while let Some(cleared) = parts.commands.requests.pop() {
             let effect = cleared.approved().effect();
             let mut wire = SocketWire { socket: socket.as_mut(), effect, broken: false };
-            let sent =
-                release(now, &cleared, parts.session.as_mut(), &mut writer, &mut wire, &mut frame);
+            let sent = gate.release(clock.now(), &cleared, parts.session.as_mut(), &mut wire);
             let broken = wire.broken;
             if let Err(refused) = sent {
                 push(&parts, refused.report()).await;

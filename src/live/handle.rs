@@ -7,9 +7,9 @@ use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
 use crate::desk::Desk;
-use crate::kill::arm::VALID;
-use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, Trip};
-use crate::msg::{Control, Input, KillOrder};
+use crate::kill::two_step::VALID;
+use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, StepError, Trip, TwoStep};
+use crate::msg::{Control, Input, KillOrder, LimitsChange};
 use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
@@ -39,6 +39,7 @@ pub(super) struct Shared {
     /// Control plane only: no order waits for these.
     pub latch: Mutex<Latch>,
     pub arm: Mutex<ArmDesk>,
+    pub limits: Mutex<TwoStep<LimitsChange>>,
 }
 
 /// The core did not answer in time: it is starting, ending or stalled.
@@ -96,6 +97,11 @@ impl Handle {
     /// Wall time.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// How far the system's time has moved away from the gateway's.
+    pub fn clock_off(&self) -> crate::types::Nanos {
+        self.0.clock.off()
     }
 
     /// Wakes the core lane.
@@ -204,11 +210,11 @@ impl Handle {
     pub fn arm(&self, scope: Scope, reason: &str, facts: &str) -> Result<(String, u64), ArmError> {
         let name = self.0.topology.names.scope_name(scope);
         let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|_| ArmError::NoChallenge)?;
+        getrandom::fill(&mut random).map_err(|_| StepError::NoChallenge)?;
         let latch = lock(&self.0.latch);
         let mut desk = lock(&self.0.arm);
-        let challenge = desk.request(&latch, (scope, &name), reason, facts, random, self.now())?;
-        Ok((challenge.code.clone(), VALID.0 / 1_000_000_000))
+        let code = desk.request(&latch, (scope, &name), reason, facts, random, self.now())?;
+        Ok((code, VALID.0 / 1_000_000_000))
     }
 
     /// Second step of the arm.
@@ -224,5 +230,39 @@ impl Handle {
         // The core must hear of it: without it, it goes on refusing, which is the safe side.
         let _ = self.deliver(Input::Control(Control::Arm(arm)));
         Ok(scope)
+    }
+
+    /// Puts other limits in force. Approvals under the old ones do not leave from this call on; the
+    /// core judges by the new ones when it comes to them.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn set_limits(&self, change: LimitsChange) -> Result<(), NoAnswer> {
+        tracing::warn!(version = change.version, who = change.who, why = change.why, "limits");
+        self.0.board.set_limits(change.version);
+        self.deliver(Input::Control(Control::Limits(change)))
+    }
+
+    /// First step of limits that loosen: the code to return and how long it is good.
+    ///
+    /// # Errors
+    /// [`StepError::NoChallenge`]: the system has no random numbers.
+    pub fn ask_limits(
+        &self,
+        change: LimitsChange,
+        facts: &str,
+    ) -> Result<(String, u64), StepError> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|_| StepError::NoChallenge)?;
+        let code = lock(&self.0.limits).request(change, facts, random, self.now());
+        Ok((code, VALID.0 / 1_000_000_000))
+    }
+
+    /// Second step: the change that was asked for. `facts` are those of now.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub fn confirm_limits(&self, code: &str, facts: &str) -> Result<LimitsChange, StepError> {
+        lock(&self.0.limits).confirm(code, facts, self.now())
     }
 }

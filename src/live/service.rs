@@ -118,6 +118,10 @@ impl Service {
         let recovered = recover(folder.path(), topology, registry, world, feed, watch)?;
         let Recovered { mut desk, feed, board, .. } = recovered;
 
+        if let Some(core) = &desk.lane.core {
+            board.set_limits(core.risk.limits_version());
+        }
+
         let mut latch = match Latch::open(folder.path(), false) {
             Ok(latch) => latch,
             Err(why) => {
@@ -179,7 +183,12 @@ impl Service {
                 Venue::Remote(addr) => {
                     let edge = Arc::new(CommandEdge::new());
                     let reports = ReportEdge::new(Arc::clone(&waker));
-                    links.push(Box::new(RemoteLink::new(Arc::clone(&edge), reports.clone())));
+                    let (edge_end, reports_end) = (Arc::clone(&edge), reports.clone());
+                    links.push(Box::new(RemoteLink::new(
+                        edge_end,
+                        reports_end,
+                        Arc::clone(&board),
+                    )));
                     commands.push(Arc::clone(&edge));
                     remote.push((broker, *addr, edge, reports));
                 }
@@ -210,6 +219,7 @@ impl Service {
             epoch: folder.epoch,
             latch: Mutex::new(latch),
             arm: Mutex::new(ArmDesk::default()),
+            limits: Mutex::default(),
             statuses: {
                 for (broker, ..) in &remote {
                     plan.status(format!("broker:{}", topology.names.broker(*broker)));

@@ -5,7 +5,7 @@
 //! thread makes them durable. The file `KILL` in the state folder is a kill at level cancel. SIGTERM
 //! and SIGINT drain; a second one is a kill at level cancel and the end. A journal that cannot be
 //! written blocks. A core lane that stands still is killed at the brokers without its help, an agent
-//! lane that stands still puts its agents on hold until it moves.
+//! lane that stands still puts its agents on hold until it moves, a step of the system's time everything.
 
 use super::handle::Handle;
 use super::status::{ActorState, ActorStatus};
@@ -22,6 +22,8 @@ use std::time::Duration;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(20);
+/// The system's time may move so far away from the gateway's.
+const CLOCK_STEP: Nanos = Nanos::from_secs(1);
 /// A lane that has not moved for so long stands still.
 const STALLED: Nanos = Nanos::from_secs(3);
 /// This thread itself was stopped, and with it the process or the machine: the lanes get their time
@@ -41,8 +43,16 @@ pub fn start(handle: Handle, state: PathBuf, ended: Arc<AtomicBool>) -> io::Resu
     flag::register(SIGINT, Arc::clone(&terms[1]))?;
     let awake = handle.now();
     let looked = awake;
-    let mut watch =
-        Watch { handle, state, terms, draining: false, held: Vec::new(), looked, awake };
+    let mut watch = Watch {
+        handle,
+        state,
+        terms,
+        draining: false,
+        stepped: false,
+        held: Vec::new(),
+        looked,
+        awake,
+    };
     std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
         while !ended.load(Ordering::SeqCst) {
             watch.look();
@@ -57,6 +67,8 @@ struct Watch {
     state: PathBuf,
     terms: [Arc<AtomicBool>; 2],
     draining: bool,
+    /// On hold because the system's time was set.
+    stepped: bool,
     /// Agents on hold because their lane stands still.
     held: Vec<AgentId>,
     /// When it looked last.
@@ -90,6 +102,7 @@ impl Watch {
         if self.terms.iter().any(|term| term.swap(false, Ordering::SeqCst)) {
             self.term();
         }
+        self.clock();
         self.lanes();
         #[cfg(feature = "inject")]
         self.inject();
@@ -146,6 +159,20 @@ impl Watch {
             for agent in agents {
                 self.hold(agent, still);
             }
+        }
+    }
+
+    /// The gateway's time goes on evenly; when the system's jumps, one of them is wrong, and so is any
+    /// age of a price. The hold goes when they agree again, or with a restart, which takes the new one.
+    fn clock(&mut self) {
+        let stepped = self.handle.clock_off() > CLOCK_STEP;
+        if stepped == self.stepped {
+            return;
+        }
+        let hold = Control::Hold { scope: Scope::Global, kind: HoldKind::ClockStep, on: stepped };
+        if self.handle.deliver(Input::Control(hold)).is_ok() {
+            tracing::warn!(on = stepped, "clock step");
+            self.stepped = stepped;
         }
     }
 

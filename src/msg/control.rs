@@ -1,6 +1,6 @@
 //! Control: decisions of operators, the guardian and the driver, as inputs like any other.
 
-use crate::types::{AgentId, KillLevel, Scope};
+use crate::types::{AgentId, KillLevel, LimitRow, Scope};
 use serde::{Deserialize, Serialize};
 
 /// One control message.
@@ -33,6 +33,21 @@ pub enum Control {
         /// Its state from now on.
         state: AgentState,
     },
+    /// Other limits hold from now on.
+    Limits(LimitsChange),
+}
+
+/// A new version of the limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsChange {
+    /// One more than the version that it takes the place of; with another number it changes nothing.
+    pub version: u32,
+    /// Every row that holds from now on.
+    pub rows: Vec<LimitRow>,
+    /// Who changed it.
+    pub who: String,
+    /// Why, in the words given.
+    pub why: String,
 }
 
 /// A kill or an arm.
@@ -63,6 +78,8 @@ pub enum HoldKind {
     Stalled,
     /// The service is ending.
     Draining,
+    /// The system's time was set.
+    ClockStep,
 }
 
 impl HoldKind {
@@ -74,6 +91,7 @@ impl HoldKind {
             Self::PositionMismatch => "position_mismatch",
             Self::Stalled => "stalled",
             Self::Draining => "draining",
+            Self::ClockStep => "clock_step",
         }
     }
 }

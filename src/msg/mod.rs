@@ -12,7 +12,7 @@ pub mod market;
 pub mod report;
 pub mod request;
 
-pub use control::{AgentState, Control, HoldKind, KillOrder};
+pub use control::{AgentState, Control, HoldKind, KillOrder, LimitsChange};
 pub use market::{
     Bar, BookAction, BookLevel, Gap, MarketData, Ohlc, Quote, QuoteBar, SecurityStatus, Trade,
 };
@@ -20,12 +20,15 @@ pub use report::{
     BrokerSnapshot, CancelReject, ExecutionReport, FillSnapshot, OrderSnapshot, PositionSnapshot,
     Report, RequestKind, SessionStatus,
 };
-pub use request::{CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
+pub use request::{
+    CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,
+};
 
 use crate::types::{AgentId, BrokerId};
 use serde::{Deserialize, Serialize};
 
 /// Everything a decision actor can learn. What is not in here cannot influence a decision.
+#[allow(clippy::large_enum_variant, reason = "one at a time, never in a queue of its own")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// A market record.

@@ -1,10 +1,9 @@
 //! What a config file says: the shape of its sections. [`super::Topology`] is what it means.
 
 use super::secret::SecretRef;
-use crate::actors::risk::LimitValue;
 use crate::journal::Durability;
 use crate::types::text::Text;
-use crate::types::{Calendar, Currency, DayStart, Nanos, Notional, Price, Qty};
+use crate::types::{Calendar, Currency, DayStart, LimitValue, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
@@ -235,5 +234,6 @@ pub(super) struct AgentSection {
 pub(super) struct LimitSection {
     pub control: Spanned<String>,
     pub scope: Spanned<String>,
+    #[serde(deserialize_with = "LimitValue::written")]
     pub value: LimitValue,
 }

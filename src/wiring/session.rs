@@ -5,8 +5,7 @@ use super::config::{InstrumentSection, SessionSection};
 use super::names::Names;
 use super::source::{ConfigError, Source};
 use crate::actors::risk::check::SESSION;
-use crate::actors::risk::{LimitRow, LimitValue};
-use crate::types::{Calendar, DayStart, InstrumentTable, Scope};
+use crate::types::{Calendar, DayStart, InstrumentTable, LimitRow, LimitValue, Scope};
 use std::collections::BTreeMap;
 
 /// A word about a symbol, and where it was written.

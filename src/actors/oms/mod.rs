@@ -12,7 +12,9 @@ pub mod order;
 pub mod position;
 mod reconcile;
 mod refusals;
+mod room;
 pub mod transition;
+mod worth;
 
 pub use books::{Books, Fx};
 pub use exposure::Exposure;
@@ -20,6 +22,7 @@ pub use links::{Link, Patience};
 pub use order::{Order, OrderIndex, Role};
 pub use position::Position;
 pub use transition::{Event, Oddity, Pending, Stage, State};
+pub use worth::Worth;
 
 use crate::kill::Route;
 use crate::msg::{ExecutionReport, NewOrder, OrderTerms, ReplaceOrder};
@@ -31,6 +34,7 @@ use id_hasher::IdHasher;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
+use worth::{Family, Working};
 
 /// What an agent, the API and the metrics are told about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -98,15 +102,6 @@ pub struct News {
     pub snapshots: Vec<BrokerId>,
 }
 
-/// Orders that [`Oms::make_room`] makes room for.
-const ROOM: usize = 1 << 14;
-
-fn touch<T: Clone>(list: &mut Vec<T>, blank: &T) {
-    let length = list.len();
-    list.resize(length + ROOM, blank.clone());
-    list.truncate(length);
-}
-
 /// The order manager.
 #[derive(Debug, Serialize)]
 pub struct Oms {
@@ -120,6 +115,11 @@ pub struct Oms {
     /// By order: its place in `open`.
     open_at: Vec<u32>,
     arrivals: Vec<Option<Price>>,
+    /// By order: what is reserved of the account's cash, in the instrument's currency.
+    costs: Vec<Notional>,
+    #[serde(skip)]
+    working: Working,
+    families: BTreeMap<(AgentId, u64), Family>,
     fills: Vec<Fill>,
     oddities: Oddities,
     links: Vec<Link>,
@@ -142,6 +142,9 @@ impl Oms {
             open: Vec::new(),
             open_at: Vec::new(),
             arrivals: Vec::new(),
+            costs: Vec::new(),
+            working: Working::default(),
+            families: BTreeMap::new(),
             fills: Vec::new(),
             oddities: BTreeMap::new(),
             links: vec![Link::default(); patience.len()],
@@ -152,26 +155,14 @@ impl Oms {
         }
     }
 
-    /// Makes room for more orders and touches it, so that none of them waits for the system to find
-    /// memory.
-    pub fn make_room(&mut self) {
-        touch(&mut self.orders, &Order::BLANK);
-        touch(&mut self.open, &0);
-        touch(&mut self.open_at, &0);
-        touch(&mut self.arrivals, &None);
-        self.by_id.reserve(ROOM);
-        self.waiting.reserve(ROOM);
-    }
-
     /// Takes over all that `old` knows; instruments, rates and patience stay this one's.
     pub(in crate::actors) fn carry_over(&mut self, old: Self) {
         let patience = std::mem::take(&mut self.patience);
         let brokers = std::mem::take(&mut self.brokers);
-        let (instruments, fx, day_start) = self.books.definitions();
-        *self = old;
+        let Self { books, .. } = std::mem::replace(self, old);
         self.patience = patience;
         self.brokers = brokers;
-        self.books.redefine(instruments, fx, day_start);
+        self.books.redefine(books);
     }
 
     /// All orders of these books, oldest first.
@@ -226,6 +217,11 @@ impl Oms {
             _ => Role::Parent { legs },
         };
         self.insert(at, new.cl_ord_id, route, new.intent, new.terms, units, role, arrival);
+        if let Some(parent) = new.parent {
+            self.orders[index as usize].parent = Some(parent.id);
+            let family = self.families.entry((route.agent, parent.id)).or_default();
+            family.most = family.cap(parent.qty);
+        }
         for (number, leg) in new.contingent.legs().enumerate() {
             let place = index + 1 + number as OrderIndex;
             let role = match new.contingent {
@@ -273,6 +269,8 @@ impl Oms {
         self.open_at.push(self.open.len() as u32);
         self.open.push(index);
         self.arrivals.push(arrival);
+        self.costs.push(Notional::ZERO);
+        self.working.count(route, true);
         self.waiting.push_back((at, index));
         index
     }
@@ -322,6 +320,9 @@ impl Oms {
         if !matches!(event, Event::Lost | Event::CancelSent | Event::ReplaceSent) {
             order.absent_since = None;
         }
+        if done != was_done {
+            self.working.count(order.route, !done);
+        }
         if done && !was_done {
             let place = self.open_at[index as usize];
             self.open.swap_remove(place as usize);
@@ -341,6 +342,7 @@ impl Oms {
     /// Brings the reservation of an order and of its list up to date. Counted once: of two orders
     /// that exclude each other the larger, of a waiting leg what its parent has filled.
     fn refresh(&mut self, index: OrderIndex) {
+        self.count_child(index);
         let order = &self.orders[index as usize];
         let group = match order.role {
             Role::Single => [Some(index), None, None],
@@ -380,6 +382,11 @@ impl Oms {
                 }
             };
             carried = (side, target);
+            let cost = self.worst_cost(member, target);
+            let reserved = std::mem::replace(&mut self.costs[member as usize], cost);
+            if reserved != cost {
+                self.books.reserve_cost(order.route, reserved, cost);
+            }
             let order = &mut self.orders[member as usize];
             if order.reserved != target {
                 let (route, from) = (order.route, order.reserved);
@@ -407,6 +414,9 @@ impl Oms {
         if order.route.broker != broker {
             *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
             return;
+        }
+        if let Some(link) = self.links.get_mut(broker.index()) {
+            link.ahead = report.transact_time.since(at);
         }
         order.venue_order_id.get_or_insert(report.venue_order_id);
         if report.reason.is_some() {

@@ -34,6 +34,7 @@ impl Halts {
             Control::Agent { agent, state } => self.set_agent(*agent, *state),
             // Conditions of the run before; those that still hold are found anew.
             Control::Boot { .. } => self.holds.clear(),
+            Control::Limits(_) => {}
         }
     }
 
