@@ -1,13 +1,19 @@
 //! The core: risk and order manager, always on one lane, so that there is one total order for
 //! everything that can cost money.
 
+use super::guardian::{Event, Guardian, View};
 use super::market::Market;
+use super::notice::Notice;
 use super::oms::{News, Oms, OrderUpdate, Stage};
+use super::risk::halts::Kill;
 use super::risk::{Approved, Risk};
 use crate::journal::Derived;
 use crate::kill::Route;
 use crate::msg::report::RequestKind;
-use crate::msg::{AgentState, CancelOrder, Control, HoldKind, OrderRequest, Report, SessionStatus};
+use crate::msg::{
+    Act, AgentState, CancelOrder, Control, ExecutionReport, HoldKind, Intervention, OrderRequest,
+    Report, SessionStatus,
+};
 use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecType, KillLevel, OrdStatus, Price, Qty, Reason, Scope,
     Side, Timestamp,
@@ -24,6 +30,8 @@ pub struct CoreOut {
     pub derived: Vec<Derived>,
     /// News of orders, for their agents and for observers.
     pub news: News,
+    /// What a person has to hear of.
+    pub notices: Vec<Notice>,
 }
 
 /// Numbers of a run.
@@ -42,6 +50,10 @@ pub struct Core {
     pub risk: Risk,
     /// The order manager.
     pub oms: Oms,
+    /// The guardian.
+    pub guardian: Guardian,
+    /// What it decided in a look.
+    decided: Vec<Intervention>,
     tally: Tally,
     /// Decisions that are in the chain but for the hash: small pieces are slow to hash.
     encoded: Vec<u8>,
@@ -65,6 +77,8 @@ impl Core {
         Self {
             risk,
             oms,
+            guardian: Guardian::default(),
+            decided: Vec::new(),
             tally: Tally::default(),
             encoded: Vec::with_capacity(ENCODED + LONGEST),
             denied: BTreeMap::new(),
@@ -72,11 +86,19 @@ impl Core {
         }
     }
 
+    /// The core with this guardian.
+    #[must_use]
+    pub fn guarded_by(mut self, guardian: Guardian) -> Self {
+        self.guardian = guardian;
+        self
+    }
+
     /// Takes over orders, fills, positions and halts of a core that ran under another configuration
     /// with the same names. Windows and daily baselines of the checks begin anew; intents do not.
     pub fn carry_over(&mut self, old: Self) {
         self.oms.carry_over(old.oms);
         self.risk.carry_over(old.risk, &self.oms);
+        self.guardian.carry_over(old.guardian);
         self.tally = old.tally;
         self.denied = old.denied;
         self.chain = old.chain;
@@ -115,7 +137,7 @@ impl Core {
                         let route = verdict.approved.route();
                         self.oms.accept(at, new, route, verdict.units, verdict.arrival);
                         self.tally.orders += 1;
-                        self.send(verdict.approved, out);
+                        self.send(at, verdict.approved, out);
                     }
                     Err(reason) => self.deny_new(at, new, reason, out),
                 }
@@ -130,11 +152,15 @@ impl Core {
                         if let Some((index, _)) = self.oms.find(replace.orig_cl_ord_id) {
                             self.oms.begin_replace(at, index, replace, verdict.units);
                         }
-                        self.send(verdict.approved, out);
+                        self.send(at, verdict.approved, out);
                     }
                     Err(reason) => {
                         self.tally.denied += 1;
-                        self.derive(Derived::Denied { cl_ord_id: replace.cl_ord_id, reason }, out);
+                        self.derive(
+                            at,
+                            Derived::Denied { cl_ord_id: replace.cl_ord_id, reason },
+                            out,
+                        );
                         self.refuse_change(at, replace.orig_cl_ord_id, reason, out);
                     }
                 }
@@ -150,10 +176,10 @@ impl Core {
                 if let Some((index, _)) = self.oms.find(cancel.orig_cl_ord_id) {
                     self.oms.begin_cancel(at, index);
                 }
-                self.send(approved, out);
+                self.send(at, approved, out);
             }
             Err(reason) => {
-                self.derive(Derived::Denied { cl_ord_id: cancel.orig_cl_ord_id, reason }, out);
+                self.derive(at, Derived::Denied { cl_ord_id: cancel.orig_cl_ord_id, reason }, out);
                 self.refuse_change(at, cancel.orig_cl_ord_id, reason, out);
             }
         }
@@ -162,8 +188,10 @@ impl Core {
     /// Takes in what a broker session says.
     pub fn report(&mut self, at: Timestamp, broker: BrokerId, report: &Report, out: &mut CoreOut) {
         let scope = Scope::Broker(broker);
+        let booked = self.oms.fills().len();
         match report {
             Report::Execution(execution) => {
+                self.hear_answer(at, execution);
                 let before = self.oms.find(execution.cl_ord_id).map(|(_, order)| order.cl_ord_id);
                 self.oms.on_execution(at, broker, execution, &mut out.news);
                 let after = self.oms.find(execution.cl_ord_id).map(|(_, order)| order.cl_ord_id);
@@ -203,11 +231,56 @@ impl Core {
                 self.sweep(at, out);
             }
         }
+        if matches!(report, Report::Session(_) | Report::Snapshot(_)) {
+            self.guardian.hear(at, &Event::Changed);
+        }
+        for fill in &self.oms.fills()[booked..] {
+            let order = &self.oms.orders()[fill.order as usize];
+            let filled = Event::Filled { route: order.route, side: order.terms.side, fill };
+            self.guardian.hear(at, &filled);
+        }
+    }
+
+    /// Tells the guardian whether the broker took a new order.
+    fn hear_answer(&mut self, at: Timestamp, execution: &ExecutionReport) {
+        let rejected = match execution.exec_type {
+            ExecType::New => false,
+            ExecType::Rejected => true,
+            _ => return,
+        };
+        if let Some((_, order)) = self.oms.find(execution.cl_ord_id)
+            && !order.state.is_done()
+        {
+            let agent = order.route.agent;
+            self.guardian.hear(at, &Event::Answered { agent, rejected });
+        }
+    }
+
+    /// Has the guardian look, if it is time, and does what it decides.
+    #[inline]
+    pub fn guard(&mut self, at: Timestamp, market: &Market, out: &mut CoreOut) {
+        if self.guardian.look_at() <= at {
+            self.look(at, market, out);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, at: Timestamp, market: &Market, out: &mut CoreOut) {
+        let mut decided = std::mem::take(&mut self.decided);
+        let view = View { at, oms: &self.oms, risk: &self.risk, market };
+        self.guardian.look(&view, &mut decided);
+        for done in decided.drain(..) {
+            self.intervene(at, done, out);
+        }
+        self.decided = decided;
     }
 
     /// Takes in a control message.
     pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
         self.risk.halts.apply(at, control);
+        if let Some(harder) = self.guardian.control(at, control) {
+            self.intervene(at, harder, out);
+        }
         if let Control::Boot { .. } = control {
             // Whatever links there were died with the run before.
             for number in 0..self.oms.links().len() {
@@ -215,6 +288,21 @@ impl Core {
                 self.report(at, BrokerId(number as u8), &down, out);
             }
         }
+        self.sweep(at, out);
+    }
+
+    /// Does what the guardian decided, in this very step: what is judged after it is refused by it.
+    fn intervene(&mut self, at: Timestamp, done: Intervention, out: &mut CoreOut) {
+        let Intervention { rule, scope, act } = done;
+        match act {
+            Act::Hold(on) => self.risk.halts.hold(at, scope, HoldKind::Guardian(rule), on),
+            Act::Kill { level, episode, cool_off } => {
+                let kill = Kill { level, episode, since: at, rule: Some(rule), cool_off };
+                self.risk.halts.kill(scope, kill);
+            }
+        }
+        self.derive(at, Derived::Intervened(done), out);
+        out.notices.push(Notice::Intervened(done));
         self.sweep(at, out);
     }
 
@@ -227,6 +315,7 @@ impl Core {
     /// Time passes.
     pub fn tick(&mut self, at: Timestamp, out: &mut CoreOut) {
         self.oms.on_tick(at, &mut out.news);
+        self.guardian.hear(at, &Event::Changed);
     }
 
     /// Cancels every open order that a kill of level cancel or above covers, or whose agent is out,
@@ -257,15 +346,17 @@ impl Core {
         }
     }
 
-    fn send(&mut self, approved: Approved, out: &mut CoreOut) {
+    fn send(&mut self, at: Timestamp, approved: Approved, out: &mut CoreOut) {
         let sent = Derived::Sent { broker: approved.route().broker, request: *approved.request() };
-        self.derive(sent, out);
+        self.derive(at, sent, out);
         out.approved.push(approved);
     }
 
-    fn derive(&mut self, derived: Derived, out: &mut CoreOut) {
+    fn derive(&mut self, at: Timestamp, derived: Derived, out: &mut CoreOut) {
         if let Derived::Denied { cl_ord_id, reason } = derived {
-            *self.denied.entry((cl_ord_id.agent, reason)).or_default() += 1;
+            let agent = cl_ord_id.agent;
+            *self.denied.entry((agent, reason)).or_default() += 1;
+            self.guardian.hear(at, &Event::Denied { agent, reason });
         }
         out.derived.push(derived);
     }
@@ -291,7 +382,7 @@ impl Core {
         out: &mut CoreOut,
     ) {
         self.tally.denied += 1;
-        self.derive(Derived::Denied { cl_ord_id: new.cl_ord_id, reason }, out);
+        self.derive(at, Derived::Denied { cl_ord_id: new.cl_ord_id, reason }, out);
         let route = self.risk.route(new).unwrap_or(Route {
             broker: BrokerId(u8::MAX),
             account: new.account,
@@ -321,7 +412,7 @@ impl Core {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_deadline(&self) -> Timestamp {
-        self.oms.next_deadline()
+        self.oms.next_deadline().min(self.guardian.wake_at())
     }
 
     /// SHA-256 over every decision so far and the state that decides the next one.
@@ -332,6 +423,7 @@ impl Core {
             hasher.update(bytes.unwrap_or_default());
         }
         self.risk.hash(&mut |bytes| hasher.update(bytes));
+        self.guardian.hash(&mut |bytes| hasher.update(bytes));
         hasher.finalize().into()
     }
 }

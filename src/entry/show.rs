@@ -116,11 +116,9 @@ pub(super) fn readiness(core: &Core, topology: &Topology) -> Readiness {
         .holds()
         .map(|(scope, kind, _)| format!("{}: {}", topology.names.scope_name(scope), kind.name()))
         .collect();
-    reasons.extend(
-        core.risk.halts.kills().map(|(scope, level)| {
-            format!("{}: killed at {level}", topology.names.scope_name(scope))
-        }),
-    );
+    reasons.extend(core.risk.halts.kills().map(|(scope, kill)| {
+        format!("{}: killed at {}", topology.names.scope_name(scope), kill.level)
+    }));
     Readiness { ready: reasons.is_empty(), reasons }
 }
 

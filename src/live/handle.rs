@@ -6,11 +6,12 @@ use super::edge::Waker;
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
+use crate::actors::Notice;
 use crate::desk::Desk;
 use crate::kill::arm::VALID;
 use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, Trip};
-use crate::msg::{Control, Input, KillOrder};
-use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
+use crate::msg::{Act, Control, Input, Intervention, KillOrder, Rule};
+use crate::types::{AgentId, ClientOrderId, KillLevel, Nanos, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     /// Control plane only: no order waits for these.
     pub latch: Mutex<Latch>,
     pub arm: Mutex<ArmDesk>,
+    /// From the core: what a person has to hear of.
+    pub notices: Arc<ArrayQueue<Notice>>,
 }
 
 /// The core did not answer in time: it is starting, ending or stalled.
@@ -46,6 +49,8 @@ pub(super) struct Shared {
 #[error("the core does not answer")]
 pub struct NoAnswer;
 
+/// How long a kill by an automatic trigger of the driver cannot be armed.
+const COOL_OFF: Nanos = Nanos::from_secs(30);
 /// How long the control plane waits for the core.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -163,24 +168,50 @@ impl Handle {
         lock(&self.0.latch).trips().to_vec()
     }
 
-    /// Raises a kill: the latch first, then the file, then the core. When this returns no covered
-    /// write is under way.
+    /// Raises a kill that a person wants: the latch first, then the file, then the core. When this
+    /// returns no covered write is under way.
     ///
     /// # Errors
     /// The trip holds on the board but its file could not be written.
     pub fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<Trip, LatchError> {
+        self.raise(None, scope, level, reason)
+    }
+
+    /// [`Self::kill`] by an automatic trigger of the driver.
+    ///
+    /// # Errors
+    /// As [`Self::kill`].
+    pub fn trip(
+        &self,
+        rule: Rule,
+        scope: Scope,
+        level: KillLevel,
+        reason: &str,
+    ) -> Result<Trip, LatchError> {
+        self.raise(Some(rule), scope, level, reason)
+    }
+
+    fn raise(
+        &self,
+        rule: Option<Rule>,
+        scope: Scope,
+        level: KillLevel,
+        reason: &str,
+    ) -> Result<Trip, LatchError> {
         self.0.board.raise(scope, level);
         let name = self.0.topology.names.scope_name(scope);
         // File, board and core change together, so that an arm which is under way comes wholly before
         // or wholly after.
         let mut latch = lock(&self.0.latch);
-        let trip = latch.raise(&name, level, reason, self.now());
+        let by = rule.map(|rule| (rule, COOL_OFF));
+        let trip = latch.raise_by(by, &name, level, reason, self.now());
         self.0.board.raise(scope, level);
         let order = KillOrder {
             scope,
             level,
             reason: reason.to_owned(),
             episode: trip.as_ref().map_or(0, |trip| trip.episode),
+            rule,
         };
         tracing::warn!(scope = %name, level = %level, reason, "kill");
         if self.deliver(Input::Control(Control::Kill(order))).is_err() {
@@ -188,6 +219,31 @@ impl Handle {
             self.cancel_without_core(level);
         }
         trip
+    }
+
+    /// Hears what the core has to say to a person: logs it, and makes its kills durable.
+    pub fn hear_core(&self) {
+        while let Some(notice) = self.0.notices.pop() {
+            let Notice::Intervened(done) = notice;
+            self.intervened(done);
+        }
+    }
+
+    fn intervened(&self, Intervention { rule, scope, act }: Intervention) {
+        let name = self.0.topology.names.scope_name(scope);
+        match act {
+            Act::Hold(on) => tracing::warn!(rule = rule.name(), scope = %name, on, "hold"),
+            Act::Kill { level, episode, cool_off } => {
+                tracing::error!(rule = rule.name(), scope = %name, level = %level, "kill by the guardian");
+                self.0.board.raise(scope, level);
+                let reason = format!("guardian: {}", rule.name());
+                let (rule, since) = (Some(rule), self.now());
+                let trip = Trip { scope: name, level, reason, episode, since, rule, cool_off };
+                if let Err(error) = lock(&self.0.latch).record(trip) {
+                    tracing::error!(%error, "the kill holds, but its file could not be written");
+                }
+            }
+        }
     }
 
     /// Has every broker cancel all open orders without asking the core.
@@ -220,7 +276,13 @@ impl Handle {
         let (scope, trip, reason) =
             lock(&self.0.arm).confirm(&mut latch, &self.0.board, code, facts, self.now())?;
         tracing::warn!(scope = %trip.scope, episode = trip.episode, reason, "armed");
-        let arm = KillOrder { scope, level: KillLevel::Normal, reason, episode: trip.episode };
+        let arm = KillOrder {
+            scope,
+            level: KillLevel::Normal,
+            reason,
+            episode: trip.episode,
+            rule: trip.rule,
+        };
         // The core must hear of it: without it, it goes on refusing, which is the safe side.
         let _ = self.deliver(Input::Control(Control::Arm(arm)));
         Ok(scope)

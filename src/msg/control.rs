@@ -1,5 +1,6 @@
 //! Control: decisions of operators, the guardian and the driver, as inputs like any other.
 
+use super::Rule;
 use crate::types::{AgentId, KillLevel, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,15 @@ pub enum Control {
         /// Its state from now on.
         state: AgentState,
     },
+    /// An operator wants the positions in a scope closed, now and once.
+    Flatten {
+        /// Which positions.
+        scope: Scope,
+        /// Who and why, in the words given.
+        reason: String,
+    },
+    /// An operator is at the console: what the dead-man rule waits for.
+    Heartbeat,
 }
 
 /// A kill or an arm.
@@ -46,6 +56,8 @@ pub struct KillOrder {
     pub reason: String,
     /// Number of the trip; an arm names the trip it ends.
     pub episode: u64,
+    /// The automatic trigger behind it; none for what a person did.
+    pub rule: Option<Rule>,
 }
 
 /// A condition that blocks new orders while it is true (Decision 7). Each has its row in
@@ -63,6 +75,8 @@ pub enum HoldKind {
     Stalled,
     /// The service is ending.
     Draining,
+    /// A rule of the guardian that is set to hold found something.
+    Guardian(Rule),
 }
 
 impl HoldKind {
@@ -74,6 +88,7 @@ impl HoldKind {
             Self::PositionMismatch => "position_mismatch",
             Self::Stalled => "stalled",
             Self::Draining => "draining",
+            Self::Guardian(rule) => rule.name(),
         }
     }
 }

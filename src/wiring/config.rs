@@ -7,6 +7,7 @@ use crate::types::text::Text;
 use crate::types::{Currency, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use toml::Spanned;
 
@@ -81,6 +82,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub supervise: SuperviseSection,
     #[serde(default)]
+    pub guardian: GuardianSection,
+    #[serde(default)]
     pub instrument: Vec<InstrumentSection>,
     #[serde(default)]
     pub fx: Vec<FxSection>,
@@ -125,6 +128,17 @@ pub(super) struct SuperviseSection {
     pub window: Option<Spanned<Text<Nanos>>>,
     pub backoff_min: Option<Spanned<Text<Nanos>>>,
     pub backoff_max: Option<Spanned<Text<Nanos>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuardianSection {
+    pub every: Option<Spanned<Text<Nanos>>>,
+    pub cool_off: Option<Spanned<Text<Nanos>>>,
+    pub confirm_within: Option<Spanned<Text<Nanos>>>,
+    pub exit_collar: Option<Spanned<String>>,
+    #[serde(default)]
+    pub rules: BTreeMap<Spanned<String>, BTreeMap<String, Text<String>>>,
 }
 
 #[derive(Debug, Deserialize)]

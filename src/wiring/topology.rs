@@ -4,6 +4,7 @@ use super::config::{Idle, Mode};
 use super::names::Names;
 use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
+use crate::actors::guardian;
 use crate::actors::risk::LimitRow;
 use crate::journal::Durability;
 use crate::types::{AccountId, AgentId, BrokerId, Currency, InstrumentId, Nanos, Notional};
@@ -37,6 +38,8 @@ pub struct Topology {
     pub stale_after: Nanos,
     /// When an actor that fails is started again.
     pub restarts: RestartPolicy,
+    /// What the guardian watches, and what it does.
+    pub guardian: guardian::Settings,
     /// All names and instruments.
     pub names: Names,
     /// FX marks, sorted by currency.

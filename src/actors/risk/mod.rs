@@ -23,7 +23,7 @@ use crate::msg::{
     AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, OrderTerms, ReplaceOrder,
 };
 use crate::types::{
-    AccountId, AgentId, BrokerId, Notional, OrdType, OrderQty, Price, Qty, Reason, Side,
+    AccountId, AgentId, BrokerId, Notional, OrdType, OrderQty, Price, Qty, Reason, Scope, Side,
     TimeInForce, Timestamp,
 };
 
@@ -64,6 +64,13 @@ impl Risk {
     /// The checks, for listing.
     pub fn checks(&self) -> &[Box<dyn Check>] {
         &self.checks
+    }
+
+    /// The limits in force of a control whose values are amounts.
+    pub fn amounts(&self, control: &str) -> Vec<(Scope, Notional)> {
+        let rows = self.checks.iter().filter(|check| check.name() == control);
+        let rows = rows.flat_map(|check| check.limits());
+        rows.filter_map(|(scope, text)| text.parse().ok().map(|amount| (scope, amount))).collect()
     }
 
     /// Where an account's orders go.
