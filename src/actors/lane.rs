@@ -50,6 +50,7 @@ impl Outbox {
             && self.core.news.updates.is_empty()
             && self.core.news.snapshots.is_empty()
             && self.core.notices.is_empty()
+            && self.core.sessions.is_empty()
             && self.requests.is_empty()
             && self.broken.is_empty()
     }
@@ -62,6 +63,7 @@ impl Outbox {
         self.core.news.snapshots.clear();
         self.core.news.renamed.clear();
         self.core.notices.clear();
+        self.core.sessions.clear();
         self.requests.clear();
         self.broken.clear();
     }
@@ -325,7 +327,7 @@ impl Lane {
     fn plan(&mut self) {
         let timers = self.hosts.iter().map(Host::next_timer).fold(Timestamp::MAX, Ord::min);
         self.next = self.core.as_ref().map_or(timers, |core| core.next_deadline().min(timers));
-        self.look_at = self.core.as_ref().map_or(Timestamp::MAX, |core| core.guardian.look_at());
+        self.look_at = self.core.as_ref().map_or(Timestamp::MAX, |core| core.look_at());
     }
 }
 

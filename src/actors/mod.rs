@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod core;
+pub mod enforce;
 pub mod guardian;
 pub mod lane;
 pub mod market;

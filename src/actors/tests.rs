@@ -1,5 +1,8 @@
 //! The core by property: limits at their edge, exposure counted once, fills exactly once.
 
+mod kills;
+mod rules;
+
 use super::market::Market;
 use super::oms::books::Fx;
 use super::oms::{Books, Oms, Patience, Stage};
@@ -17,6 +20,7 @@ use crate::types::{
     OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp, VenueOrderId,
 };
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const AGENT: AgentId = AgentId(2);

@@ -13,6 +13,7 @@ pub use gate::Cleared;
 pub use link::{InProcess, Link, MarketEffect, Remembered};
 pub use rerun::{Difference, Rerun, RerunError};
 
+use crate::actors::enforce::SessionOrder;
 use crate::actors::oms::OrderUpdate;
 use crate::actors::risk::Approved;
 use crate::actors::{Lane, Notice, Outbox, step, step_market};
@@ -257,8 +258,9 @@ impl Desk {
         }
         if let Some(board) = &self.board {
             for notice in self.out.core.notices.drain(..) {
-                let Notice::Intervened(Intervention { scope, act, .. }) = notice;
-                if let Act::Kill { level, .. } = act {
+                if let Notice::Intervened(Intervention { scope, act, .. }) = notice
+                    && let Act::Kill { level, .. } = act
+                {
                     board.latch(scope, level);
                 }
                 self.notices.push_back(notice);
@@ -295,6 +297,14 @@ impl Desk {
         for broker in self.out.core.news.snapshots.drain(..) {
             if let Some(link) = self.links.get_mut(broker.index()) {
                 link.request_snapshot(self.now);
+            }
+        }
+        for (broker, order) in self.out.core.sessions.drain(..) {
+            if let Some(link) = self.links.get_mut(broker.index()) {
+                match order {
+                    SessionOrder::Close => link.close(self.now),
+                    SessionOrder::Open => link.start(self.now),
+                }
             }
         }
         if let Some(heard) = &mut self.heard {

@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::kill::arm::VALID;
 use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, Trip};
 use crate::msg::{Act, Control, Input, Intervention, KillOrder, Rule};
-use crate::types::{AgentId, ClientOrderId, KillLevel, Nanos, Scope, Timestamp};
+use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -49,8 +49,6 @@ pub(super) struct Shared {
 #[error("the core does not answer")]
 pub struct NoAnswer;
 
-/// How long a kill by an automatic trigger of the driver cannot be armed.
-const COOL_OFF: Nanos = Nanos::from_secs(30);
 /// How long the control plane waits for the core.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -203,7 +201,7 @@ impl Handle {
         // File, board and core change together, so that an arm which is under way comes wholly before
         // or wholly after.
         let mut latch = lock(&self.0.latch);
-        let by = rule.map(|rule| (rule, COOL_OFF));
+        let by = rule.map(|rule| (rule, self.0.topology.guardian.cool_off));
         let trip = latch.raise_by(by, &name, level, reason, self.now());
         self.0.board.raise(scope, level);
         let order = KillOrder {
@@ -224,8 +222,24 @@ impl Handle {
     /// Hears what the core has to say to a person: logs it, and makes its kills durable.
     pub fn hear_core(&self) {
         while let Some(notice) = self.0.notices.pop() {
-            let Notice::Intervened(done) = notice;
-            self.intervened(done);
+            let name = |scope| self.0.topology.names.scope_name(scope);
+            match notice {
+                Notice::Intervened(done) => self.intervened(done),
+                Notice::Confirmed { scope, flat } => {
+                    tracing::warn!(scope = %name(scope), flat, "the broker confirmed the kill");
+                }
+                Notice::Unconfirmed { scope } => tracing::error!(
+                    scope = %name(scope),
+                    "the broker has not confirmed the kill in time: look at the broker itself"
+                ),
+                Notice::Exit { order, refused: None } => tracing::warn!(%order, "exit sent"),
+                Notice::Exit { order, refused: Some(reason) } => tracing::error!(
+                    %order, %reason, "exit refused, not tried again: see `qtos flatten`"
+                ),
+                Notice::ExitEnded { order } => tracing::error!(
+                    %order, "exit ended before all of it traded: see `qtos flatten`"
+                ),
+            }
         }
     }
 

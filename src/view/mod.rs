@@ -10,7 +10,8 @@ mod state;
 
 pub use control::{
     AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult, ControlFile, FlattenRequest,
-    FlattenResult, KillRequest, KillResult, NewOrderRequest, OrderDenied, ReplaceOrderRequest,
+    FlattenResult, Heartbeat, KillRequest, KillResult, NewOrderRequest, OrderDenied,
+    ReplaceOrderRequest,
 };
 pub use render::{Render, Table, word};
 pub use report::{

@@ -153,7 +153,7 @@ impl Topology {
             column: 1,
             message: error.message,
         })?;
-        Ok(Core::new(Risk::new(checks, brokers), oms).guarded_by(guardian))
+        Ok(Core::new(Risk::new(checks, brokers), oms).guarded_by(guardian, &self.guardian))
     }
 
     /// The accounts of a broker, with their names there.

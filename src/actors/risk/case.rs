@@ -5,7 +5,7 @@ use crate::actors::market::Market;
 use crate::actors::oms::{Exposure, Oms, Order};
 use crate::kill::{Effect, Route};
 use crate::msg::OrderTerms;
-use crate::types::{Instrument, Notional, OrderQty, Price, Qty, Reason, Timestamp};
+use crate::types::{AgentId, Instrument, Notional, OrderQty, Price, Qty, Reason, Timestamp};
 
 /// One order, or one replace, before the gate.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +90,15 @@ impl<'a> Case<'a> {
                 .reduced_by(terms.side, units.saturating_sub(order.filled())),
             None => account.reduced_by(terms.side, units),
         };
+        // A strategy's own position must shrink as well: another agent's is no cover for its own.
+        let reduces = reduces
+            && (route.agent.0 < AgentId::FIRST
+                || match replaces {
+                    Some(order) => agent
+                        .without(terms.side, order.reserved)
+                        .reduced_by(terms.side, units.saturating_sub(order.filled())),
+                    None => agent.reduced_by(terms.side, units),
+                });
         let value = value(units, price, route, instrument, oms, market)?;
         Ok(Self {
             at,

@@ -131,6 +131,37 @@ impl Risk {
         })
     }
 
+    /// Judges an exit of a flatten like any new order; it must reduce, and may pass where the flatten
+    /// itself stands.
+    ///
+    /// # Errors
+    /// The reason of the first control that objects; [`Reason::Kill`] for one that would not reduce.
+    pub fn review_exit(
+        &mut self,
+        at: Timestamp,
+        new: &NewOrder,
+        oms: &Oms,
+        market: &Market,
+    ) -> Result<Verdict, Reason> {
+        let route = self.route(new).ok_or(Reason::InvalidOrder)?;
+        let case = Case::new(at, route, &new.terms, None, new.intent, oms, market)?;
+        if case.effect != Effect::Reduces {
+            return Err(Reason::Kill);
+        }
+        self.halts.allow(route, Effect::Exits)?;
+        for check in &mut self.checks {
+            check.check(&case)?;
+        }
+        for check in &mut self.checks {
+            check.commit(&case);
+        }
+        Ok(Verdict {
+            approved: Approved::new(at, OrderRequest::New(*new), route, Effect::Exits),
+            units: case.units,
+            arrival: case.mark,
+        })
+    }
+
     /// Judges new terms for an open order as if the difference were a new order, with all of the new
     /// order held against the limits on a single order.
     ///
