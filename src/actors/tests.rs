@@ -20,7 +20,6 @@ use crate::types::{
     OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp, VenueOrderId,
 };
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const AGENT: AgentId = AgentId(2);

@@ -147,7 +147,7 @@ fn a_broker_that_refuses_too_much_stops_the_agent() {
             raised(&rig.hear(Report::Execution(report)))
         })
     };
-    for span in [0, 4, 4, 4, 1] {
+    for span in [0, 4, 4, 4] {
         assert_eq!(refuse(span), Ok(vec![]), "the first has left the window");
     }
     let storm = (Rule::RejectStorm, Scope::Agent(AGENT), KillLevel::Block);
