@@ -63,7 +63,9 @@ fn status_and_kill_have_the_fixed_names() {
     };
     let text = status.render();
     assert!(
-        text.starts_with("mode sandbox, not ready, kill cancel\n  kill global cancel since"),
+        text.starts_with(
+            "mode sandbox, not ready, kill cancel\n  kill global cancel (requested) since"
+        ),
         "{text}"
     );
     assert!(text.ends_with("actor  state    restarts\ncore   running         0\n"), "{text}");
