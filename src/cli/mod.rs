@@ -4,6 +4,7 @@ mod agent;
 pub mod args;
 mod arm;
 mod bench;
+mod chaos;
 pub mod check;
 mod client;
 mod demo;

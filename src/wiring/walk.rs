@@ -146,7 +146,7 @@ impl Walk<'_> {
         let board = topology.kill_board();
         let books = old.as_ref().and_then(|old| old.desk.lane.core.as_ref());
         let books = books.map(|core| &core.oms.books);
-        if old.as_ref().is_some_and(|old| old.topology.names != topology.names) {
+        if old.as_ref().is_some_and(|old| !old.topology.names.fits(&topology.names)) {
             return Err(WalkError::OtherNames);
         }
         let mut desk = match world {

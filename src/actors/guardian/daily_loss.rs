@@ -1,5 +1,5 @@
 //! C15 after the trade: an account, or an agent with a row of its own, has lost a part of its
-//! `daily_loss` limit since the start of the UTC day, open positions at the mark, fees included. The
+//! `daily_loss` limit since the trading day began, open positions at the mark, fees included. The
 //! limits are those in force at the risk gate. Values: `warn_at`, a share of the limit.
 //!
 //! A look counts once every held instrument was priced anew since the one before, so that one bad
@@ -7,21 +7,20 @@
 //! refuses to open on it anyway.
 
 use super::{Event, Next, Setup, Severity, Values, View, Watcher, accounts, kept_in};
-use crate::types::{AccountId, AgentId, BrokerId, Nanos, Notional, Scope, Timestamp};
+use crate::types::{AccountId, AgentId, BrokerId, Date, Nanos, Notional, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The control whose rows are the limits.
 const CONTROL: &str = "daily_loss";
 
-/// The day of an account or agent.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Day {
-    number: u64,
-    /// Profit that it began with.
-    base: Notional,
-    /// When it was last judged.
-    judged: Timestamp,
+/// What is known of the accounts and agents.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Kept {
+    /// When each was last judged.
+    judged: BTreeMap<Scope, Timestamp>,
+    /// The day and the profit that it began with, of agents with a limit of their own.
+    agents: BTreeMap<AgentId, (Date, Notional)>,
 }
 
 #[derive(Debug)]
@@ -29,7 +28,7 @@ struct DailyLoss {
     every: Nanos,
     warn_at: i64,
     accounts: Vec<(AccountId, BrokerId, Notional)>,
-    days: BTreeMap<Scope, Day>,
+    kept: Kept,
     /// The limits in force; nothing where they may have changed since.
     rows: Option<Vec<(Scope, Notional)>>,
 }
@@ -39,7 +38,7 @@ pub fn build(values: &mut Values, setup: &Setup<'_>) -> Result<Option<Box<dyn Wa
         every: setup.every,
         warn_at: values.share("warn_at", 800_000)?,
         accounts: accounts(setup),
-        days: BTreeMap::new(),
+        kept: Kept::default(),
         rows: None,
     })))
 }
@@ -56,26 +55,33 @@ pub(super) fn against(loss: Notional, limit: Notional, warn_at: i64) -> Severity
 }
 
 impl DailyLoss {
+    /// Judges what was won since the day began; nothing where the same prices were judged before.
     fn judge(
         &mut self,
         view: &View<'_>,
         scope: Scope,
         pnl: Notional,
-        limit: Option<Notional>,
+        limit: Notional,
     ) -> Option<(Scope, Severity)> {
-        let number = view.at.utc_day();
-        let new = Day { number, base: pnl, judged: Timestamp::ZERO };
-        let day = self.days.entry(scope).or_insert(new);
-        if day.number != number {
-            *day = new;
-        }
-        let severity = against(day.base.saturating_sub(pnl), limit?, self.warn_at);
+        let severity = against(Notional::ZERO.saturating_sub(pnl), limit, self.warn_at);
         let patience = Nanos(self.every.0.saturating_mul(5));
-        if severity > Severity::Clear && !view.priced_anew(scope, day.judged, patience) {
+        let judged = self.kept.judged.entry(scope).or_default();
+        if severity > Severity::Clear && !view.priced_anew(scope, *judged, patience) {
             return None;
         }
-        day.judged = view.at;
+        *judged = view.at;
         Some((scope, severity))
+    }
+
+    /// Profit of an agent since the day began, or since it was first seen in it.
+    fn agent_day(&mut self, view: &View<'_>, agent: AgentId) -> Notional {
+        let (books, pnl) = (&view.oms.books, view.oms.books.agent_pnl(agent, view.market));
+        let today = books.date();
+        let day = self.kept.agents.entry(agent).or_insert((today, pnl));
+        if day.0 != today {
+            *day = (today, pnl);
+        }
+        pnl.saturating_sub(day.1)
     }
 }
 
@@ -96,10 +102,12 @@ impl Watcher for DailyLoss {
         };
         for number in 0..self.accounts.len() {
             let (account, broker, _) = self.accounts[number];
-            let Some(pnl) = view.oms.books.pnl(account, view.market) else { continue };
             let scope = Scope::Account(account);
             let covering = [Scope::Global, Scope::Broker(broker), scope];
-            found.extend(self.judge(view, scope, pnl, least(&|row| covering.contains(&row))));
+            let limit = least(&|row| covering.contains(&row));
+            let pnl = view.oms.books.day_pnl(account, view.market);
+            let (Some(pnl), Some(limit)) = (pnl, limit) else { continue };
+            found.extend(self.judge(view, scope, pnl, limit));
         }
         let agents: Vec<AgentId> = rows
             .iter()
@@ -107,12 +115,13 @@ impl Watcher for DailyLoss {
             .collect();
         for agent in agents {
             let scope = Scope::Agent(agent);
-            let pnl = view.oms.books.agent_pnl(agent, view.market);
-            found.extend(self.judge(view, scope, pnl, least(&|row| row == scope)));
+            let pnl = self.agent_day(view, agent);
+            let Some(limit) = least(&|row| row == scope) else { continue };
+            found.extend(self.judge(view, scope, pnl, limit));
         }
         self.rows = Some(rows);
         Next::after(view.at, self.every)
     }
 
-    kept_in!(days);
+    kept_in!(kept);
 }

@@ -42,6 +42,7 @@ impl Rig {
         if let Some((bid, ask)) = price {
             self.quote(IBM, bid, ask);
         }
+        self.core.begin_day(self.at, &self.market);
         let mut out = CoreOut::default();
         self.core.guard(self.at, &self.market, &mut out);
         out
