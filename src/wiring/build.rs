@@ -1,8 +1,8 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
 use super::config::{
-    BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, GuardianSection,
-    InstrumentSection, Name, SuperviseSection,
+    BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Name,
+    SuperviseSection,
 };
 use super::names::{EXTERNAL, Names, OPERATOR, unknown};
 use super::session;
@@ -11,7 +11,6 @@ use super::topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
     LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
 };
-use crate::actors::guardian;
 use crate::actors::risk::LimitRow;
 use crate::actors::risk::check::SESSION;
 use crate::types::text::Text;
@@ -135,7 +134,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         control: ControlSpec { listen, token: config.control.token.map(|token| token.0) },
         stale_after: read.span("stale_after", config.market.stale_after, Nanos::from_secs(5))?,
         restarts: read.restarts(config.supervise)?,
-        guardian: read.guardian(config.guardian)?,
+        guardian: super::guardian::read(&read, config.guardian)?,
         fx: read.fx(config.fx, currency, names.instruments())?,
         feeds: read.feeds(feeds)?,
         brokers: brokers
@@ -162,12 +161,12 @@ fn text(name: &Spanned<Name>) -> &str {
 }
 
 /// The sections' reader: it knows the file, so that its errors have a place.
-struct Reader<'a> {
-    source: &'a Source,
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
 }
 
 impl Reader<'_> {
-    fn at<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> ConfigError {
+    pub(super) fn at<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> ConfigError {
         self.source.error(value.span().start, message)
     }
 
@@ -196,7 +195,7 @@ impl Reader<'_> {
     }
 
     /// A span above zero.
-    fn span(
+    pub(super) fn span(
         &self,
         key: &str,
         value: Option<Spanned<Text<Nanos>>>,
@@ -238,31 +237,6 @@ impl Reader<'_> {
                 section.backoff_min,
                 section.backoff_max,
             )?,
-        })
-    }
-
-    fn guardian(&self, section: GuardianSection) -> Result<guardian::Settings, ConfigError> {
-        let default = guardian::Settings::default();
-        let collar = section.exit_collar.map(|text| {
-            guardian::settings::ppm(text.as_ref())
-                .map_err(|error| self.at(&text, format!("`exit_collar`: {error}")))
-        });
-        let rules = section.rules.into_iter().map(|(rule, values)| guardian::RuleSettings {
-            line: self.source.position(rule.span().start).0,
-            rule: rule.into_inner(),
-            values: values.into_iter().map(|(key, value)| (key, value.0)).collect(),
-        });
-        Ok(guardian::Settings {
-            every: self.span("every", section.every, default.every)?,
-            // No cool-off at all is a choice that drills need.
-            cool_off: section.cool_off.map_or(default.cool_off, |span| span.into_inner().0),
-            confirm_within: self.span(
-                "confirm_within",
-                section.confirm_within,
-                default.confirm_within,
-            )?,
-            exit_collar: collar.transpose()?.unwrap_or(default.exit_collar),
-            rules: rules.collect(),
         })
     }
 
