@@ -234,11 +234,14 @@ async fn serve(mut parts: BrokerParts) -> bool {
         }
     };
     let mut socket: Option<Socket> = None;
-    let (mut up, mut closed) = (false, false);
+    let mut up = false;
+    let mut closed = parts.commands.closed.load(Ordering::SeqCst);
     let mut frame = Frame::default();
     let mut buffer = vec![0u8; 1 << 16];
     parts.status.set(ActorState::Running);
-    parts.session.start(clock.now());
+    if !closed {
+        parts.session.start(clock.now());
+    }
     loop {
         carry_out(&mut parts, &mut socket, &mut up, &clock).await;
         if parts.stop.load(Ordering::SeqCst) && parts.commands.requests.is_empty() {

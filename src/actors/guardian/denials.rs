@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Reasons that stop an agent where no `stop` is given: those of them that this program has.
-const STOP: &[&str] = &["repeated_order", "price_drift", "daily_budget"];
+const STOP: &[&str] =
+    &["repeated_order", "price_drift", "day_orders", "day_value_sent", "day_value_traded"];
 
 /// Denials of an agent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -324,7 +324,10 @@ impl Guardian {
                 }
                 self.standing.armed(at, *scope);
             }
-            Control::Kill(KillOrder { scope, level, rule: Some(rule), .. }) => {
+            // A boot tells again of the trips in force: those have not come back, they never went.
+            Control::Kill(KillOrder { scope, level, rule: Some(rule), .. })
+                if !self.standing.tripped_on(*scope).any(|known| known == *rule) =>
+            {
                 let (raised, cool_off) =
                     self.standing.escalate(at, *rule, *scope, *level, self.cool_off);
                 if raised > *level {

@@ -274,6 +274,8 @@ fn a_trigger_of_the_driver_that_comes_back_is_raised_harder_and_a_persons_never(
         assert_eq!(say(Control::Kill(order(KillLevel::Block, 1))), None);
         assert_eq!(say(Control::Arm(order(KillLevel::Normal, 1))), None);
         assert_eq!(say(Control::Kill(order(KillLevel::Block, 2))), again);
+        let stands = again.unwrap_or(KillLevel::Block);
+        assert_eq!(say(Control::Kill(order(stands, 3))), None, "a boot tells of it again");
         let standing = rig.core.risk.halts.kills().next().unwrap().1.episode;
         let mut out = CoreOut::default();
         rig.core.control(rig.at, &Control::Arm(order(KillLevel::Normal, standing)), &mut out);
