@@ -231,6 +231,43 @@ fn signals_and_the_kill_file_latch() {
 }
 
 #[test]
+fn a_flatten_exits_once_over_kill_nine_and_an_isolated_broker_comes_back_with_the_arm() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    rig.more_orders(3);
+    let progress = |rig: &Rig, word: &str| {
+        wait(word, || (rig.status()?["kill"]["scopes"][0]["progress"] == word).then_some(()))
+    };
+    let kill = |rig: &Rig, level: &str| {
+        let words = ["kill", "--scope", "global", "--level", level, "--reason", "drill"];
+        assert_eq!(rig.ask(&words).0, 0);
+    };
+    kill(&rig, "flatten");
+    progress(&rig, "flat");
+    let orders = rig.orders();
+    rig.kill9_gateway();
+    rig.start();
+    progress(&rig, "flat");
+    assert_eq!(rig.orders(), orders, "an exit after the restart");
+    rig.agree(true);
+
+    kill(&rig, "isolate");
+    let down = |status: &serde_json::Value| status["holds"].to_string().contains("stream_down");
+    wait("the session to close", || rig.status().filter(down));
+    let (code, step) = rig.ask(&["arm", "--scope", "global", "--reason", "drill is over"]);
+    assert_eq!(code, 0, "{step}");
+    let (code, done) = rig.ask(&["arm", "--confirm", step["challenge"].as_str().unwrap()]);
+    assert_eq!(code, 0, "{done}");
+    rig.ready();
+    rig.more_orders(2);
+    assert_eq!(rig.ask(&["heartbeat"]).0, 0);
+    let (code, closed) = rig.ask(&["flatten", "--reason", "weekend"]);
+    assert!(closed["orders"].is_array(), "{code} {closed}");
+    rig.drain();
+    rig.verify();
+}
+
+#[test]
 fn one_agent_is_killed_alone() {
     let mut rig = Rig::new("venue-sandbox.toml");
     rig.up();

@@ -1,6 +1,8 @@
 //! The core by property: limits at their edge, exposure counted once, fills exactly once.
 
 mod answers;
+mod kills;
+mod rules;
 mod session;
 
 use super::market::Market;
@@ -373,7 +375,7 @@ fn kills_and_holds_deny_by_scope_and_reduce_only_reduces() {
             let mut rig = rig(&[]);
             let (id, _) = rig.order(Side::Buy, 10, "100");
             rig.fill(id, 10, 10, "100", OrdStatus::Filled);
-            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1 };
+            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1, rule: None };
             rig.core.control(rig.at, &Control::Kill(kill), &mut CoreOut::default());
             let hit = |least: KillLevel| (covers && level >= least).then_some(Reason::Kill);
             assert_eq!(
@@ -389,7 +391,7 @@ fn kills_and_holds_deny_by_scope_and_reduce_only_reduces() {
             let mut fresh = self::rig(&[]);
             let (id, _) = fresh.order(Side::Buy, 10, "100");
             fresh.fill(id, 10, 10, "100", OrdStatus::Filled);
-            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1 };
+            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1, rule: None };
             fresh.core.control(fresh.at, &Control::Kill(kill), &mut CoreOut::default());
             assert_eq!(
                 fresh.order(Side::Sell, 10, "100").1.err(),
@@ -410,6 +412,7 @@ fn a_cancel_kill_sweeps_what_it_covers() {
         level: KillLevel::Cancel,
         reason: "drill".into(),
         episode: 1,
+        rule: None,
     };
     let mut out = CoreOut::default();
     rig.core.control(rig.at, &Control::Kill(kill), &mut out);
@@ -498,7 +501,13 @@ fn lists_count_their_exposure_once() {
 
 impl Rig {
     fn kill(&mut self, level: KillLevel) {
-        let kill = KillOrder { scope: Scope::Global, level, reason: "drill".into(), episode: 1 };
+        let kill = KillOrder {
+            scope: Scope::Global,
+            level,
+            reason: "drill".into(),
+            episode: 1,
+            rule: None,
+        };
         self.core.control(self.at, &Control::Kill(kill), &mut CoreOut::default());
     }
 

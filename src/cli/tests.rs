@@ -60,6 +60,7 @@ fn every_command_of_the_book_parses() {
         "qtos fills --limit 10",
         "qtos positions",
         "qtos flatten --scope symbol:IBM --reason weekend",
+        "qtos heartbeat",
         "qtos agent list",
         "qtos agent pause maker",
         "qtos agent resume maker",
@@ -222,6 +223,7 @@ fn a_running_gateway_obeys() {
     assert_eq!(exit(&format!("order cancel {id}")), Exit::Done);
     assert_eq!(exit("order cancel q7-1-0-9"), Exit::Usage);
     assert_eq!(exit("flatten --reason weekend"), Exit::Done);
+    assert_eq!(exit("heartbeat"), Exit::Done);
 
     assert_eq!(exit("arm --scope global --reason clear"), Exit::Refused);
     assert_eq!(exit("kill --scope agent:nobody --level block --reason r"), Exit::Usage);

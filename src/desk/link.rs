@@ -22,6 +22,9 @@ pub trait Link: Send {
     /// Connects, or connects anew.
     fn start(&mut self, now: Timestamp);
 
+    /// Hangs up and stays down until [`Self::start`].
+    fn close(&mut self, now: Timestamp);
+
     /// Market data, for a broker that lives on it.
     fn on_market(&mut self, _now: Timestamp, _record: &MarketData) -> MarketEffect {
         MarketEffect::None
@@ -80,6 +83,10 @@ impl Link for InProcess {
         self.loopback.start(now);
     }
 
+    fn close(&mut self, now: Timestamp) {
+        self.loopback.stop(now);
+    }
+
     #[inline]
     fn on_market(&mut self, now: Timestamp, record: &MarketData) -> MarketEffect {
         let changed = self.loopback.on_market(now, record);
@@ -121,6 +128,8 @@ pub struct Remembered;
 
 impl Link for Remembered {
     fn start(&mut self, _now: Timestamp) {}
+
+    fn close(&mut self, _now: Timestamp) {}
 
     fn send(&mut self, _now: Timestamp, _cleared: Cleared) -> Result<(), NotSent> {
         Ok(())

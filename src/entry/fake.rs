@@ -7,7 +7,7 @@ use crate::types::{
     Timestamp,
 };
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
     KillResult, KillView, LimitRequest, LimitResult, LimitView, Limits, LimitsVersion, OrderView,
     PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
 };
@@ -78,6 +78,7 @@ impl Gateway for Fake {
             reason: "drill".to_owned(),
             episode: 1,
             since: Timestamp::ZERO,
+            progress: "requested".to_owned(),
         };
         let scopes = if level == KillLevel::Normal { vec![] } else { vec![trip] };
         Ok(Status {
@@ -176,6 +177,10 @@ impl Gateway for Fake {
         self.note(format!("flatten {scope:?} {reason}"));
         let scope = self.names.scope_name(scope);
         Ok(FlattenResult { scope, orders: vec![], denied: vec![] })
+    }
+    fn heartbeat(&self) -> Result<Heartbeat, Refusal> {
+        self.note("heartbeat".to_owned());
+        Ok(Heartbeat { heard: Timestamp::ZERO })
     }
     fn latch(&self, scope: Scope, level: KillLevel) {
         self.level.fetch_max(level as u8, Ordering::SeqCst);

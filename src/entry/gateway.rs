@@ -3,7 +3,7 @@
 use crate::msg::OrderTerms;
 use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Reason, Scope};
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
     KillResult, LimitRequest, LimitResult, Limits, LimitsVersion, OrderView, PositionView,
     Readiness, ReplaceOrderRequest, Status,
 };
@@ -155,6 +155,12 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// [`Refusal::Unavailable`]; exits that were refused are part of the result.
     fn flatten(&self, scope: Scope, reason: &str) -> Result<FlattenResult, Refusal>;
+
+    /// An operator is there: what the dead-man rule of the guardian waits for.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    fn heartbeat(&self) -> Result<Heartbeat, Refusal>;
 
     /// Stores a kill level in the board's atomic. Immediate: no lock, no file, no queue.
     fn latch(&self, scope: Scope, level: KillLevel);

@@ -45,6 +45,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .route("/v1/agents/{name}/pause", web::post().to(pause))
         .route("/v1/agents/{name}/resume", web::post().to(resume))
         .route("/v1/flatten", web::post().to(flatten))
+        .route("/v1/heartbeat", web::post().to(heartbeat))
         .route("/v1/kill", web::post().to(kill))
         .route("/v1/arm", web::post().to(arm))
         .route("/v1/arm/confirm", web::post().to(arm_confirm))
@@ -178,6 +179,10 @@ async fn replace(gateway: Gate, id: Path<String>, body: Json<ReplaceOrderRequest
 async fn flatten(gateway: Gate, body: Json<FlattenRequest>) -> Answer {
     let scope = scope(&gateway, &body.scope)?;
     ask(gateway, move |gateway| gateway.flatten(scope, &body.reason)).await
+}
+
+async fn heartbeat(gateway: Gate) -> Answer {
+    ask(gateway, |gateway| gateway.heartbeat()).await
 }
 
 /// The latch is an atomic store in this very call; what takes time comes after it.

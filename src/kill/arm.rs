@@ -30,6 +30,9 @@ pub enum ArmError {
     /// The challenge no longer holds.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// An automatic trip was raised too short a time ago.
+    #[error("{0} is cooling off for another {1} s: find the cause meanwhile")]
+    CoolingOff(String, u64),
     /// The change could not be made durable, so it was not made.
     #[error(transparent)]
     Latch(#[from] LatchError),
@@ -43,7 +46,7 @@ impl ArmDesk {
     /// Step one: the code to return. `random` makes it unguessable, `facts` is what the operator is shown.
     ///
     /// # Errors
-    /// [`ArmError::NotKilled`], [`ArmError::NoReason`].
+    /// [`ArmError::NotKilled`], [`ArmError::NoReason`], [`ArmError::CoolingOff`].
     pub fn request(
         &mut self,
         latch: &Latch,
@@ -56,6 +59,10 @@ impl ArmDesk {
         let trip = latch.get(name).ok_or_else(|| ArmError::NotKilled(name.to_owned()))?;
         if reason.trim().len() < 3 {
             return Err(ArmError::NoReason);
+        }
+        let left = (trip.since + trip.cool_off).since(now);
+        if left.0 > 0 {
+            return Err(ArmError::CoolingOff(name.to_owned(), left.0.div_ceil(1_000_000_000)));
         }
         let wish =
             Wish { name: name.to_owned(), scope, trip: trip.clone(), reason: reason.to_owned() };
@@ -80,7 +87,11 @@ impl ArmDesk {
         }
         // File first: a crash in between leaves the board's level in memory, which is gone anyway.
         latch.clear(&challenge.name)?;
-        board.lower(challenge.scope, challenge.trip.level, KillLevel::Normal);
+        if !board.lower(challenge.scope, challenge.trip.level, KillLevel::Normal) {
+            // The guardian has raised it in this very moment; its trip is about to be recorded.
+            latch.record(challenge.trip)?;
+            return Err(StepError::FactsChanged.into());
+        }
         Ok((challenge.scope, challenge.trip, challenge.reason))
     }
 }
@@ -100,6 +111,22 @@ mod tests {
     }
 
     /// INV-4: the two-step arm is the only way down.
+    #[test]
+    fn an_automatic_trip_cools_off_first() {
+        let (_dir, mut latch, board) = killed();
+        let (rule, cool_off) = (crate::msg::Rule::DailyLoss, Nanos::from_secs(30));
+        let start = Timestamp::from_nanos(7);
+        let scope = "account:paper";
+        latch.raise_by(Some((rule, cool_off)), scope, KillLevel::Block, "loss", start).unwrap();
+        board.raise(Scope::Account(crate::types::AccountId(0)), KillLevel::Block);
+        let mut desk = ArmDesk::default();
+        let named = (Scope::Account(crate::types::AccountId(0)), scope);
+        let mut ask = |now| desk.request(&latch, named, "found", "f", [7; 8], now).map(|_| ());
+        let end = start + cool_off;
+        assert!(matches!(ask(end - Nanos(1)), Err(ArmError::CoolingOff(_, 1))));
+        assert!(ask(end).is_ok());
+    }
+
     #[test]
     fn both_steps_lower_and_nothing_else_does() {
         let (_dir, mut latch, board) = killed();

@@ -24,6 +24,17 @@ pub struct Route {
 }
 
 impl Route {
+    /// The five scopes that cover this order.
+    pub const fn scopes(&self) -> [Scope; 5] {
+        [
+            Scope::Global,
+            Scope::Broker(self.broker),
+            Scope::Account(self.account),
+            Scope::Agent(self.agent),
+            Scope::Symbol(self.instrument),
+        ]
+    }
+
     /// Whether `scope` covers this order.
     pub fn covered_by(&self, scope: Scope) -> bool {
         match scope {
@@ -43,15 +54,22 @@ pub enum Effect {
     Opens,
     /// Makes the worst-case position strictly smaller and never crosses zero.
     Reduces,
+    /// A way out that a flatten asked for: reduces, and passes where the flatten itself stands.
+    Exits,
     /// Takes an order back.
     Cancels,
 }
 
 impl Effect {
-    /// Whether a request with this effect may leave at `level`.
+    /// Whether a request with this effect may leave while one of its scopes stands at `level`. All
+    /// five must allow it; for all effects but [`Self::Exits`] the highest decides.
     pub const fn allowed_at(self, level: KillLevel) -> bool {
         match self {
             Self::Cancels => true,
+            // A block or cancel next to the flatten is another decision, and it stands in the way.
+            Self::Exits => {
+                matches!(level, KillLevel::Normal | KillLevel::ReduceOnly | KillLevel::Flatten)
+            }
             Self::Reduces => matches!(level, KillLevel::Normal | KillLevel::ReduceOnly),
             Self::Opens => matches!(level, KillLevel::Normal),
         }
@@ -129,6 +147,20 @@ impl KillBoard {
             .max(at(&self.agents, route.agent.index()))
             .max(at(&self.symbols, route.instrument.index()));
         level(highest).max(self.signalled())
+    }
+
+    /// The first level of an order's scopes that forbids this effect.
+    #[inline]
+    fn forbids(&self, route: Route, effect: Effect) -> Option<KillLevel> {
+        let forbidden = |level: &KillLevel| !effect.allowed_at(*level);
+        if effect != Effect::Exits {
+            return Some(self.effective(route)).filter(forbidden);
+        }
+        let stored = |scope| {
+            self.slot(scope).map_or(KillLevel::Isolate, |s| level(s.load(Ordering::SeqCst)))
+        };
+        let scopes = route.scopes().map(stored);
+        scopes.into_iter().chain([self.signalled()]).find(forbidden)
     }
 
     fn signalled(&self) -> KillLevel {
@@ -254,8 +286,10 @@ impl Writer {
         let slot = &self.board.writers[self.broker.index()];
         slot.fetch_add(1, Ordering::SeqCst);
         let permit = Permit { slot };
-        let level = self.board.effective(route);
-        if effect.allowed_at(level) { Ok(permit) } else { Err(level) }
+        match self.board.forbids(route, effect) {
+            None => Ok(permit),
+            Some(level) => Err(level),
+        }
     }
 }
 

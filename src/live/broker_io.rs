@@ -30,6 +30,8 @@ pub struct CommandEdge {
     snapshot: AtomicBool,
     /// Cancel everything, whatever the core says: it may be dead.
     cancel_all: AtomicBool,
+    /// A kill closed the session.
+    closed: AtomicBool,
     notify: Notify,
 }
 
@@ -43,6 +45,7 @@ impl CommandEdge {
             requests: ArrayQueue::new(1024),
             snapshot: AtomicBool::new(false),
             cancel_all: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             notify: Notify::new(),
         }
     }
@@ -74,8 +77,16 @@ impl RemoteLink {
 }
 
 impl Link for RemoteLink {
-    /// The actor dials and logs in on its own.
-    fn start(&mut self, _now: Timestamp) {}
+    /// The actor dials and logs in on its own, unless it was told not to.
+    fn start(&mut self, _now: Timestamp) {
+        self.commands.closed.store(false, Ordering::SeqCst);
+        self.commands.notify.notify_one();
+    }
+
+    fn close(&mut self, _now: Timestamp) {
+        self.commands.closed.store(true, Ordering::SeqCst);
+        self.commands.notify.notify_one();
+    }
 
     fn send(&mut self, _now: Timestamp, cleared: Cleared) -> Result<(), NotSent> {
         let free = self.commands.requests.capacity() - self.commands.requests.len();
@@ -229,9 +240,12 @@ async fn serve(mut parts: BrokerParts) -> bool {
     };
     let mut socket: Option<Socket> = None;
     let mut up = false;
+    let mut closed = parts.commands.closed.load(Ordering::SeqCst);
     let mut buffer = vec![0u8; 1 << 16];
     parts.status.set(ActorState::Running);
-    parts.session.start(clock.now());
+    if !closed {
+        parts.session.start(clock.now());
+    }
     loop {
         carry_out(&mut parts, &mut socket, &mut up, &clock).await;
         if parts.stop.load(Ordering::SeqCst) && parts.commands.requests.is_empty() {
@@ -275,6 +289,14 @@ async fn serve(mut parts: BrokerParts) -> bool {
                 parts.session.on_closed(now, 0, &why);
             }
             Event::Commands | Event::Nothing => {}
+        }
+        let close = parts.commands.closed.load(Ordering::SeqCst);
+        if close != closed {
+            closed = close;
+            match close {
+                true => parts.session.close(now),
+                false => parts.session.start(now),
+            }
         }
         if up && parts.commands.cancel_all.swap(false, Ordering::SeqCst) {
             parts.session.cancel_all(now);

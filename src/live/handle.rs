@@ -6,10 +6,11 @@ use super::edge::Waker;
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
+use crate::actors::Notice;
 use crate::desk::Desk;
 use crate::kill::two_step::VALID;
 use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, StepError, Trip, TwoStep};
-use crate::msg::{Control, Input, KillOrder, LimitsChange};
+use crate::msg::{Act, Control, Input, Intervention, KillOrder, LimitsChange, Rule};
 use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub latch: Mutex<Latch>,
     pub arm: Mutex<ArmDesk>,
     pub limits: Mutex<TwoStep<LimitsChange>>,
+    /// From the core: what a person has to hear of.
+    pub notices: Arc<ArrayQueue<Notice>>,
 }
 
 /// The core did not answer in time: it is starting, ending or stalled.
@@ -169,24 +172,50 @@ impl Handle {
         lock(&self.0.latch).trips().to_vec()
     }
 
-    /// Raises a kill: the latch first, then the file, then the core. When this returns no covered
-    /// write is under way.
+    /// Raises a kill that a person wants: the latch first, then the file, then the core. When this
+    /// returns no covered write is under way.
     ///
     /// # Errors
     /// The trip holds on the board but its file could not be written.
     pub fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<Trip, LatchError> {
+        self.raise(None, scope, level, reason)
+    }
+
+    /// [`Self::kill`] by an automatic trigger of the driver.
+    ///
+    /// # Errors
+    /// As [`Self::kill`].
+    pub fn trip(
+        &self,
+        rule: Rule,
+        scope: Scope,
+        level: KillLevel,
+        reason: &str,
+    ) -> Result<Trip, LatchError> {
+        self.raise(Some(rule), scope, level, reason)
+    }
+
+    fn raise(
+        &self,
+        rule: Option<Rule>,
+        scope: Scope,
+        level: KillLevel,
+        reason: &str,
+    ) -> Result<Trip, LatchError> {
         self.0.board.raise(scope, level);
         let name = self.0.topology.names.scope_name(scope);
         // File, board and core change together, so that an arm which is under way comes wholly before
         // or wholly after.
         let mut latch = lock(&self.0.latch);
-        let trip = latch.raise(&name, level, reason, self.now());
+        let by = rule.map(|rule| (rule, self.0.topology.guardian.cool_off));
+        let trip = latch.raise_by(by, &name, level, reason, self.now());
         self.0.board.raise(scope, level);
         let order = KillOrder {
             scope,
             level,
             reason: reason.to_owned(),
             episode: trip.as_ref().map_or(0, |trip| trip.episode),
+            rule,
         };
         tracing::warn!(scope = %name, level = %level, reason, "kill");
         if self.deliver(Input::Control(Control::Kill(order))).is_err() {
@@ -194,6 +223,47 @@ impl Handle {
             self.cancel_without_core(level);
         }
         trip
+    }
+
+    /// Hears what the core has to say to a person: logs it, and makes its kills durable.
+    pub fn hear_core(&self) {
+        while let Some(notice) = self.0.notices.pop() {
+            let name = |scope| self.0.topology.names.scope_name(scope);
+            match notice {
+                Notice::Intervened(done) => self.intervened(done),
+                Notice::Confirmed { scope, flat } => {
+                    tracing::warn!(scope = %name(scope), flat, "the broker confirmed the kill");
+                }
+                Notice::Unconfirmed { scope } => tracing::error!(
+                    scope = %name(scope),
+                    "the broker has not confirmed the kill in time: look at the broker itself"
+                ),
+                Notice::Exit { order, refused: None } => tracing::warn!(%order, "exit sent"),
+                Notice::Exit { order, refused: Some(reason) } => tracing::error!(
+                    %order, %reason, "exit refused, not tried again: see `qtos flatten`"
+                ),
+                Notice::ExitEnded { order } => tracing::error!(
+                    %order, "exit ended before all of it traded: see `qtos flatten`"
+                ),
+            }
+        }
+    }
+
+    fn intervened(&self, Intervention { rule, scope, act }: Intervention) {
+        let name = self.0.topology.names.scope_name(scope);
+        match act {
+            Act::Hold(on) => tracing::warn!(rule = rule.name(), scope = %name, on, "hold"),
+            Act::Kill { level, episode, cool_off } => {
+                tracing::error!(rule = rule.name(), scope = %name, level = %level, "kill by the guardian");
+                self.0.board.raise(scope, level);
+                let reason = format!("guardian: {}", rule.name());
+                let (rule, since) = (Some(rule), self.now());
+                let trip = Trip { scope: name, level, reason, episode, since, rule, cool_off };
+                if let Err(error) = lock(&self.0.latch).record(trip) {
+                    tracing::error!(%error, "the kill holds, but its file could not be written");
+                }
+            }
+        }
     }
 
     /// Has every broker cancel all open orders without asking the core.
@@ -226,7 +296,13 @@ impl Handle {
         let (scope, trip, reason) =
             lock(&self.0.arm).confirm(&mut latch, &self.0.board, code, facts, self.now())?;
         tracing::warn!(scope = %trip.scope, episode = trip.episode, reason, "armed");
-        let arm = KillOrder { scope, level: KillLevel::Normal, reason, episode: trip.episode };
+        let arm = KillOrder {
+            scope,
+            level: KillLevel::Normal,
+            reason,
+            episode: trip.episode,
+            rule: trip.rule,
+        };
         // The core must hear of it: without it, it goes on refusing, which is the safe side.
         let _ = self.deliver(Input::Control(Control::Arm(arm)));
         Ok(scope)

@@ -10,7 +10,7 @@
 use super::handle::Handle;
 use super::status::{ActorState, ActorStatus};
 use crate::kill::Trip;
-use crate::msg::{Control, HoldKind, Input};
+use crate::msg::{Control, HoldKind, Input, Rule};
 use crate::types::{AgentId, KillLevel, Nanos, Scope, Timestamp};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
@@ -97,12 +97,13 @@ impl Watch {
         }
         let blocked = |trip: &Trip| trip.scope == "global" && trip.level >= KillLevel::Block;
         if self.handle.journal_failed() && !self.handle.trips().iter().any(blocked) {
-            self.kill(KillLevel::Block, "the journal cannot be written");
+            self.trip(Rule::JournalError, KillLevel::Block, "the journal cannot be written");
         }
         if self.terms.iter().any(|term| term.swap(false, Ordering::SeqCst)) {
             self.term();
         }
         self.clock();
+        self.handle.hear_core();
         self.lanes();
         #[cfg(feature = "inject")]
         self.inject();
@@ -115,6 +116,12 @@ impl Watch {
     /// A kill whose file cannot be written holds all the same; the log says so.
     fn kill(&self, level: KillLevel, reason: &str) {
         if let Err(error) = self.handle.kill(Scope::Global, level, reason) {
+            tracing::error!(%error, reason, "the kill holds, but its file could not be written");
+        }
+    }
+
+    fn trip(&self, rule: Rule, level: KillLevel, reason: &str) {
+        if let Err(error) = self.handle.trip(rule, Scope::Global, level, reason) {
             tracing::error!(%error, reason, "the kill holds, but its file could not be written");
         }
     }
@@ -143,7 +150,8 @@ impl Watch {
             if name == "lane:core" {
                 if still && self.below(KillLevel::Cancel) {
                     tracing::error!("the core lane stands still");
-                    self.kill(KillLevel::Cancel, "the core lane stands still");
+                    let still = "the core lane stands still";
+                    self.trip(Rule::CoreStalled, KillLevel::Cancel, still);
                     self.handle.cancel_without_core(KillLevel::Cancel);
                 }
                 continue;

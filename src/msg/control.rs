@@ -1,5 +1,6 @@
 //! Control: decisions of operators, the guardian and the driver, as inputs like any other.
 
+use super::Rule;
 use crate::types::{AgentId, KillLevel, LimitRow, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,15 @@ pub enum Control {
     },
     /// Other limits hold from now on.
     Limits(LimitsChange),
+    /// An operator wants the positions in a scope closed, now and once.
+    Flatten {
+        /// Which positions.
+        scope: Scope,
+        /// Who and why, in the words given.
+        reason: String,
+    },
+    /// An operator is at the console: what the dead-man rule waits for.
+    Heartbeat,
 }
 
 /// A new version of the limits.
@@ -61,6 +71,8 @@ pub struct KillOrder {
     pub reason: String,
     /// Number of the trip; an arm names the trip it ends.
     pub episode: u64,
+    /// The automatic trigger behind it; none for what a person did.
+    pub rule: Option<Rule>,
 }
 
 /// A condition that blocks new orders while it is true (Decision 7). Each has its row in
@@ -80,6 +92,8 @@ pub enum HoldKind {
     Draining,
     /// The system's time was set.
     ClockStep,
+    /// A rule of the guardian that is set to hold found something.
+    Guardian(Rule),
 }
 
 impl HoldKind {
@@ -92,6 +106,7 @@ impl HoldKind {
             Self::Stalled => "stalled",
             Self::Draining => "draining",
             Self::ClockStep => "clock_step",
+            Self::Guardian(rule) => rule.name(),
         }
     }
 }

@@ -8,11 +8,13 @@
 //! | [`Control`] | operator, guardian → all | the sender waits; a kill is an atomic first, a message second | on arrival |
 
 pub mod control;
+pub mod guardian;
 pub mod market;
 pub mod report;
 pub mod request;
 
 pub use control::{AgentState, Control, HoldKind, KillOrder, LimitsChange};
+pub use guardian::{Act, Intervention, Rule};
 pub use market::{
     Bar, BookAction, BookLevel, Gap, MarketData, Ohlc, Quote, QuoteBar, SecurityStatus, Trade,
 };

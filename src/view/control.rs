@@ -148,6 +148,14 @@ pub struct KillResult {
     pub open_orders: u64,
 }
 
+/// The answer to an operator's heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// When it was heard.
+    #[serde(with = "text")]
+    pub heard: Timestamp,
+}
+
 /// Body of the arm's first step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

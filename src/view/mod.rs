@@ -10,7 +10,7 @@ mod state;
 
 pub use control::{
     AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult, ControlFile, FlattenRequest,
-    FlattenResult, KillRequest, KillResult, LimitRequest, LimitResult, LimitsVersion,
+    FlattenResult, Heartbeat, KillRequest, KillResult, LimitRequest, LimitResult, LimitsVersion,
     NewOrderRequest, OrderDenied, ReplaceOrderRequest,
 };
 pub use render::{Render, Table, word};

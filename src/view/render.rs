@@ -2,9 +2,9 @@
 
 use super::{
     Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Fills,
-    FlattenResult, Import, JournalCheck, JournalRecords, KillResult, LimitResult, Limits,
-    LimitsVersion, OrderView, Orders, PositionView, Positions, Status, Summary, VenueResult,
-    VerifyResult,
+    FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult, LimitResult,
+    Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status, Summary,
+    VenueResult, VerifyResult,
 };
 use crate::feed::Info;
 use serde::Serialize;
@@ -128,8 +128,8 @@ impl Render for Status {
         for trip in &self.kill.scopes {
             let (scope, level, episode) = (&trip.scope, trip.level, trip.episode);
             text += &format!(
-                "  kill {scope} {level} since {}, trip {episode}: {}\n",
-                trip.since, trip.reason
+                "  kill {scope} {level} ({}) since {}, trip {episode}: {}\n",
+                trip.progress, trip.since, trip.reason
             );
         }
         for hold in &self.holds {
@@ -270,6 +270,12 @@ impl Render for FlattenResult {
             text += &format!("denied {symbol} of {agent} in {account}: {}\n", denied.reason);
         }
         text
+    }
+}
+
+impl Render for Heartbeat {
+    fn render(&self) -> String {
+        format!("heard at {}\n", self.heard)
     }
 }
 

@@ -50,6 +50,9 @@ pub struct TripView {
     /// When it was raised.
     #[serde(with = "text")]
     pub since: Timestamp,
+    /// How far it has been carried out: `in_force` below level cancel, else `requested`, `cancelled`
+    /// or `flat`, the latter two on two snapshots of each broker.
+    pub progress: String,
 }
 
 /// A condition that blocks new orders.

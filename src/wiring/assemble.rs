@@ -3,6 +3,7 @@
 use super::source::ConfigError;
 use super::topology::{LaneId, Topology, Venue, Vocabulary};
 use crate::actors::agent::Host;
+use crate::actors::guardian::Guardian;
 use crate::actors::market::Market;
 use crate::actors::oms::books::Fx;
 use crate::actors::oms::{Books, Oms, Patience};
@@ -150,7 +151,17 @@ impl Topology {
                 },
             })
             .collect();
-        Ok(Core::new(risk, Oms::new(books, patience, brokers)))
+        let oms = Oms::new(books, patience, brokers);
+        let capital: Vec<_> =
+            self.accounts.iter().map(|account| (account.broker, account.capital)).collect();
+        let guardian = Guardian::new(&self.guardian, &capital, self.names.agents().len());
+        let guardian = guardian.map_err(|error| ConfigError {
+            file: self.source().file().to_owned(),
+            line: error.line,
+            column: 1,
+            message: error.message,
+        })?;
+        Ok(Core::new(risk, oms).guarded_by(guardian, &self.guardian))
     }
 
     /// The accounts of a broker, with their names there.

@@ -135,6 +135,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         control: ControlSpec { listen, token: config.control.token.map(|token| token.0) },
         stale_after: read.span("stale_after", config.market.stale_after, Nanos::from_secs(5))?,
         restarts: read.restarts(config.supervise)?,
+        guardian: super::guardian::read(&read, config.guardian)?,
         fx: read.fx(config.fx, currency, names.instruments())?,
         feeds: read.feeds(feeds)?,
         brokers: brokers
@@ -162,12 +163,12 @@ fn text(name: &Spanned<Name>) -> &str {
 }
 
 /// The sections' reader: it knows the file, so that its errors have a place.
-struct Reader<'a> {
-    source: &'a Source,
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
 }
 
 impl Reader<'_> {
-    fn at<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> ConfigError {
+    pub(super) fn at<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> ConfigError {
         self.source.error(value.span().start, message)
     }
 
@@ -196,7 +197,7 @@ impl Reader<'_> {
     }
 
     /// A span above zero.
-    fn span(
+    pub(super) fn span(
         &self,
         key: &str,
         value: Option<Spanned<Text<Nanos>>>,

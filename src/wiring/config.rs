@@ -83,6 +83,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub supervise: SuperviseSection,
     #[serde(default)]
+    pub guardian: GuardianSection,
+    #[serde(default)]
     pub instrument: Vec<InstrumentSection>,
     #[serde(default)]
     pub fx: Vec<FxSection>,
@@ -140,6 +142,17 @@ pub(super) struct SuperviseSection {
     pub window: Option<Spanned<Text<Nanos>>>,
     pub backoff_min: Option<Spanned<Text<Nanos>>>,
     pub backoff_max: Option<Spanned<Text<Nanos>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuardianSection {
+    pub every: Option<Spanned<Text<Nanos>>>,
+    pub cool_off: Option<Spanned<Text<Nanos>>>,
+    pub confirm_within: Option<Spanned<Text<Nanos>>>,
+    pub exit_collar: Option<Spanned<String>>,
+    #[serde(default)]
+    pub rules: BTreeMap<Spanned<String>, BTreeMap<String, Text<String>>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,6 +4,7 @@ use super::config::{Idle, Mode};
 use super::names::Names;
 use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
+use crate::actors::guardian;
 use crate::journal::Durability;
 use crate::types::{
     AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, LimitRow, Nanos, Notional,
@@ -41,6 +42,8 @@ pub struct Topology {
     pub day_start: DayStart,
     /// When an actor that fails is started again.
     pub restarts: RestartPolicy,
+    /// What the guardian watches, and what it does.
+    pub guardian: guardian::Settings,
     /// All names and instruments.
     pub names: Names,
     /// FX marks, sorted by currency.

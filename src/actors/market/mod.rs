@@ -189,6 +189,12 @@ impl Market {
         self.symbols.get(id.index()).map_or(Nanos(0), |symbol| symbol.skew)
     }
 
+    /// When the last record of an instrument came.
+    #[inline]
+    pub fn updated(&self, id: InstrumentId) -> Timestamp {
+        self.symbols.get(id.index()).map_or(Timestamp::ZERO, |symbol| symbol.updated)
+    }
+
     /// How often data was missing, and how often it came back after having been stale.
     pub fn troubles(&self, id: InstrumentId) -> (u64, u64) {
         self.symbols.get(id.index()).map_or((0, 0), |symbol| (symbol.gaps, symbol.stales))

@@ -129,7 +129,12 @@ impl Oms {
     }
 
     /// Asks a broker that is up for a snapshot, unless one is under way.
-    pub(super) fn ask_snapshot(&mut self, at: Timestamp, broker: BrokerId, news: &mut News) {
+    pub(in crate::actors) fn ask_snapshot(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        news: &mut News,
+    ) {
         let Some(link) = self.links.get_mut(broker.index()) else { return };
         if link.up && link.asked.is_none() {
             link.asked = Some(at);

@@ -7,7 +7,7 @@ use crate::actors::oms::{Exposure, Oms, Order, OrderIndex, Worth};
 use crate::kill::{Effect, Route};
 use crate::msg::OrderTerms;
 use crate::types::{
-    Instrument, Notional, OrdType, OrderQty, Price, Qty, Reason, Scope, Side, Timestamp,
+    AgentId, Instrument, Notional, OrdType, OrderQty, Price, Qty, Reason, Scope, Side, Timestamp,
 };
 
 /// What is the same for all orders of a list.
@@ -124,6 +124,15 @@ impl<'a> Case<'a> {
                 .reduced_by(terms.side, units.saturating_sub(order.filled())),
             None => account.reduced_by(terms.side, units),
         };
+        // A strategy's own position must shrink as well: another agent's is no cover for its own.
+        let reduces = reduces
+            && (route.agent.0 < AgentId::FIRST
+                || match replaces {
+                    Some((_, order)) => agent
+                        .without(terms.side, order.reserved)
+                        .reduced_by(terms.side, units.saturating_sub(order.filled())),
+                    None => agent.reduced_by(terms.side, units),
+                });
         let value = value(units, price, route, instrument, oms, market)?;
         Ok(Self {
             at,

@@ -32,7 +32,8 @@ use super::oms::{Fill, Oms, Order, OrderIndex, Pending, Role};
 use crate::kill::{Effect, Route};
 use crate::msg::{AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, OrderQty, Price, Qty, Reason, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, Notional, OrderQty, Price, Qty, Reason,
+    Scope, Timestamp,
 };
 
 /// An approval with what the order manager needs to know about it.
@@ -110,6 +111,13 @@ impl Risk {
         &self.checks
     }
 
+    /// The limits in force of a control whose values are amounts.
+    pub fn amounts(&self, control: &str) -> Vec<(Scope, Notional)> {
+        let rows = self.checks.iter().filter(|check| check.name() == control);
+        let rows = rows.flat_map(|check| check.table().list());
+        rows.filter_map(|(scope, text)| text.parse().ok().map(|amount| (scope, amount))).collect()
+    }
+
     /// Where an account's orders go.
     pub fn route(&self, new: &NewOrder) -> Option<Route> {
         let broker = *self.brokers.get(new.account.index())?;
@@ -134,26 +142,55 @@ impl Risk {
         market: &Market,
     ) -> Result<Verdict, Reason> {
         let (case, legs) = self.weigh_new(at, new, oms, market, false)?;
-        let route = case.route;
-        self.halts.allow(route, case.effect)?;
+        self.approve_new(new, &case, &legs, case.effect)
+    }
+
+    /// Judges an exit of a flatten like any new order; it must reduce, and may pass where the flatten
+    /// itself stands.
+    ///
+    /// # Errors
+    /// The reason of the first control that objects; [`Reason::Kill`] for one that would not reduce.
+    pub fn review_exit(
+        &mut self,
+        at: Timestamp,
+        new: &NewOrder,
+        oms: &Oms,
+        market: &Market,
+    ) -> Result<Verdict, Reason> {
+        let (case, legs) = self.weigh_new(at, new, oms, market, false)?;
+        if case.effect != Effect::Reduces {
+            return Err(Reason::Kill);
+        }
+        self.approve_new(new, &case, &legs, Effect::Exits)
+    }
+
+    fn approve_new(
+        &mut self,
+        new: &NewOrder,
+        case: &Case<'_>,
+        legs: &[Option<Case<'_>>; 2],
+        effect: Effect,
+    ) -> Result<Verdict, Reason> {
+        let (at, route) = (case.at, case.route);
+        self.halts.allow(route, effect)?;
         for check in &mut self.checks {
-            check.check(&case)?;
+            check.check(case)?;
             for leg in legs.iter().flatten() {
                 check.check(leg)?;
             }
         }
-        let displaces = self.displaced(&case);
+        let displaces = self.displaced(case);
         let mut terms = self.terms(at, route);
         if let Some(parent) = new.parent {
-            let family = oms.family(route.agent, parent.id);
+            let family = case.oms.family(route.agent, parent.id);
             terms.children = family.sum.saturating_add(case.units);
             terms.parent = family.cap(parent.qty);
         }
         for check in &mut self.checks {
-            check.commit(&case);
+            check.commit(case);
         }
         Ok(Verdict {
-            approved: Approved::new(at, OrderRequest::New(*new), route, case.effect, terms),
+            approved: Approved::new(at, OrderRequest::New(*new), route, effect, terms),
             units: case.units,
             arrival: case.mark,
             displaces,

@@ -23,6 +23,7 @@ impl BrokerSession for Session {
         Ok(())
     }
     fn cancel_all(&mut self, _: Timestamp) {}
+    fn close(&mut self, _now: Timestamp) {}
     fn request_snapshot(&mut self, _: Timestamp) {}
     fn poll_output(&mut self) -> Option<Output> {
         None

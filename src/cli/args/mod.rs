@@ -113,6 +113,8 @@ pub enum ClientCommand {
     Positions(ControlArgs),
     /// Close positions
     Flatten(FlattenArgs),
+    /// Tell the gateway that an operator is there (guardian rule `dead_man`)
+    Heartbeat(ControlArgs),
     /// List, pause or resume agents
     #[command(subcommand)]
     Agent(AgentCommand),
