@@ -25,10 +25,16 @@ impl LimitValue {
     /// # Errors
     /// The format's, or a number with more digits than survive.
     pub fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl From<OneOrMany> for LimitValue {
+    fn from(written: OneOrMany) -> Self {
+        match written {
             OneOrMany::One(text) => Self::Text(text),
             OneOrMany::Many(list) => Self::List(list),
-        })
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::secret::SecretRef;
 use crate::journal::Durability;
-use crate::types::text::Text;
+use crate::types::text::{OneOrMany, Text};
 use crate::types::{Calendar, Currency, DayStart, LimitValue, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -132,7 +132,7 @@ pub(super) struct SessionSection {
     #[serde(default)]
     pub short_restricted: Vec<Spanned<String>>,
     #[serde(default)]
-    pub short_locate: BTreeMap<String, Spanned<LimitValue>>,
+    pub short_locate: BTreeMap<String, Spanned<OneOrMany>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

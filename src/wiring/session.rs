@@ -59,7 +59,7 @@ pub(super) fn rows(
     }
     for (symbol, located) in section.short_locate {
         let at = located.span().start;
-        words.push((symbol, at, format!("locate {}", located.into_inner())));
+        words.push((symbol, at, format!("locate {}", LimitValue::from(located.into_inner()))));
     }
     let mut by_symbol: BTreeMap<Scope, (usize, Vec<String>)> = BTreeMap::new();
     for (symbol, at, word) in words {

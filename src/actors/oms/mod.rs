@@ -3,6 +3,7 @@
 //! `transition.rs` is the lifecycle table, `books.rs` the accounting, `reconcile.rs` what a broker's
 //! snapshot changes.
 
+mod accept;
 pub mod books;
 mod day;
 pub mod exposure;
@@ -25,7 +26,7 @@ pub use transition::{Event, Oddity, Pending, Stage, State};
 pub use worth::Worth;
 
 use crate::kill::Route;
-use crate::msg::{ExecutionReport, NewOrder, OrderTerms, ReplaceOrder};
+use crate::msg::{ExecutionReport, ReplaceOrder};
 use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecId, ExecType, Notional, OrdStatus, Price, Qty, Reason,
     Side, Timestamp,
@@ -198,81 +199,6 @@ impl Oms {
     /// How many open orders are in doubt.
     pub fn in_doubt(&self) -> usize {
         self.open().filter(|(_, order)| order.state.stage == Stage::InDoubt).count()
-    }
-
-    /// Takes an approved new order or list into the books: from here on it counts.
-    pub(super) fn accept(
-        &mut self,
-        at: Timestamp,
-        new: &NewOrder,
-        route: Route,
-        units: Qty,
-        arrival: Option<Price>,
-    ) {
-        let index = self.orders.len() as OrderIndex;
-        let legs = new.contingent.legs().count() as u8;
-        let role = match new.contingent {
-            crate::msg::Contingent::None => Role::Single,
-            crate::msg::Contingent::OneCancelsOther(_) => Role::First(index + 1),
-            _ => Role::Parent { legs },
-        };
-        self.insert(at, new.cl_ord_id, route, new.intent, new.terms, units, role, arrival);
-        if let Some(parent) = new.parent {
-            self.orders[index as usize].parent = Some(parent.id);
-            let family = self.families.entry((route.agent, parent.id)).or_default();
-            family.most = family.cap(parent.qty);
-        }
-        for (number, leg) in new.contingent.legs().enumerate() {
-            let place = index + 1 + number as OrderIndex;
-            let role = match new.contingent {
-                crate::msg::Contingent::OneCancelsOther(_) => Role::Second(index),
-                crate::msg::Contingent::Bracket { .. } => Role::Child {
-                    parent: index,
-                    other: Some(if number == 0 { place + 1 } else { place - 1 }),
-                },
-                _ => Role::Child { parent: index, other: None },
-            };
-            let leg_units = match leg.terms.qty {
-                crate::types::OrderQty::Units(qty) => qty,
-                crate::types::OrderQty::Cash(_) => units,
-            };
-            self.insert(at, leg.cl_ord_id, route, new.intent, leg.terms, leg_units, role, arrival);
-        }
-        self.refresh(index);
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn insert(
-        &mut self,
-        at: Timestamp,
-        cl_ord_id: ClientOrderId,
-        route: Route,
-        intent: u64,
-        terms: OrderTerms,
-        units: Qty,
-        role: Role,
-        arrival: Option<Price>,
-    ) -> OrderIndex {
-        let index = self.orders.len() as OrderIndex;
-        self.orders.push(Order {
-            cl_ord_id,
-            route,
-            intent,
-            terms,
-            units,
-            role,
-            sent_at: at,
-            asked_at: at,
-            ..Order::BLANK
-        });
-        self.by_id.insert(cl_ord_id, index);
-        self.open_at.push(self.open.len() as u32);
-        self.open.push(index);
-        self.arrivals.push(arrival);
-        self.costs.push(Notional::ZERO);
-        self.working.count(route, true);
-        self.waiting.push_back((at, index));
-        index
     }
 
     /// Notes that a replace is on its way: both sizes are reserved until the broker decides.
