@@ -29,7 +29,7 @@ pub fn dispatch(
         EngineCommand::Chaos(args) => chaos::run(args, global),
         EngineCommand::Journal(args) => journal::run(args, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
-        EngineCommand::Check => check::run(global, registry),
+        EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
         EngineCommand::Sim(args) => sim::run(args, global),
     }
