@@ -102,7 +102,10 @@ impl Render for Scenarios {
         for failure in &self.failures {
             text += &format!("FAILED {failure}\n");
         }
-        text + &format!("{} scenarios: {} passed, {} failed", self.scenarios, self.passed, self.failed)
+        text + &format!(
+            "{} scenarios: {} passed, {} failed",
+            self.scenarios, self.passed, self.failed
+        )
     }
 }
 

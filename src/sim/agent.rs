@@ -45,7 +45,12 @@ pub fn build(spec: &AgentSpec<'_>) -> Result<Box<dyn Agent>, String> {
 }
 
 /// A single order at random around a price, most of them sensible.
-pub fn random_terms(dice: &mut Dice, table: &InstrumentTable, id: InstrumentId, mark: Price) -> OrderTerms {
+pub fn random_terms(
+    dice: &mut Dice,
+    table: &InstrumentTable,
+    id: InstrumentId,
+    mark: Price,
+) -> OrderTerms {
     let instrument = table.get(id);
     let (tick, lot) = (instrument.tick.raw(), instrument.lot.raw());
     let side = if dice.chance(500) { Side::Buy } else { Side::Sell };
@@ -62,7 +67,9 @@ pub fn random_terms(dice: &mut Dice, table: &InstrumentTable, id: InstrumentId, 
         0..=3 => OrdType::Market,
         4 => OrdType::Stop { stop_px: near(dice, 40) },
         5 => OrdType::StopLimit { stop_px: near(dice, 40), price: near(dice, 40) },
-        6 => OrdType::TrailingStop { offset: TrailingOffset::BasisPoints(dice.between(1, 500) as u32) },
+        6 => OrdType::TrailingStop {
+            offset: TrailingOffset::BasisPoints(dice.between(1, 500) as u32),
+        },
         7 => OrdType::Limit { price: near(dice, 3_000) },
         _ => OrdType::Limit { price: near(dice, 12) },
     };
@@ -85,7 +92,8 @@ pub fn random_terms(dice: &mut Dice, table: &InstrumentTable, id: InstrumentId, 
 impl Swarm {
     fn act(&mut self, cx: &mut AgentCx<'_>, id: InstrumentId) {
         let Some(mark) = cx.mark(id) else { return };
-        let open: Vec<_> = cx.open_orders().iter().map(|o| (o.cl_ord_id, o.terms, o.instrument)).collect();
+        let open: Vec<_> =
+            cx.open_orders().iter().map(|o| (o.cl_ord_id, o.terms, o.instrument)).collect();
         match self.dice.below(100) {
             0..=13 => {
                 if let Some(&(order, ..)) = self.dice.pick(&open) {

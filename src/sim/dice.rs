@@ -11,7 +11,8 @@ impl Dice {
     /// Stream number `stream` of a seed: one for each concern, so that a change in one of them leaves
     /// the draws of the others as they were.
     pub fn new(seed: u64, stream: u64) -> Self {
-        let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03);
+        let mixed =
+            seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03);
         let mut rng = Pcg64Mcg::seed_from_u64(mixed);
         // The first draws of neighbouring seeds look alike.
         rng.next_u64();

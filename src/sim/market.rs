@@ -136,7 +136,11 @@ impl SimMarket {
             if self.halts[number] > Timestamp::ZERO && self.halts[number] <= now {
                 self.halts[number] = Timestamp::ZERO;
                 let instrument = InstrumentId(number as u16);
-                into.push(MarketData::Status(SecurityStatus { ts: now, instrument, halted: false }));
+                into.push(MarketData::Status(SecurityStatus {
+                    ts: now,
+                    instrument,
+                    halted: false,
+                }));
             }
         }
         let id = self.any();

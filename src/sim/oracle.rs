@@ -8,17 +8,20 @@ use crate::actors::Core;
 use crate::desk::Desk;
 use crate::journal::{Derived, Entry, EntryReader};
 use crate::msg::OrderRequest;
-use crate::types::{AccountId, BrokerId, ClientOrderId, Notional, OrdStatus, OrderQty, Qty, Reason};
+use crate::types::{
+    AccountId, BrokerId, ClientOrderId, Notional, OrdStatus, OrderQty, Qty, Reason,
+};
 use std::collections::BTreeMap;
 
 /// Compares everything; an empty answer means that nothing is lost, invented or doubled.
-pub fn judge(process: &Process, brokers: &[SimBroker], watch: &Watch) -> Vec<Violation> {
+/// With it, how many inputs the journal holds.
+pub fn judge(process: &Process, brokers: &[SimBroker], watch: &Watch) -> (Vec<Violation>, u64) {
     let mut out = Vec::new();
     let Some(desk) = &process.desk else {
         out.push(Violation::new("I21", "the gateway is not up at the end".to_owned()));
-        return out;
+        return (out, 0);
     };
-    let Some(core) = &desk.lane.core else { return out };
+    let Some(core) = &desk.lane.core else { return (out, 0) };
     for name in in_doubt(core) {
         out.push(Violation::new("I10", format!("{name} is still in doubt")));
     }
@@ -29,8 +32,8 @@ pub fn judge(process: &Process, brokers: &[SimBroker], watch: &Watch) -> Vec<Vio
     }
     strays(core, brokers, &mut out);
     replays(process, desk.digest(), &mut out);
-    recorded(process, watch, &mut out);
-    out
+    let inputs = recorded(process, watch, &mut out);
+    (out, inputs)
 }
 
 /// I12: every order of a ledger is known, with the same fills and the same end.
@@ -42,7 +45,10 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
             continue;
         };
         let Some((_, order)) = core.oms.find(name) else {
-            out.push(Violation::new("I12", format!("{name} is at broker {id:?}, not in the books")));
+            out.push(Violation::new(
+                "I12",
+                format!("{name} is at broker {id:?}, not in the books"),
+            ));
             continue;
         };
         if order.filled() != booked.cum {
@@ -57,8 +63,9 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
                 format!("{name}: {:?} here, {:?} there", order.ord_status(), booked.status),
             ));
         }
-        // What snapshots proved absent was refused as far as anybody could know.
-        let absent = order.reason == Some(Reason::Absent);
+        // What snapshots proved absent was refused as far as anybody could know, and so was what the
+        // broker itself called refused.
+        let absent = order.reason == Some(Reason::Absent) || booked.belied;
         if booked.status == OrdStatus::Canceled
             && order.ord_status() == OrdStatus::Rejected
             && !absent
@@ -81,7 +88,8 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
                 ),
             ));
         }
-        let value: Notional = booked.fills.iter().map(|fill| fill.price.notional(fill.qty, 1)).sum();
+        let value: Notional =
+            booked.fills.iter().map(|fill| fill.price.notional(fill.qty, 1)).sum();
         if order.value != value {
             out.push(Violation::new(
                 "I08",
@@ -93,7 +101,9 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
         .oms
         .orders()
         .iter()
-        .filter(|order| order.route.broker == id && order.cl_ord_id.agent == crate::types::AgentId::EXTERNAL)
+        .filter(|order| {
+            order.route.broker == id && order.cl_ord_id.agent == crate::types::AgentId::EXTERNAL
+        })
         .count();
     if adopted != strangers {
         out.push(Violation::new("I12", format!("{strangers} orders by hand, {adopted} adopted")));
@@ -120,7 +130,8 @@ fn positions(
         let theirs = AccountId(place as u16);
         for (instrument, _) in process.topology().names.instruments().iter() {
             let here = core.oms.books.account(*account, instrument).position;
-            let there = broker.ledger.positions.get(&(theirs, instrument)).copied().unwrap_or(Qty::ZERO);
+            let there =
+                broker.ledger.positions.get(&(theirs, instrument)).copied().unwrap_or(Qty::ZERO);
             if here != there {
                 out.push(Violation::new(
                     "I12",
@@ -133,7 +144,9 @@ fn positions(
             if cash_here != cash_there {
                 out.push(Violation::new(
                     "I08",
-                    format!("{account:?} {instrument:?}: cash {cash_here} here, {cash_there} there"),
+                    format!(
+                        "{account:?} {instrument:?}: cash {cash_here} here, {cash_there} there"
+                    ),
                 ));
             }
         }
@@ -166,7 +179,8 @@ fn replays(process: &Process, digest: [u8; 32], out: &mut Vec<Violation>) {
             let of = |desk: &Desk| {
                 desk.lane.core.as_ref().map(|core| {
                     let halts = &core.risk.halts;
-                    let (holds, kills) = (halts.holds().collect::<Vec<_>>(), halts.kills().collect::<Vec<_>>());
+                    let (holds, kills) =
+                        (halts.holds().collect::<Vec<_>>(), halts.kills().collect::<Vec<_>>());
                     (core.tally(), core.oms.fills().len(), core.oms.orders().len(), holds, kills)
                 })
             };
@@ -181,12 +195,14 @@ fn replays(process: &Process, digest: [u8; 32], out: &mut Vec<Violation>) {
     }
 }
 
-/// I02: what was on the wire was in the journal before.
-fn recorded(process: &Process, watch: &Watch, out: &mut Vec<Violation>) {
+/// I02: what was on the wire was in the journal before. The number of inputs on record.
+fn recorded(process: &Process, watch: &Watch, out: &mut Vec<Violation>) -> u64 {
+    let mut inputs = 0;
     let mut ends: BTreeMap<ClientOrderId, u64> = BTreeMap::new();
     for bytes in &process.segments {
         let Ok(mut reader) = EntryReader::open(bytes.as_slice()) else { continue };
         while let Ok(Some(entry)) = reader.next() {
+            inputs += u64::from(matches!(entry, Entry::Input { .. }));
             if let Entry::Derived(Derived::Sent { request, .. }) = &entry {
                 let end = reader.offset();
                 match request {
@@ -211,7 +227,10 @@ fn recorded(process: &Process, watch: &Watch, out: &mut Vec<Violation>) {
             )),
             // A power loss takes the last records; the broker's snapshot brought the order back.
             None if process.lost_power() => {}
-            None => out.push(Violation::new("I02", format!("{name} went out and is not on record"))),
+            None => {
+                out.push(Violation::new("I02", format!("{name} went out and is not on record")))
+            }
         }
     }
+    inputs
 }

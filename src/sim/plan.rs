@@ -79,6 +79,7 @@ impl Plan {
                 KillLevel::ReduceOnly,
                 KillLevel::Block,
                 KillLevel::Cancel,
+                KillLevel::Flatten,
             ];
             trips.push(Trip {
                 at: Nanos(dice.below(length)),
@@ -153,7 +154,7 @@ impl Plan {
                  symbols = [{symbols}]\n[agent.params]\nseed = {}\nactivity = {}\n",
                 super::agent::KIND,
                 dice.below(1 << 50),
-                dice.between(40, 160),
+                dice.between(60, 260),
             );
         }
         let _ = write!(
@@ -169,13 +170,46 @@ impl Plan {
             ("symbol_list", "global", format!("[{symbols}]")),
             ("duplicate_intent", "global", "\"deny\"".to_owned()),
             ("order_rate", "global", format!("\"{}\"", pick(&mut dice, RATES))),
-            ("max_order_qty", "global", format!("\"{}\"", pick(&mut dice, &["60", "500", "10000"]))),
-            ("max_order_value", "global", format!("\"{}\"", pick(&mut dice, &["5000", "200000", "1000000000"]))),
+            (
+                "max_order_qty",
+                "global",
+                format!("\"{}\"", pick(&mut dice, &["60", "500", "10000"])),
+            ),
+            (
+                "max_order_value",
+                "global",
+                format!("\"{}\"", pick(&mut dice, &["5000", "200000", "1000000000"])),
+            ),
             ("price_collar", "global", format!("\"{}\"", pick(&mut dice, &["1%", "5%", "30%"]))),
             ("max_position", "global", format!("\"{}\"", pick(&mut dice, &["80", "400", "5000"]))),
             ("max_position", "agent:g0", format!("\"{}\"", pick(&mut dice, &["30", "100"]))),
             ("daily_loss", "global", format!("\"{}\"", pick(&mut dice, &["500", "1000000"]))),
         ];
+        let more = [
+            ("open_orders", ["20", "1000"]),
+            ("repeated_order", ["12/10s", "1000/10s"]),
+            ("price_drift", ["5%/60s", "90%/60s"]),
+            ("gross_exposure", ["50000", "1000000000"]),
+            ("net_exposure", ["30000", "1000000000"]),
+            ("self_match", ["cancel_new", "cancel_old"]),
+            ("message_budget", ["60/10s", "100000/1s"]),
+            ("approval_age", ["250ms", "5s"]),
+            ("stale_data", ["3s", "60s"]),
+            ("day_orders", ["150", "1000000"]),
+            ("day_value_sent", ["3000000", "1000000000000"]),
+            ("day_value_traded", ["3000000", "1000000000000"]),
+        ];
+        // Each session has some of them: what all together let through is little.
+        for (control, values) in more {
+            if !dice.chance(350) && !self.generous {
+                continue;
+            }
+            let value = pick(&mut dice, &values);
+            let _ = write!(
+                text,
+                "[[limit]]\ncontrol = \"{control}\"\nscope = \"global\"\nvalue = \"{value}\"\n"
+            );
+        }
         for (control, scope, value) in limits {
             if scope == "agent:g0" && self.agents == 0 {
                 continue;

@@ -2,7 +2,7 @@
 //! disk whose bytes do. Both can end the process at any call, as `kill -9` would.
 
 use crate::broker::{BrokerSession, Frame, Output, SandboxSession};
-use crate::desk::gate::{Cleared, NoWire, Wire, release};
+use crate::desk::gate::{Cleared, Gate, NoWire, Wire};
 use crate::desk::{Link, NotSent};
 use crate::journal::Disk;
 use crate::kill::{Effect, KillBoard, Permit, Route, Writer};
@@ -124,9 +124,8 @@ impl Port {
 /// socket.
 pub struct SimLink {
     session: SandboxSession,
-    writer: Writer,
+    gate: Gate,
     board: Arc<KillBoard>,
-    frame: Frame,
     port: Arc<Port>,
     disk: Arc<DiskState>,
     fuse: Arc<Fuse>,
@@ -146,9 +145,8 @@ impl SimLink {
     ) -> Self {
         Self {
             session,
-            writer,
+            gate: Gate::new(writer),
             board,
-            frame: Frame::default(),
             port,
             disk,
             fuse,
@@ -208,6 +206,11 @@ impl Link for SimLink {
         self.drain();
     }
 
+    fn close(&mut self, now: Timestamp) {
+        self.session.close(now);
+        self.drain();
+    }
+
     fn send(&mut self, now: Timestamp, cleared: Cleared) -> Result<(), NotSent> {
         self.fuse.burn();
         if self.port.full.load(Ordering::SeqCst) > 0 {
@@ -226,14 +229,7 @@ impl Link for SimLink {
             route,
             effect,
         };
-        let sent = release(
-            now,
-            &cleared,
-            &mut self.session,
-            &mut self.writer,
-            &mut wire,
-            &mut self.frame,
-        );
+        let sent = self.gate.release(now, &cleared, &mut self.session, &mut wire);
         self.fuse.burn();
         sent
     }
@@ -329,9 +325,7 @@ impl DiskState {
 
     fn take(&self, bytes: &[u8]) -> io::Result<usize> {
         let count = bytes.len() as u64;
-        self.chunks
-            .push(bytes.to_vec())
-            .map_err(|_| self.refuse(io::ErrorKind::OutOfMemory))?;
+        self.chunks.push(bytes.to_vec()).map_err(|_| self.refuse(io::ErrorKind::OutOfMemory))?;
         self.written.fetch_add(count, Ordering::SeqCst);
         Ok(bytes.len())
     }

@@ -103,13 +103,22 @@ impl Process {
     ///
     /// # Errors
     /// The journal cannot be run again.
-    pub fn start(&mut self, at: Timestamp, kills: &[KillOrder]) -> Result<(), Violation> {
+    pub fn start(&mut self, at: Timestamp, kills: &mut Vec<KillOrder>) -> Result<(), Violation> {
         let mut desk = self.rerun()?;
+        // As the live boot: a kill that only the journal knows stands as well.
+        for (scope, kill) in desk.lane.core.iter().flat_map(|core| core.risk.halts.kills()) {
+            if !kills.iter().any(|known| known.scope == scope && known.level >= kill.level) {
+                let (level, episode, rule) = (kill.level, kill.episode, kill.rule);
+                let reason = "known from the journal".to_owned();
+                kills.retain(|known| known.scope != scope);
+                kills.push(KillOrder { scope, level, reason, episode, rule });
+            }
+        }
         self.epoch += 1;
         self.board = self.topology.kill_board();
         (self.disk, self.fuse) = (Arc::default(), Arc::default());
         self.segments.push(Vec::new());
-        for kill in kills {
+        for kill in kills.iter() {
             self.board.raise(kill.scope, kill.level);
         }
         let header = Header::new(
@@ -146,6 +155,7 @@ impl Process {
             )));
         }
         desk.go_live(log, Some(links), true);
+        desk.guard(Arc::clone(&self.board));
         self.desk = Some(desk);
         let (epoch, kills) = (self.epoch, kills.to_vec());
         self.call(|desk| {

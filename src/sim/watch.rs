@@ -66,6 +66,9 @@ pub struct Watch {
     fold: BTreeMap<(AccountId, AgentId, InstrumentId), Qty>,
     cums: Vec<(Qty, bool)>,
     odd: u64,
+    /// Kills of level flatten so far, and exits by whom they close a position of.
+    flattens: u64,
+    exits: BTreeMap<(AccountId, AgentId, InstrumentId), u64>,
     /// Writes begun although a kill forbade them.
     pub after_kill: u64,
     /// Orders, replaces and cancels on the wire.
@@ -88,6 +91,7 @@ const fn passes(effect: Effect, level: KillLevel) -> bool {
         Effect::Cancels => true,
         Effect::Reduces => level as u8 <= KillLevel::ReduceOnly as u8,
         Effect::Opens => matches!(level, KillLevel::Normal),
+        Effect::Exits => level as u8 <= KillLevel::Flatten as u8,
     }
 }
 
@@ -117,6 +121,8 @@ impl Watch {
             fold: BTreeMap::new(),
             cums: Vec::new(),
             odd: 0,
+            flattens: 0,
+            exits: BTreeMap::new(),
             after_kill: 0,
             requests: 0,
         }
@@ -124,6 +130,7 @@ impl Watch {
 
     /// A kill was raised: nothing that it covers may begin from here on.
     pub fn tripped(&mut self, scope: Scope, level: KillLevel) {
+        self.flattens += u64::from(level >= KillLevel::Flatten);
         let before = self.levels.entry(scope).or_default();
         *before = (*before).max(level);
     }
@@ -180,6 +187,14 @@ impl Watch {
                 bad("I05", format!("{name} in boot {epoch}"));
             }
             self.writes.push((epoch, name, write.journaled));
+        }
+        if write.effect == Effect::Exits {
+            let Route { account, agent, instrument, .. } = write.route;
+            let count = self.exits.entry((account, agent, instrument)).or_default();
+            *count += 1;
+            if *count > self.flattens {
+                bad("I15", format!("{count} exits of one position in {} flattens", self.flattens));
+            }
         }
         if !matches!(request, OrderRequest::Cancel(_)) {
             self.recent.push_back(at);
@@ -248,7 +263,10 @@ impl Watch {
             *sum += order.terms.side.signed(fill.qty);
             touched.insert(key);
             if !fill.qty.is_positive() || !fill.price.is_positive() {
-                out.push(Violation::new("I07", format!("a fill of {} at {}", fill.qty, fill.price)));
+                out.push(Violation::new(
+                    "I07",
+                    format!("a fill of {} at {}", fill.qty, fill.price),
+                ));
             }
         }
         self.seen = oms.fills().len();
@@ -264,7 +282,10 @@ impl Watch {
                 .map(|(_, position)| position.qty)
                 .unwrap_or_default();
             if expected != booked {
-                out.push(Violation::new("I06", format!("{key:?}: fills say {expected}, books {booked}")));
+                out.push(Violation::new(
+                    "I06",
+                    format!("{key:?}: fills say {expected}, books {booked}"),
+                ));
             }
         }
     }
@@ -332,7 +353,8 @@ impl Watch {
         let exposure = oms.books.account(route.account, route.instrument);
         let position = exposure.position;
         // At the normal level orders that open may have followed in the same call.
-        if *effect == Effect::Reduces && *shared == KillLevel::ReduceOnly {
+        let exits = *effect == Effect::Exits;
+        if exits || *effect == Effect::Reduces && *shared == KillLevel::ReduceOnly {
             let (held, mut open) = match side {
                 Side::Buy => (-position, exposure.open_buy),
                 Side::Sell => (position, exposure.open_sell),
@@ -350,7 +372,9 @@ impl Watch {
                     format!(
                         "{request:?} as reducing: held {position}, open on its side {open}: {:?}",
                         oms.open()
-                            .filter(|(_, o)| o.terms.side == side && o.route.instrument == route.instrument && o.route.account == route.account)
+                            .filter(|(_, o)| o.terms.side == side
+                                && o.route.instrument == route.instrument
+                                && o.route.account == route.account)
                             .map(|(_, o)| (o.cl_ord_id, o.reserved, o.state, o.role))
                             .collect::<Vec<_>>()
                     ),
@@ -365,7 +389,10 @@ impl Watch {
             && *effect == Effect::Opens
             && worst > most
         {
-            out.push(Violation::new("I04", format!("worst case {worst}, limit {most}: {request:?}")));
+            out.push(Violation::new(
+                "I04",
+                format!("worst case {worst}, limit {most}: {request:?}"),
+            ));
         }
     }
 }
@@ -381,7 +408,9 @@ fn worst_of(oms: &Oms, order: &Order) -> Qty {
     match order.role {
         Role::Single | Role::Parent { .. } | Role::First(_) => own,
         Role::Second(first) => match oms.orders().get(first as usize) {
-            Some(first) if first.terms.side == order.terms.side => (own - rest(first)).max(Qty::ZERO),
+            Some(first) if first.terms.side == order.terms.side => {
+                (own - rest(first)).max(Qty::ZERO)
+            }
             _ => own,
         },
         Role::Child { parent, other } => {
@@ -391,9 +420,8 @@ fn worst_of(oms: &Oms, order: &Order) -> Qty {
             let active = own.min(live);
             match other.and_then(|at| oms.orders().get(at as usize).map(|order| (at, order))) {
                 Some((at, other)) if at < place => {
-                    let counted = rest(other).min(
-                        (filled(parent) - other.filled() - order.filled()).max(Qty::ZERO),
-                    );
+                    let counted = rest(other)
+                        .min((filled(parent) - other.filled() - order.filled()).max(Qty::ZERO));
                     (active - counted).max(Qty::ZERO)
                 }
                 _ => active,

@@ -10,10 +10,11 @@ use super::plan::{Injection, Plan, Trip};
 use super::port::{DiskFault, Outbound};
 use super::process::{Process, registry};
 use super::watch::{Sent, Violation, Watch};
+use crate::actors::Notice;
 use crate::desk::Desk;
 use crate::msg::{
-    AgentState, CancelOrder, Contingent, Control, Gap, Input, KillOrder, MarketData, NewOrder,
-    OrderRequest,
+    Act, AgentState, CancelOrder, Contingent, Control, Gap, Input, Intervention, KillOrder,
+    MarketData, NewOrder, OrderRequest,
 };
 use crate::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope,
@@ -171,8 +172,9 @@ impl World {
         let commit = |desk: &mut Desk| desk.log.commit().is_ok();
         self.call(commit);
         if self.outcome.violations.is_empty() {
-            let found = oracle::judge(&self.process, &self.brokers, &self.watch);
+            let (found, inputs) = oracle::judge(&self.process, &self.brokers, &self.watch);
             self.outcome.violations.extend(found);
+            self.outcome.inputs = inputs;
         }
         let at = self.now.since(START);
         for violation in &mut self.outcome.violations {
@@ -267,7 +269,7 @@ impl World {
 
     fn boot(&mut self) {
         let wall = self.wall();
-        let started = self.process.start(wall, &self.kills);
+        let started = self.process.start(wall, &mut self.kills);
         self.watch.rebooted();
         let (topology, ports) = (self.process.topology(), &self.process.ports);
         if self.brokers.is_empty() {
@@ -341,7 +343,6 @@ impl World {
             return;
         }
         let wall = self.wall();
-        self.outcome.inputs += u64::from(self.process.is_up());
         self.call(|desk| desk.market(wall, &record, false));
     }
 
@@ -373,12 +374,8 @@ impl World {
                 let instrument = InstrumentId(dice.below(instruments.len() as u64) as u16);
                 let mark = self.market.prices[instrument.index()];
                 let terms = super::agent::random_terms(dice, &instruments, instrument, mark);
-                let cl_ord_id = ClientOrderId {
-                    instance: 1,
-                    epoch: self.process.epoch,
-                    agent: *id,
-                    seq: *seq,
-                };
+                let cl_ord_id =
+                    ClientOrderId { instance: 1, epoch: self.process.epoch, agent: *id, seq: *seq };
                 open.push(cl_ord_id);
                 let intent = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
                 let (account, contingent) = (*account, Contingent::None);
@@ -389,6 +386,7 @@ impl World {
                     intent,
                     terms,
                     contingent,
+                    parent: None,
                 })
             }
         };
@@ -429,10 +427,39 @@ impl World {
     /// A kill stands on the board: the latch file knows it, the core is told.
     fn killed(&mut self, scope: Scope, level: KillLevel) {
         self.outcome.trips += 1;
-        self.watch.tripped(scope, level);
-        let kill = KillOrder { scope, level, reason: "sim".to_owned(), episode: self.outcome.trips };
-        self.kills.push(kill.clone());
+        let (reason, episode) = ("sim".to_owned(), self.outcome.trips);
+        let kill = KillOrder { scope, level, reason, episode, rule: None };
+        self.latch(kill.clone());
         self.control(Control::Kill(kill));
+    }
+
+    /// The latch file: of each scope the hardest kill.
+    fn latch(&mut self, kill: KillOrder) {
+        self.watch.tripped(kill.scope, kill.level);
+        if self.kills.iter().any(|old| old.scope == kill.scope && old.level >= kill.level) {
+            return;
+        }
+        self.kills.retain(|old| old.scope != kill.scope);
+        self.kills.push(kill);
+    }
+
+    /// What the core has to say to a person: its kills stand on the board already.
+    fn notices(&mut self) {
+        let mut kills = Vec::new();
+        if let Some(desk) = &mut self.process.desk {
+            while let Some(notice) = desk.next_notice() {
+                if let Notice::Intervened(Intervention { rule, scope, act }) = notice
+                    && let Act::Kill { level, episode, .. } = act
+                {
+                    let reason = rule.name().to_owned();
+                    kills.push(KillOrder { scope, level, reason, episode, rule: Some(rule) });
+                }
+            }
+        }
+        for kill in kills {
+            self.outcome.trips += 1;
+            self.latch(kill);
+        }
     }
 
     fn inject(&mut self, injection: Injection) {
@@ -543,6 +570,7 @@ impl World {
         for violation in found {
             self.fail(violation);
         }
+        self.notices();
         for (scope, level) in tripped {
             self.killed(scope, level);
         }

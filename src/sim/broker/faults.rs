@@ -81,7 +81,8 @@ impl SimBroker {
             Fault::Revoked | Fault::TakenOver => {
                 if self.line.is_open() {
                     self.strike(fault);
-                    let reason = if fault == Fault::Revoked { "token expired" } else { "taken over" };
+                    let reason =
+                        if fault == Fault::Revoked { "token expired" } else { "taken over" };
                     self.transmit(now, &VenueMessage::Refused { reason: reason.to_owned() });
                     self.line.close(now, "refused");
                 }

@@ -5,8 +5,8 @@ use crate::msg::{
     PositionSnapshot, ReplaceOrder,
 };
 use crate::types::{
-    AccountId, ClientOrderId, ExecId, ExecType, InstrumentId, Notional, OrdStatus,
-    OrderQty, Price, Qty, Reason, Timestamp, VenueOrderId,
+    AccountId, ClientOrderId, ExecId, ExecType, InstrumentId, Notional, OrdStatus, OrderQty, Price,
+    Qty, Reason, Timestamp, VenueOrderId,
 };
 use std::collections::BTreeMap;
 
@@ -39,6 +39,8 @@ pub struct Booked {
     pub parent: Option<usize>,
     /// The order that it excludes.
     pub excludes: Option<usize>,
+    /// The gateway was told that it was refused.
+    pub belied: bool,
 }
 
 impl Booked {
@@ -134,6 +136,7 @@ impl Ledger {
             changed: self.version,
             parent: None,
             excludes: None,
+            belied: false,
         });
         if let Some(id) = id {
             self.by_id.insert(id, place);

@@ -222,9 +222,8 @@ impl SimBroker {
     }
 
     fn on_new(&mut self, now: Timestamp, new: &NewOrder) {
-        let ids = || {
-            std::iter::once(new.cl_ord_id).chain(new.contingent.legs().map(|leg| leg.cl_ord_id))
-        };
+        let ids =
+            || std::iter::once(new.cl_ord_id).chain(new.contingent.legs().map(|leg| leg.cl_ord_id));
         if ids().any(|id| self.ledger.by_id.contains_key(&id)) {
             for id in ids().collect::<Vec<_>>() {
                 self.refuse(now, id, Reason::BrokerDuplicate);
@@ -259,7 +258,9 @@ impl SimBroker {
             return;
         }
         if self.spoils(Fault::FalseReject) {
-            self.ledger.accept(new, units);
+            for place in self.ledger.accept(new, units) {
+                self.ledger.orders[place].belied = true;
+            }
             for id in ids().collect::<Vec<_>>() {
                 self.refuse(now, id, Reason::BrokerOther);
             }
@@ -321,7 +322,10 @@ impl SimBroker {
 
     fn refuse_change(&mut self, now: Timestamp, id: ClientOrderId, request: RequestKind) {
         let reason = Reason::BrokerTooLate;
-        self.say(now, VenueMessage::CancelReject(CancelReject { orig_cl_ord_id: id, request, reason }));
+        self.say(
+            now,
+            VenueMessage::CancelReject(CancelReject { orig_cl_ord_id: id, request, reason }),
+        );
     }
 
     fn open(&self, id: ClientOrderId) -> Option<usize> {
@@ -346,7 +350,11 @@ impl SimBroker {
             OrderQty::Cash(_) => order.units,
         };
         let taken = self.ledger.by_id.contains_key(&replace.cl_ord_id);
-        if !order.is_open() || units <= order.cum || taken || !self.commanded && self.dice.chance(30) {
+        if !order.is_open()
+            || units <= order.cum
+            || taken
+            || !self.commanded && self.dice.chance(30)
+        {
             return self.refuse_change(now, id, RequestKind::Replace);
         }
         self.ledger.replace(place, replace, units);

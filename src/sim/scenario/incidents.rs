@@ -143,6 +143,7 @@ pub const INCIDENTS: &[Incident] = &[
             let id = s.limit(Side::Buy, 5, 0);
             s.run(500);
             s.fill(id, 2);
+            s.run(500);
             s.fault(Fault::ReplaceAfterFill);
             s.resize(id, 6);
             s.expect(s.open() <= 4, "old and new are reserved, not their sum");

@@ -29,7 +29,8 @@ impl Script {
     /// # Errors
     /// The configuration.
     pub fn new() -> Result<Self, ConfigError> {
-        let plan = Plan { generous: true, agents: 0, instruments: 2, records: 1 << 20, ..Plan::calm(1) };
+        let plan =
+            Plan { generous: true, agents: 0, instruments: 2, records: 1 << 20, ..Plan::calm(1) };
         let mut script = Self { world: World::new(plan)?, missed: Vec::new() };
         script.world.remote_is_quiet();
         script.run(2_000);
@@ -47,8 +48,12 @@ impl Script {
     /// Notes what does not hold.
     pub fn expect(&mut self, holds: bool, what: &str) {
         if !holds {
-            let denied: Vec<_> =
-                self.core().iter().flat_map(|core| core.denied()).map(|(_, why, n)| (why, n)).collect();
+            let denied: Vec<_> = self
+                .core()
+                .iter()
+                .flat_map(|core| core.denied())
+                .map(|(_, why, n)| (why, n))
+                .collect();
             let mut violation = Violation::new("scenario", format!("{what} (denied: {denied:?})"));
             violation.at = self.world.elapsed();
             self.missed.push(violation);
@@ -116,6 +121,7 @@ impl Script {
             intent: intent.unwrap_or(own),
             terms,
             contingent: Contingent::None,
+            parent: None,
         }));
         cl_ord_id
     }
@@ -179,9 +185,9 @@ impl Script {
 
     /// Position in the first instrument, in lots.
     pub fn position(&self) -> i64 {
-        let held = self.core().map_or(Qty::ZERO, |core| {
-            core.oms.books.account(AccountId(0), ONE).position
-        });
+        let held = self
+            .core()
+            .map_or(Qty::ZERO, |core| core.oms.books.account(AccountId(0), ONE).position);
         held.raw() / self.world.lot(ONE).raw()
     }
 
@@ -207,8 +213,9 @@ impl Script {
 
     /// Orders open in the first broker's ledger.
     pub fn open_at_broker(&self) -> usize {
-        self.world.brokers.first().map_or(0, |broker| {
-            broker.ledger.orders.iter().filter(|order| order.is_open()).count()
-        })
+        self.world
+            .brokers
+            .first()
+            .map_or(0, |broker| broker.ledger.orders.iter().filter(|order| order.is_open()).count())
     }
 }
