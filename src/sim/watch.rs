@@ -136,7 +136,11 @@ impl Watch {
     }
 
     /// The books are those of a new process: they are compared from the start.
-    pub fn rebooted(&mut self) {
+    pub fn rebooted(&mut self, lost_power: bool) {
+        if lost_power {
+            // With its records, the memory of the last requests is gone.
+            self.recent.clear();
+        }
         self.seen = 0;
         self.fold.clear();
         self.cums.clear();
@@ -385,8 +389,16 @@ impl Watch {
             Side::Buy => position + exposure.open_buy,
             Side::Sell => exposure.open_sell - position,
         };
+        // New terms that ask for no more than there is open already may stand above a lowered limit.
+        let grows = match request {
+            OrderRequest::Replace(replace) => oms.find(replace.cl_ord_id).is_none_or(|(_, order)| {
+                order.replacement.is_none_or(|(_, units)| units > order.units)
+            }),
+            _ => true,
+        };
         if let Some(most) = self.bounds.position
             && *effect == Effect::Opens
+            && grows
             && worst > most
         {
             out.push(Violation::new(

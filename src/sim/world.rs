@@ -270,7 +270,7 @@ impl World {
     fn boot(&mut self) {
         let wall = self.wall();
         let started = self.process.start(wall, &mut self.kills);
-        self.watch.rebooted();
+        self.watch.rebooted(self.process.lost_power());
         let (topology, ports) = (self.process.topology(), &self.process.ports);
         if self.brokers.is_empty() {
             let instruments = topology.names.instruments();

@@ -29,7 +29,7 @@ use crate::kill::Route;
 use crate::msg::{ExecutionReport, ReplaceOrder};
 use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecId, ExecType, Notional, OrdStatus, Price, Qty, Reason,
-    Side, Timestamp,
+    Side, Timestamp, VenueOrderId,
 };
 use id_hasher::IdHasher;
 use serde::Serialize;
@@ -131,6 +131,8 @@ pub struct Oms {
     #[serde(skip)]
     brokers: Vec<BrokerId>,
     external_seq: u32,
+    /// Orders that a snapshot brought, by the broker's number.
+    adopted: BTreeMap<(BrokerId, VenueOrderId), OrderIndex>,
 }
 
 impl Oms {
@@ -153,6 +155,7 @@ impl Oms {
             patience,
             brokers,
             external_seq: 0,
+            adopted: BTreeMap::new(),
         }
     }
 
@@ -336,6 +339,7 @@ impl Oms {
             self.ask_snapshot(at, broker, news);
             return;
         };
+        let index = self.same_order(index, broker, report.venue_order_id);
         let order = &mut self.orders[index as usize];
         if order.route.broker != broker {
             *self.oddities.entry(Oddity::Contradiction).or_default() += 1;

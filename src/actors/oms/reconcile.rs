@@ -8,7 +8,7 @@ use crate::kill::Route;
 use crate::msg::{BrokerSnapshot, OrderSnapshot};
 use crate::types::{
     AccountId, AgentId, BrokerId, ExecType, InstrumentId, Notional, OrdStatus, OrderQty, Price,
-    Qty, Reason, Side, Timestamp,
+    Qty, Reason, Side, Timestamp, VenueOrderId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,7 @@ impl Oms {
                 .map(|index| index as OrderIndex)
         };
         if let Some(index) = by_id.or_else(by_venue) {
-            return index;
+            return self.same_order(index, broker, theirs.venue_order_id);
         }
         let id = theirs.cl_ord_id.unwrap_or_else(|| self.external_id());
         let route = Route {
@@ -70,7 +70,36 @@ impl Oms {
             OrderQty::Units(units) => units,
             OrderQty::Cash(_) => theirs.cum_qty.saturating_add(theirs.leaves_qty),
         };
-        self.insert(at, id, route, 0, theirs.terms, units, Role::Single, None)
+        let index = self.insert(at, id, route, 0, theirs.terms, units, Role::Single, None);
+        self.adopted.insert((broker, theirs.venue_order_id), index);
+        index
+    }
+
+    /// One order, though these books hold it twice: under a name whose answer was lost, and as a
+    /// stranger that a snapshot brought under a later name, as the record of that was lost with the
+    /// power. The stranger has all its fills, so what stands under the first name ends.
+    pub(super) fn same_order(
+        &mut self,
+        index: OrderIndex,
+        broker: BrokerId,
+        venue: VenueOrderId,
+    ) -> OrderIndex {
+        let order = &self.orders[index as usize];
+        if order.venue_order_id.is_some() || self.adopted.is_empty() || !order.filled().is_zero() {
+            return index;
+        }
+        let Some(&known) = self.adopted.get(&(broker, venue)).filter(|&&known| known != index)
+        else {
+            return index;
+        };
+        let (name, done) = (order.cl_ord_id, order.state.is_done());
+        self.by_id.insert(name, known);
+        if !done {
+            self.orders[index as usize].reason = Some(Reason::Absent);
+            self.apply(index, Event::Rejected);
+        }
+        *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+        known
     }
 
     fn merge_order(
@@ -183,6 +212,12 @@ impl Oms {
         let Some(after) = theirs.cl_ord_id.filter(|&after| after != before && newer) else {
             return;
         };
+        // Names count up: an older one is a snapshot from before the replace.
+        if after.agent == before.agent
+            && (after.epoch, after.seq) < (before.epoch, before.seq)
+        {
+            return;
+        }
         // A name that these books lost with the power belongs to it as well.
         if *self.by_id.entry(after).or_insert(index) != index {
             return;
