@@ -22,7 +22,7 @@ mod watch;
 pub use handle::{Handle, NoAnswer};
 pub use keeper::inject;
 pub use lane::Figures;
-pub use recover::{RecoverError, Recovered};
+pub use recover::{RecoverError, Recovered, recover};
 pub use service::{Options, Service, ServiceError};
 pub use state::{StateError, StateFolder};
 pub use status::{ActorState, ActorStatus};
