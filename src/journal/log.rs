@@ -5,24 +5,10 @@
 //! operating system and survives the death of the process; in `power` durability it is on the disk.
 
 use super::entry::{Derived, Entry, EntryWriter, Header};
+use crate::disk::Disk;
 use crate::msg::{Input, MarketData};
 use crate::types::Timestamp;
-use std::io::{self, Write};
-
-/// Where a log goes.
-pub trait Disk: Write + Send {
-    /// Puts everything written on stable storage.
-    ///
-    /// # Errors
-    /// The device's. It is never tried again: after a failed sync nobody knows what is on the disk.
-    fn sync(&mut self) -> io::Result<()>;
-}
-
-impl Disk for Vec<u8> {
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use std::io;
 
 /// Market records are sealed into frames of this many bytes, so that an order between them waits for
 /// the checksum of one piece, however much came before it.

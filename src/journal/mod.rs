@@ -8,4 +8,5 @@ pub mod varint;
 
 pub use entry::{Derived, Entry, EntryReader, EntryWriter, Header, HeaderKind, Units, World};
 pub use frame::{Frame, FrameError, FrameReader, FrameWriter};
-pub use log::{Disk, Durability, Log, Recorded};
+pub use crate::disk::Disk;
+pub use log::{Durability, Log, Recorded};
