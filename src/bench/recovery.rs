@@ -3,6 +3,7 @@
 use super::replay::ticks;
 use super::{BenchError, Rows, Scratch, journal::Spool, topology};
 use crate::desk::Desk;
+use crate::disk::OsFolder;
 use crate::journal::{Durability, Header, HeaderKind, Log, World};
 use crate::live::recover;
 use crate::msg::{Contingent, Input, NewOrder, OrderRequest, OrderTerms};
@@ -30,10 +31,11 @@ pub fn recovery(registry: &Registry) -> Result<Rows, BenchError> {
     let state = Scratch::new("recovery");
     fs::create_dir_all(state.0.join("journal"))?;
     write(&topology, registry, &state.0)?;
+    let folder = OsFolder::new(&state.0);
     let mut rates = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let start = Instant::now();
-        let recovered = recover(&state.0, &topology, registry, World::Open, None, &mut |_| {})
+        let recovered = recover(&folder, &topology, registry, World::Open, None, &mut |_| {})
             .map_err(|error| BenchError::Wrong(error.to_string()))?;
         let rate = recovered.entries as f64 / start.elapsed().as_secs_f64();
         if recovered.entries < 10_000_000 {

@@ -1,19 +1,26 @@
 //! The files of a journal: one for each boot, read in order. A boot is cut off at its last whole
 //! frame if the process died; what follows it is the next boot.
 
-use crate::journal::{Entry, EntryReader, FrameError, Header};
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use crate::disk::{Disk, Folder};
+use crate::journal::{Entry, EntryReader, FrameError, Header, Record};
+use std::io::{self, Read};
+
+/// Where the journal is in a state folder.
+pub const JOURNAL: &str = "journal";
 
 /// One file of a journal.
-#[derive(Debug)]
 pub struct Segment {
-    /// The file.
-    pub path: PathBuf,
-    reader: EntryReader<File>,
+    /// The file's name in the state folder.
+    pub name: String,
+    reader: EntryReader<Box<dyn Read + Send>>,
     /// Bytes after the last whole frame, known once the end was reached.
     pub torn: u64,
+}
+
+impl std::fmt::Debug for Segment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Segment").field("name", &self.name).field("torn", &self.torn).finish()
+    }
 }
 
 /// What is wrong with a journal.
@@ -21,30 +28,39 @@ pub struct Segment {
 pub enum JournalError {
     /// The folder or file cannot be read.
     #[error("{0}: {1}")]
-    Io(PathBuf, io::Error),
+    Io(String, io::Error),
     /// A file is damaged.
     #[error("{0}: {1}")]
-    Frame(PathBuf, FrameError),
+    Frame(String, FrameError),
     /// There is nothing.
     #[error("{0} holds no journal")]
-    Empty(PathBuf),
+    Empty(String),
 }
 
-/// The journal files below a state folder, oldest first.
+/// Name of the journal file of a boot, in the state folder.
+pub fn segment_name(epoch: u32) -> String {
+    format!("{JOURNAL}/{epoch:08}.qlog")
+}
+
+/// Makes the journal file of a boot; its name is on stable storage when this returns.
+///
+/// # Errors
+/// The file is there already, or the disk refuses.
+pub fn create(state: &dyn Folder, epoch: u32) -> io::Result<Box<dyn Disk>> {
+    let name = segment_name(epoch);
+    let file = state.create(&name)?;
+    state.sync_names(&name)?;
+    Ok(file)
+}
+
+/// The journal files of a state folder, oldest first.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn list(state: &Path) -> Result<Vec<PathBuf>, JournalError> {
-    let folder = state.join("journal");
-    let io = |error| JournalError::Io(folder.clone(), error);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|ending| ending == "qlog") {
-            files.push(path);
-        }
-    }
-    files.sort();
+pub fn list(state: &dyn Folder) -> Result<Vec<String>, JournalError> {
+    let mut files =
+        state.list(JOURNAL).map_err(|error| JournalError::Io(JOURNAL.to_owned(), error))?;
+    files.retain(|name| name.ends_with(".qlog"));
     Ok(files)
 }
 
@@ -53,15 +69,12 @@ impl Segment {
     ///
     /// # Errors
     /// Damage.
-    pub fn open(path: &Path) -> Result<Option<Self>, JournalError> {
-        let file = File::open(path).map_err(|error| JournalError::Io(path.to_path_buf(), error))?;
+    pub fn open(state: &dyn Folder, name: &str) -> Result<Option<Self>, JournalError> {
+        let file = state.open(name).map_err(|error| JournalError::Io(name.to_owned(), error))?;
         match EntryReader::open(file) {
-            Ok(reader) => Ok(Some(Self { path: path.to_path_buf(), reader, torn: 0 })),
+            Ok(reader) => Ok(Some(Self { name: name.to_owned(), reader, torn: 0 })),
             Err(FrameError::Torn { .. }) => Ok(None),
-            Err(FrameError::NotALog) if std::fs::metadata(path).is_ok_and(|m| m.len() < 8) => {
-                Ok(None)
-            }
-            Err(error) => Err(JournalError::Frame(path.to_path_buf(), error)),
+            Err(error) => Err(JournalError::Frame(name.to_owned(), error)),
         }
     }
 
@@ -81,13 +94,22 @@ impl Segment {
     /// Damage before the end.
     #[allow(clippy::should_implement_trait, reason = "it fails, and borrows nothing to iterate")]
     pub fn next(&mut self) -> Result<Option<Entry>, JournalError> {
-        match self.reader.next() {
-            Ok(entry) => Ok(entry),
+        Ok(self.next_record()?.map(Record::into_entry))
+    }
+
+    /// The next entry where it stands, for long walks.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    #[inline]
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, JournalError> {
+        match self.reader.next_record() {
+            Ok(record) => Ok(record),
             Err(FrameError::Torn { torn, .. }) => {
                 self.torn = torn;
                 Ok(None)
             }
-            Err(error) => Err(JournalError::Frame(self.path.clone(), error)),
+            Err(error) => Err(JournalError::Frame(self.name.clone(), error)),
         }
     }
 }

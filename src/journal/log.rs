@@ -100,8 +100,11 @@ impl Log {
     #[inline]
     pub fn market(&mut self, at: Timestamp, record: &MarketData) {
         if let Some(writer) = &mut self.writer {
-            self.failed |= writer.push_market(at, record).is_err();
+            let pushed = writer.push_market(at, record);
             writer.seal_from(PIECE);
+            if pushed.is_err() {
+                self.fail();
+            }
         }
     }
 
@@ -152,8 +155,14 @@ impl Log {
         if let Some(writer) = &mut self.writer
             && writer.push(entry).is_err()
         {
-            self.failed = true;
+            self.fail();
         }
+    }
+
+    /// The end of this log: what comes after it is not kept, as nobody would write it out.
+    fn fail(&mut self) {
+        self.failed = true;
+        self.writer = None;
     }
 
     /// Writes out what is buffered and proves it.
@@ -173,7 +182,9 @@ impl Log {
             written = writer.get_mut().sync();
         }
         let seq = writer.next_seq();
-        self.failed = written.is_err();
+        if written.is_err() {
+            self.fail();
+        }
         written.map(|()| Recorded { seq })
     }
 
@@ -183,7 +194,8 @@ impl Log {
     /// The disk's.
     pub fn close(&mut self) -> io::Result<()> {
         self.commit()?;
-        self.writer.as_mut().map_or(Ok(()), |writer| writer.get_mut().sync())
+        let synced = self.writer.as_mut().map_or(Ok(()), |writer| writer.get_mut().sync());
+        synced.inspect_err(|_| self.fail())
     }
 
     /// Bytes that wait for a commit.

@@ -24,5 +24,5 @@ pub use keeper::inject;
 pub use lane::Figures;
 pub use recover::{RecoverError, Recovered, recover};
 pub use service::{Options, Service, ServiceError};
-pub use state::{StateError, StateFolder};
+pub use state::{Identity, StateError, StateFolder};
 pub use status::{ActorState, ActorStatus};

@@ -1,13 +1,14 @@
 //! The boot path: crash or not, the journal is walked to its end and the desk goes on from there.
 
 use crate::desk::Desk;
+use crate::disk::Folder;
 use crate::journal::World;
 use crate::kill::KillBoard;
 use crate::wiring::{
-    AssemblyError, ReferenceFeed, Registry, Topology, WalkError, closed_desk, remembered_desk, walk,
+    AssemblyError, ReferenceFeed, Registry, Resumed, Topology, WalkError, closed_desk,
+    remembered_desk, walk,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 
 /// A desk ready to go live.
@@ -20,6 +21,8 @@ pub struct Recovered {
     pub board: Arc<KillBoard>,
     /// Entries read.
     pub entries: u64,
+    /// Torn tails that were cut off: file and bytes.
+    pub cut: Vec<(String, u64)>,
 }
 
 /// Why the boot path stopped.
@@ -47,7 +50,7 @@ pub enum RecoverError {
 /// # Errors
 /// [`RecoverError`].
 pub fn recover(
-    state: &Path,
+    state: &dyn Folder,
     topology: &Topology,
     registry: &Registry,
     world: World,
@@ -63,13 +66,13 @@ pub fn recover(
             World::Closed => closed_desk(topology, registry, &board, None)?,
             World::Open => remembered_desk(topology, registry)?,
         };
-        return Ok(Recovered { desk, feed, board, entries: 0 });
+        return Ok(Recovered { desk, feed, board, entries: 0, cut: Vec::new() });
     };
     if let Some(difference) = &walked.found().difference {
         let (expected, actual) = (difference.expected.clone(), difference.actual.clone());
         return Err(RecoverError::Diverged(difference.seq, expected, actual));
     }
-    let entries = walked.found().entries;
-    let resumed = walked.resume(topology.clone(), world, reference)?;
-    Ok(Recovered { desk: resumed.desk, feed: resumed.feed, board: resumed.board, entries })
+    let (entries, cut) = (walked.found().entries, walked.found().cut.clone());
+    let Resumed { desk, feed, board } = walked.resume(topology.clone(), world, reference)?;
+    Ok(Recovered { desk, feed, board, entries, cut })
 }

@@ -112,14 +112,18 @@ impl Service {
             World::Open
         };
         let header = header(topology, feed.as_ref(), world);
-        let recovered = recover(folder.path(), topology, registry, world, feed, watch)?;
-        let Recovered { mut desk, feed, board, .. } = recovered;
+        let recovered = recover(folder.disk.as_ref(), topology, registry, world, feed, watch)?;
+        let Recovered { mut desk, feed, board, cut, .. } = recovered;
+        for (file, bytes) in cut {
+            // What a kill leaves behind: nothing in it had left, a record comes before its bytes.
+            tracing::warn!(file, bytes, "the journal's torn tail was cut off");
+        }
 
-        let mut latch = match Latch::open(folder.path(), false) {
+        let mut latch = match Latch::open(&folder.disk, false) {
             Ok(latch) => latch,
             Err(why) => {
                 tracing::error!(%why, "kill state not trusted: globally blocked");
-                Latch::distrusted(folder.path(), &why, clock.now())?
+                Latch::distrusted(&folder.disk, &why, clock.now())?
             }
         };
         // A kill that the journal knows and the file does not: the file was lost, could not be
@@ -203,8 +207,8 @@ impl Service {
             journal: Arc::clone(&sync),
             clock,
             operator: AtomicU32::new(1),
-            instance: folder.instance,
-            epoch: folder.epoch,
+            instance: folder.identity.instance,
+            epoch: folder.identity.epoch,
             latch: Mutex::new(latch),
             arm: Mutex::new(ArmDesk::default()),
             statuses: {
@@ -225,7 +229,7 @@ impl Service {
                 spec: topology.brokers[broker.index()].clone(),
                 accounts: topology.accounts_of(broker),
                 instruments: topology.names.instruments().clone(),
-                gateway: format!("qtos-{:08x}", folder.instance),
+                gateway: format!("qtos-{:08x}", folder.identity.instance),
                 addr,
                 edge,
                 reports,
@@ -253,7 +257,7 @@ impl Service {
             status: Arc::clone(&core_status),
             idle: topology.lanes.first().map(|lane| lane.idle).unwrap_or_default(),
             stop,
-            boot: Boot { instance: folder.instance, epoch: folder.epoch, kills },
+            boot: Boot { instance: folder.identity.instance, epoch: folder.identity.epoch, kills },
             latency: Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(|error| {
                 ServiceError::Io("histogram", io::Error::other(error.to_string()))
             })?,

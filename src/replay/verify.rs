@@ -1,8 +1,8 @@
 //! Runs a journal again and says whether every decision was the same.
 
 use crate::desk::Difference;
+use crate::disk::Folder;
 use crate::wiring::{Registry, WalkError, walk};
-use std::path::Path;
 
 /// What came of running a journal again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Verified {
 /// # Errors
 /// [`WalkError`]; a difference is a result, not an error. `None` if there is no journal.
 pub fn verify(
-    state: &Path,
+    state: &dyn Folder,
     registry: &Registry,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Verified>, WalkError> {

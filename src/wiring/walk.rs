@@ -10,18 +10,19 @@ use super::source::ConfigError;
 use super::topology::Topology;
 use crate::desk::segments::{self, JournalError, Segment};
 use crate::desk::{Desk, Difference, Rerun, RerunError};
+use crate::disk::Folder;
 use crate::feed::{Feed, FeedError};
-use crate::journal::{Derived, Entry, Header, HeaderKind, World};
+use crate::journal::{Derived, Entry, Header, HeaderKind, Record, World};
 use crate::kill::KillBoard;
 use crate::msg::report::RequestKind;
 use crate::msg::{Input, OrderRequest, Report};
 use crate::types::{ClientOrderId, Reason};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a walk has come to.
 pub struct Walk<'a> {
+    state: &'a dyn Folder,
     registry: &'a Registry,
     board: Option<Arc<KillBoard>>,
     stage: Option<Stage>,
@@ -42,6 +43,8 @@ pub struct Walked {
     pub entries: u64,
     /// New orders on record.
     pub orders: u64,
+    /// Torn tails that were cut off: file and bytes.
+    pub cut: Vec<(String, u64)>,
     /// The first difference between record and rerun.
     pub difference: Option<Difference>,
     /// The last checkpoint: on record, made anew.
@@ -68,7 +71,7 @@ pub enum WalkError {
     Feed(#[from] FeedError),
     /// A file in it is something else.
     #[error("{0} is not a journal")]
-    NotAJournal(PathBuf),
+    NotAJournal(String),
     /// Ids would change their meaning.
     #[error(
         "instruments, brokers, accounts or agents differ from those of the state folder: keep their names, or use a new --state-dir"
@@ -76,18 +79,22 @@ pub enum WalkError {
     OtherNames,
 }
 
-/// Walks over all of the journal below `state`; `None` if there is none.
+/// Walks over all of the journal in `state`; `None` if there is none.
 ///
 /// # Errors
 /// [`WalkError`]; a difference is a result.
 pub fn walk<'a>(
-    state: &Path,
+    state: &'a dyn Folder,
     registry: &'a Registry,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Walk<'a>>, WalkError> {
-    let mut walk = Walk { registry, board: None, stage: None, result: Walked::default() };
-    for path in segments::list(state)? {
-        let Some(segment) = Segment::open(&path)? else { continue };
+    let mut walk = Walk { state, registry, board: None, stage: None, result: Walked::default() };
+    for name in segments::list(state)? {
+        let Some(segment) = Segment::open(state, &name)? else {
+            let torn = state.read(&name).map_err(|error| JournalError::Io(name.clone(), error))?;
+            walk.result.cut.push((name, torn.len() as u64));
+            continue;
+        };
         walk.segment(segment, watch)?;
     }
     Ok(walk.stage.is_some().then_some(walk))
@@ -101,24 +108,27 @@ impl Walk<'_> {
     ) -> Result<(), WalkError> {
         let Header { kind: HeaderKind::Journal { config, feed, world, .. }, .. } = segment.header()
         else {
-            return Err(WalkError::NotAJournal(segment.path));
+            return Err(WalkError::NotAJournal(segment.name));
         };
         let topology = Topology::parse("journal", config, &self.registry.vocabulary())?;
         let (feed, world) = (feed.clone(), *world);
         self.enter(topology, world, feed)?;
         let Some(stage) = &mut self.stage else { return Ok(()) };
         if world == World::Closed {
-            stage.desk.refuse(refusals(&segment.path)?);
+            stage.desk.refuse(refusals(self.state, &segment.name)?);
         }
         let feed = stage.feed.as_mut().map(|open| &mut open.feed as &mut dyn Feed);
         let mut rerun = Rerun::new(&mut stage.desk, feed, world == World::Closed);
         rerun.difference = self.result.difference.take();
-        while let Some(entry) = segment.next()? {
-            if matches!(entry, Entry::Derived(Derived::Sent { request: OrderRequest::New(_), .. }))
+        while let Some(record) = segment.next_record()? {
+            if let Record::Other(Entry::Derived(Derived::Sent {
+                request: OrderRequest::New(_),
+                ..
+            })) = record
             {
                 self.result.orders += 1;
             }
-            rerun.apply(self.result.entries, &entry)?;
+            rerun.apply(self.result.entries, &record)?;
             self.result.entries += 1;
             if self.result.entries & 0xfff == 0 {
                 watch(self.result.entries);
@@ -126,6 +136,9 @@ impl Walk<'_> {
         }
         self.result.checkpoint = rerun.checkpoint.or(self.result.checkpoint);
         self.result.difference = rerun.difference;
+        if segment.torn > 0 {
+            self.result.cut.push((segment.name, segment.torn));
+        }
         Ok(())
     }
 
@@ -205,16 +218,19 @@ impl Walk<'_> {
 }
 
 /// What the gate refused in one boot.
-fn refusals(path: &Path) -> Result<BTreeMap<(ClientOrderId, RequestKind), Reason>, JournalError> {
+fn refusals(
+    state: &dyn Folder,
+    name: &str,
+) -> Result<BTreeMap<(ClientOrderId, RequestKind), Reason>, JournalError> {
     let mut refused = BTreeMap::new();
-    let Some(mut segment) = Segment::open(path)? else { return Ok(refused) };
-    while let Some(entry) = segment.next()? {
-        if let Entry::Input {
+    let Some(mut segment) = Segment::open(state, name)? else { return Ok(refused) };
+    while let Some(record) = segment.next_record()? {
+        if let Record::Other(Entry::Input {
             input: Input::Report(_, Report::NotSent { cl_ord_id, request, reason }),
             ..
-        } = entry
+        }) = record
         {
-            refused.insert((cl_ord_id, request), reason);
+            refused.insert((*cl_ord_id, *request), *reason);
         }
     }
     Ok(refused)

@@ -1,0 +1,366 @@
+//! What the journal promises, swept: every cut, every flipped bit, every call to the disk that fails.
+
+use qtos_gateway::desk::segments::{self, segment_name};
+use qtos_gateway::desk::{Cleared, Desk, Link, MarketEffect, NotSent};
+use qtos_gateway::disk::{Fault, Folder, MemoryFolder};
+use qtos_gateway::journal::{
+    Durability, Entry, EntryReader, Frame, FrameError, FrameReader, Header, HeaderKind, Log, World,
+};
+use qtos_gateway::kill::{Effect, KillBoard, Latch};
+use qtos_gateway::live::{Identity, recover};
+use qtos_gateway::msg::MarketData;
+use qtos_gateway::msg::{
+    CancelOrder, Contingent, Input, NewOrder, OrderRequest, OrderTerms, Quote, Report,
+};
+use qtos_gateway::types::{
+    AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, InstrumentId, KillLevel, OrdType,
+    OrderQty, Price, Qty, Scope, Side, TimeInForce, Timestamp,
+};
+use qtos_gateway::wiring::{Registry, Topology};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+const CONFIG: &str = include_str!("../config/bench.toml");
+
+fn topology() -> (Registry, Topology) {
+    let registry = Registry::standard();
+    let topology = Topology::parse("bench.toml", CONFIG, &registry.vocabulary()).unwrap();
+    (registry, topology)
+}
+
+fn header(topology: &Topology) -> Header {
+    let kind = HeaderKind::Journal {
+        build: "t".into(),
+        config: topology.source().text().to_owned(),
+        feed: None,
+        world: World::Open,
+    };
+    Header::new(kind, topology.names.instruments().clone())
+}
+
+fn tick(number: u64) -> MarketData {
+    let bid = 65_000 + (number * 7 % 5) as i64;
+    MarketData::Quote(Quote {
+        ts: Timestamp::from_nanos(1_735_689_600_000_000_000 + number * 1_000_000),
+        instrument: InstrumentId(0),
+        exchange: ExchangeId(0),
+        suspicious: false,
+        bid: Price::from_raw(bid * 10_000),
+        bid_size: Qty::whole(1_000_000),
+        ask: Price::from_raw((bid + 1) * 10_000),
+        ask_size: Qty::whole(1_000_000),
+    })
+}
+
+/// A market order, or one that rests.
+fn order(identity: Identity, seq: u32, rests: bool) -> NewOrder {
+    let price = Price::from_raw(50_000 * 10_000);
+    NewOrder {
+        cl_ord_id: ClientOrderId {
+            instance: identity.instance,
+            epoch: identity.epoch,
+            agent: AgentId::OPERATOR,
+            seq,
+        },
+        account: AccountId(0),
+        instrument: InstrumentId(0),
+        intent: u64::from(identity.epoch) << 32 | u64::from(seq),
+        terms: OrderTerms {
+            side: if seq.is_multiple_of(2) || rests { Side::Buy } else { Side::Sell },
+            qty: OrderQty::Units(Qty::whole(1_000)),
+            ord_type: if rests { OrdType::Limit { price } } else { OrdType::Market },
+            tif: TimeInForce::Day,
+            expire_at: None,
+            extended_hours: false,
+        },
+        contingent: Contingent::None,
+    }
+}
+
+/// What was on the wire: new orders, and how many cancels.
+#[derive(Default)]
+struct Seen {
+    orders: Vec<ClientOrderId>,
+    cancels: u32,
+}
+
+type Wire = Arc<Mutex<Seen>>;
+
+/// A link that notes what leaves.
+struct Spy(Box<dyn Link>, Wire);
+
+impl Link for Spy {
+    fn start(&mut self, now: Timestamp) {
+        self.0.start(now);
+    }
+    fn on_market(&mut self, now: Timestamp, record: &MarketData) -> MarketEffect {
+        self.0.on_market(now, record)
+    }
+    fn send(&mut self, now: Timestamp, cleared: Cleared) -> Result<(), NotSent> {
+        let (request, effect) = (*cleared.approved().request(), cleared.approved().effect());
+        let sent = self.0.send(now, cleared);
+        let mut seen = self.1.lock().unwrap();
+        match request {
+            OrderRequest::New(new) if sent.is_ok() => seen.orders.push(new.cl_ord_id),
+            _ if sent.is_ok() && effect == Effect::Cancels => seen.cancels += 1,
+            _ => {}
+        }
+        sent
+    }
+    fn request_snapshot(&mut self, now: Timestamp) {
+        self.0.request_snapshot(now);
+    }
+    fn poll(&mut self) -> Option<Report> {
+        self.0.poll()
+    }
+    fn next_event(&self) -> Timestamp {
+        self.0.next_event()
+    }
+    fn advance(&mut self, now: Timestamp) {
+        self.0.advance(now);
+    }
+}
+
+/// One boot over `folder`, by the boot path: identity, latch, recovery, journal, then `ticks` records
+/// with an order every fifth and a cancel now and then. Says what stopped it, if anything did.
+fn run(
+    folder: &MemoryFolder,
+    durability: Durability,
+    wire: &Wire,
+    ticks: u64,
+) -> Result<Desk, String> {
+    let say = |error: &dyn std::fmt::Display| error.to_string();
+    let disk: Arc<dyn Folder> = Arc::new(folder.clone());
+    let (registry, topology) = topology();
+    let identity = Identity::count(&disk, 7).map_err(|e| say(&e))?;
+    let latch = Latch::open(&disk, false).map_err(|e| say(&e))?;
+    assert!(latch.trips().iter().all(|trip| trip.level == KillLevel::Block));
+    let recovered = recover(disk.as_ref(), &topology, &registry, World::Open, None, &mut |_| {})
+        .map_err(|e| say(&e))?;
+    let (mut desk, board) = (recovered.desk, recovered.board);
+    let file = segments::create(disk.as_ref(), identity.epoch).map_err(|e| say(&e))?;
+    let log = Log::create(file, &header(&topology), durability).map_err(|e| say(&e))?;
+    let books = desk.lane.core.as_ref().map(|core| &core.oms.books);
+    let link = topology.in_process(BrokerId(0), &board, books).unwrap().unwrap();
+    desk.go_live(log, Some(vec![Box::new(Spy(link, Arc::clone(wire)))]), false);
+    session(&mut desk, identity, &board, wire, ticks);
+    if desk.log.has_failed() {
+        return Err("the journal failed".into());
+    }
+    desk.log.checkpoint(desk.digest());
+    desk.log.close().map_err(|e| say(&e))?;
+    Ok(desk)
+}
+
+fn session(desk: &mut Desk, identity: Identity, board: &KillBoard, wire: &Wire, ticks: u64) {
+    let start = desk.now();
+    let (mut seq, mut failed_with) = (0, None);
+    for number in 0..ticks {
+        let tick = tick(number);
+        let at = tick.ts().max(start);
+        if number == 0 {
+            desk.boot(at, identity.instance, identity.epoch);
+        }
+        desk.due_at(at);
+        desk.market(at, &tick, false);
+        if number % 5 == 2 {
+            seq += 1;
+            let rests = seq % 3 == 0;
+            let new = order(identity, seq, rests);
+            desk.deliver(at, &Input::Request(AgentId::OPERATOR, OrderRequest::New(new)));
+        }
+        if number % 15 == 14 {
+            let cancel = CancelOrder { orig_cl_ord_id: order(identity, seq, true).cl_ord_id };
+            desk.deliver(at, &Input::Request(AgentId::OPERATOR, OrderRequest::Cancel(cancel)));
+        }
+        // What the core lane does at the end of a turn.
+        if number % 4 == 0 {
+            let _ = desk.log.commit();
+        }
+        if desk.log.has_failed() {
+            board.latch(Scope::Global, KillLevel::Block);
+            assert!(desk.log.buffered() == 0, "a log that failed keeps nothing");
+            let orders = wire.lock().unwrap().orders.len();
+            let before = *failed_with.get_or_insert(orders);
+            assert_eq!(orders, before, "an order left without a record");
+            assert_eq!(board.level(Scope::Global), KillLevel::Block);
+        }
+    }
+}
+
+/// A journal of a thousand entries, and where each of its frames ends.
+fn thousand() -> (Vec<u8>, Vec<usize>, Vec<Vec<u8>>) {
+    let folder = MemoryFolder::new();
+    let desk = run(&folder, Durability::Process, &Wire::default(), 530).unwrap();
+    assert!(desk.events() == 530);
+    let bytes = folder.read(&segment_name(1)).unwrap();
+    let (mut ends, mut payloads) = (vec![8], Vec::new());
+    let mut reader = FrameReader::open(bytes.as_slice()).unwrap();
+    let mut frame = Frame::default();
+    while reader.next(&mut frame).unwrap() {
+        ends.push(reader.offset() as usize);
+        payloads.push(frame.payload.clone());
+    }
+    assert!((1_000..1_200).contains(&reader.next_seq()), "{} entries", reader.next_seq());
+    (bytes, ends, payloads)
+}
+
+fn entries(bytes: &[u8]) -> (Vec<Entry>, Option<FrameError>) {
+    let mut all = Vec::new();
+    let mut reader = match EntryReader::open(bytes) {
+        Ok(reader) => reader,
+        Err(error) => return (all, Some(error)),
+    };
+    loop {
+        match reader.next() {
+            Ok(Some(entry)) => all.push(entry),
+            Ok(None) => return (all, None),
+            Err(error) => return (all, Some(error)),
+        }
+    }
+}
+
+/// Every truncation gives an exact prefix, by whole frames, and says how many bytes were cut.
+#[test]
+fn every_cut_is_an_exact_prefix_that_says_so() {
+    let (bytes, ends, payloads) = thousand();
+    let (all, end) = entries(&bytes);
+    assert!(end.is_none());
+    // Entries that are whole before the end of each frame; the header is none of them.
+    let mut whole = Vec::new();
+    for end in &ends {
+        let (read, error) = entries(&bytes[..*end]);
+        assert!(*end == 8 || error.is_none());
+        assert_eq!(read, all[..read.len()]);
+        whole.push(read.len());
+    }
+    assert_eq!(whole.last(), Some(&all.len()));
+    for cut in 0..bytes.len() {
+        let frames = ends.iter().filter(|end| **end <= cut).count();
+        let mut frame = Frame::default();
+        let mut read = Vec::new();
+        let error = match FrameReader::open(&bytes[..cut]) {
+            Err(error) => Some(error),
+            Ok(mut reader) => loop {
+                match reader.next(&mut frame) {
+                    Ok(true) => read.push(frame.payload.clone()),
+                    Ok(false) => break None,
+                    Err(error) => break Some(error),
+                }
+            },
+        };
+        assert_eq!(read, payloads[..frames.saturating_sub(1)], "cut at {cut}");
+        match error {
+            None => assert!(ends.contains(&cut)),
+            Some(FrameError::Torn { offset, torn }) => {
+                assert_eq!(offset as usize, if frames == 0 { 0 } else { ends[frames - 1] });
+                assert_eq!(offset + torn, cut as u64, "cut at {cut}");
+            }
+            Some(other) => panic!("cut at {cut}: {other}"),
+        }
+    }
+}
+
+/// The walk over a cut journal names file and bytes, and the desk is the one of that prefix.
+#[test]
+fn a_walk_says_what_was_cut() {
+    let (bytes, ends, _) = thousand();
+    let (registry, topology) = topology();
+    for (number, cut) in (0..bytes.len()).rev().step_by(bytes.len() / 40).enumerate() {
+        let folder = MemoryFolder::new();
+        let mut file = segments::create(&folder, 1).unwrap();
+        file.write_all(&bytes[..cut]).unwrap();
+        let walked =
+            recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
+        let end = ends.iter().rev().find(|end| **end <= cut).copied().unwrap_or(0);
+        let torn = (cut - end) as u64;
+        let expected = if torn > 0 { vec![(segment_name(1), torn)] } else { Vec::new() };
+        if cut > ends[1] {
+            assert_eq!(walked.cut, expected, "cut {number} at {cut}");
+        } else {
+            assert_eq!(walked.entries, 0, "no header, no entries");
+        }
+    }
+}
+
+/// Every single flipped bit is reported or changes no frame. Entries are a function of frames, so no
+/// decoded entry changes unnoticed. Unoptimised builds take every 13th bit.
+#[test]
+fn every_flipped_bit_is_reported() {
+    let (mut bytes, _, payloads) = thousand();
+    let step = if cfg!(debug_assertions) { 13 } else { 1 };
+    let mut silent = 0;
+    for bit in (0..bytes.len() * 8).step_by(step) {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let mut frame = Frame::default();
+        let mut read = 0;
+        let reported = match FrameReader::open(bytes.as_slice()) {
+            Err(_) => true,
+            Ok(mut reader) => loop {
+                match reader.next(&mut frame) {
+                    Ok(true) => {
+                        assert_eq!(frame.payload, payloads[read], "bit {bit}");
+                        read += 1;
+                    }
+                    Ok(false) => break false,
+                    Err(_) => break true,
+                }
+            },
+        };
+        silent += u32::from(!reported);
+        assert!(reported || read == payloads.len(), "bit {bit} lost frames in silence");
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert_eq!(silent, 0, "every bit of a file is covered by a checksum or a magic");
+}
+
+/// Fails call number N to the disk, for every N of a scripted session and each way to fail, once and
+/// for good: no order is on the wire without its record, nothing but cancels leaves afterwards, and
+/// the next boot knows every order that left and uses none of their names again.
+#[test]
+fn every_call_to_the_disk_fails_once() {
+    const TICKS: u64 = 60;
+    let (registry, topology) = topology();
+    let calls = |durability| {
+        let folder = MemoryFolder::new();
+        run(&folder, durability, &Wire::default(), TICKS).unwrap();
+        folder.calls()
+    };
+    let (mut sessions, mut failed, mut cancels) = (0, 0, 0);
+    for durability in [Durability::Process, Durability::Power] {
+        for call in 0..calls(durability) {
+            for fault in [Fault::Full, Fault::Broken, Fault::Short, Fault::Interrupted] {
+                for lasting in [false, true] {
+                    let what = format!("{durability} {call} {fault:?} lasting {lasting}");
+                    if lasting && fault == Fault::Interrupted {
+                        continue;
+                    }
+                    sessions += 1;
+                    let (folder, wire) = (MemoryFolder::new(), Wire::default());
+                    folder.fail(call, fault, lasting);
+                    failed += u32::from(run(&folder, durability, &wire, TICKS).is_err());
+                    folder.heal();
+                    if durability == Durability::Power {
+                        folder.lose_power(|unsynced| unsynced / 3);
+                    }
+                    let left: BTreeSet<_> = wire.lock().unwrap().orders.iter().copied().collect();
+                    cancels += wire.lock().unwrap().cancels;
+                    let known =
+                        recover(&folder, &topology, &registry, World::Open, None, &mut |_| {})
+                            .unwrap_or_else(|error| panic!("{what}: {error}"));
+                    let core = known.desk.lane.core.as_ref().unwrap();
+                    for id in &left {
+                        assert!(core.oms.find(*id).is_some(), "{what}: {id} has no record");
+                    }
+                    let again = Wire::default();
+                    run(&folder, durability, &again, TICKS)
+                        .unwrap_or_else(|e| panic!("{what}: {e}"));
+                    let fresh = again.lock().unwrap();
+                    assert!(!fresh.orders.is_empty(), "{what}: the next boot trades");
+                    assert!(fresh.orders.iter().all(|id| !left.contains(id)), "{what}");
+                }
+            }
+        }
+    }
+    assert!(failed > sessions / 3 && cancels > 0, "{failed} of {sessions} failed");
+}
