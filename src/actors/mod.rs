@@ -9,6 +9,7 @@ pub mod lane;
 pub mod market;
 pub mod oms;
 pub mod risk;
+pub mod saved;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use super::position::Position;
 use crate::actors::market::Market;
 use crate::kill::Route;
 use crate::types::{AccountId, AgentId, InstrumentId, InstrumentTable, Notional, Price, Qty, Side};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl Fx {
 }
 
 /// All books.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Books {
     #[serde(skip)]
     instruments: Arc<InstrumentTable>,

@@ -27,7 +27,7 @@ use crate::types::{
     Side, Timestamp,
 };
 use id_hasher::IdHasher;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
@@ -59,7 +59,7 @@ pub struct OrderUpdate {
 }
 
 /// A booked fill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
     /// When it was booked.
     pub at: Timestamp,
@@ -107,13 +107,13 @@ fn touch<T: Clone>(list: &mut Vec<T>, blank: &T) {
 }
 
 /// The order manager.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Oms {
     /// Positions, cash, exposure.
     pub books: Books,
     orders: Vec<Order>,
     /// Only looked up, never walked: its order cannot matter.
-    #[serde(skip)]
+    #[serde(with = "id_hasher::sorted")]
     by_id: HashMap<ClientOrderId, OrderIndex, BuildHasherDefault<IdHasher>>,
     open: Vec<OrderIndex>,
     /// By order: its place in `open`.

@@ -4,10 +4,11 @@
 use crate::kill::{Effect, Route};
 use crate::msg::{AgentState, Control, HoldKind};
 use crate::types::{AgentId, BrokerId, KillLevel, Reason, Scope, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What stands in the way of new orders.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Halts {
     kills: BTreeMap<Scope, KillLevel>,
     /// With the time since when.
@@ -104,13 +105,5 @@ impl Halts {
             return Err(Reason::Hold);
         }
         Ok(())
-    }
-
-    /// For the state digest.
-    #[allow(clippy::should_implement_trait, reason = "feeds the state digest, not a hash map")]
-    pub fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        if let Ok(bytes) = postcard::to_stdvec(&(&self.kills, &self.holds, &self.agents)) {
-            into(&bytes);
-        }
     }
 }

@@ -79,7 +79,7 @@ pub struct LimitError {
 }
 
 /// The parsed limits of one control, strictest scope not preferred: every matching row must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits<T> {
     rows: Vec<(Scope, T)>,
 }

@@ -4,6 +4,7 @@
 
 use super::super::limits::{LimitError, LimitRow, Limits, positive};
 use super::{Case, Check};
+use crate::actors::saved::Saved;
 use crate::kill::Effect;
 use crate::types::{AccountId, InstrumentTable, Notional, Reason, Scope};
 use std::collections::BTreeMap;
@@ -47,12 +48,12 @@ impl Check for DailyLoss {
         }
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for (account, (day, base)) in &self.days {
-            into(&account.0.to_le_bytes());
-            into(&day.to_le_bytes());
-            into(&base.raw().to_le_bytes());
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.days)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.days)
     }
 
     fn limits(&self) -> Vec<(Scope, String)> {

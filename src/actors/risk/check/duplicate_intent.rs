@@ -5,13 +5,15 @@
 use super::super::limits::{LimitError, LimitRow, Limits};
 use super::{Case, Check};
 use crate::actors::oms::Oms;
+use crate::actors::saved::Saved;
 use crate::types::{AgentId, InstrumentTable, Reason, Scope};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const NAME: &str = "duplicate_intent";
 
 /// Disjoint ranges that do not touch, by first number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
@@ -76,14 +78,12 @@ impl Check for DuplicateIntent {
         }
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for (agent, used) in &self.used {
-            into(&agent.0.to_le_bytes());
-            for (first, last) in &used.0 {
-                into(&first.to_le_bytes());
-                into(&last.to_le_bytes());
-            }
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.used)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.used)
     }
 
     fn limits(&self) -> Vec<(Scope, String)> {

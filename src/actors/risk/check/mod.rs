@@ -12,6 +12,7 @@ mod symbol_list;
 use super::case::Case;
 use super::limits::{LimitError, LimitRow};
 use crate::actors::oms::Oms;
+use crate::actors::saved::Saved;
 use crate::types::{InstrumentTable, Reason, Scope};
 
 /// A pre-trade control. It judges new orders and replaces alike.
@@ -33,8 +34,15 @@ pub trait Check: Send + std::fmt::Debug {
     /// forgotten.
     fn adopt(&mut self, _oms: &Oms) {}
 
-    /// State that decides later verdicts, for the state digest.
-    fn hash(&self, _into: &mut dyn FnMut(&[u8])) {}
+    /// State that decides later verdicts: for the digest, and for snapshots.
+    fn state(&self) -> Option<&dyn Saved> {
+        None
+    }
+
+    /// The same, to load it.
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        None
+    }
 
     /// Its limits, for listing: scope and value as people write it.
     fn limits(&self) -> Vec<(Scope, String)>;

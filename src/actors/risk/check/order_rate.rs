@@ -5,12 +5,14 @@
 
 use super::super::limits::{LimitError, LimitRow, Limits};
 use super::{Case, Check};
+use crate::actors::saved::Saved;
 use crate::types::{InstrumentTable, Nanos, Reason, Scope, Timestamp};
+use serde::{Deserialize, Serialize};
 
 const NAME: &str = "order_rate";
 const MOST: usize = 100_000;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Window {
     length: Nanos,
     /// Times of the last orders, a ring as long as the limit.
@@ -60,13 +62,12 @@ impl Check for OrderRate {
         }
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for (_, window) in self.0.rows() {
-            let count = window.times.len();
-            for at in 0..count {
-                into(&window.times[(window.oldest + at) % count].nanos().to_le_bytes());
-            }
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.0)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.0)
     }
 
     fn limits(&self) -> Vec<(Scope, String)> {
