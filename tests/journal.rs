@@ -1,10 +1,11 @@
 //! What the journal promises, swept: every cut, every flipped bit, every call to the disk that fails.
 
 use qtos_gateway::desk::segments::{self, segment_name};
-use qtos_gateway::desk::{Cleared, Desk, Link, MarketEffect, NotSent};
+use qtos_gateway::desk::{Cleared, Desk, Link, MarketEffect, NotSent, Rerun, snapshot};
 use qtos_gateway::disk::{Fault, Folder, MemoryFolder};
 use qtos_gateway::journal::{
-    Durability, Entry, EntryReader, Frame, FrameError, FrameReader, Header, HeaderKind, Log, World,
+    Derived, Durability, Entry, EntryReader, Frame, FrameError, FrameReader, Header, HeaderKind,
+    Log, World,
 };
 use qtos_gateway::kill::{Effect, KillBoard, Latch};
 use qtos_gateway::live::{Identity, recover};
@@ -16,9 +17,12 @@ use qtos_gateway::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, InstrumentId, KillLevel, OrdType,
     OrderQty, Price, Qty, Scope, Side, TimeInForce, Timestamp,
 };
-use qtos_gateway::wiring::{Registry, Topology};
+use qtos_gateway::wiring::{Registry, Start, Topology, remembered_desk, walk};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+
+/// Optimised builds sweep everything, others a part: `cargo test --release --test journal`.
+const FULL: bool = !cfg!(debug_assertions);
 
 const CONFIG: &str = include_str!("../config/bench.toml");
 
@@ -28,12 +32,14 @@ fn topology() -> (Registry, Topology) {
     (registry, topology)
 }
 
-fn header(topology: &Topology) -> Header {
+fn header(topology: &Topology, follows: u32, anew: bool) -> Header {
     let kind = HeaderKind::Journal {
         build: "t".into(),
         config: topology.source().text().to_owned(),
         feed: None,
         world: World::Open,
+        follows,
+        anew,
     };
     Header::new(kind, topology.names.instruments().clone())
 }
@@ -137,9 +143,11 @@ fn run(
     assert!(latch.trips().iter().all(|trip| trip.level == KillLevel::Block));
     let recovered = recover(disk.as_ref(), &topology, &registry, World::Open, None, &mut |_| {})
         .map_err(|e| say(&e))?;
+    let header = header(&topology, recovered.last, recovered.anew);
     let (mut desk, board) = (recovered.desk, recovered.board);
-    let file = segments::create(disk.as_ref(), identity.epoch).map_err(|e| say(&e))?;
-    let log = Log::create(file, &header(&topology), durability).map_err(|e| say(&e))?;
+    let number = segments::next_number(disk.as_ref()).map_err(|e| say(&e))?;
+    let file = segments::create(disk.as_ref(), number).map_err(|e| say(&e))?;
+    let log = Log::create(file, &header, durability).map_err(|e| say(&e))?;
     let books = desk.lane.core.as_ref().map(|core| &core.oms.books);
     let link = topology.in_process(BrokerId(0), &board, books).unwrap().unwrap();
     desk.go_live(log, Some(vec![Box::new(Spy(link, Arc::clone(wire)))]), false);
@@ -149,6 +157,7 @@ fn run(
     }
     desk.log.checkpoint(desk.digest());
     desk.log.close().map_err(|e| say(&e))?;
+    snapshot::write(disk.as_ref(), &desk, CONFIG, number).map_err(|e| say(&e))?;
     Ok(desk)
 }
 
@@ -235,7 +244,7 @@ fn every_cut_is_an_exact_prefix_that_says_so() {
         whole.push(read.len());
     }
     assert_eq!(whole.last(), Some(&all.len()));
-    for cut in 0..bytes.len() {
+    for cut in (0..bytes.len()).step_by(if FULL { 1 } else { 13 }) {
         let frames = ends.iter().filter(|end| **end <= cut).count();
         let mut frame = Frame::default();
         let mut read = Vec::new();
@@ -284,11 +293,11 @@ fn a_walk_says_what_was_cut() {
 }
 
 /// Every single flipped bit is reported or changes no frame. Entries are a function of frames, so no
-/// decoded entry changes unnoticed. Unoptimised builds take every 13th bit.
+/// decoded entry changes unnoticed. Unoptimised builds take fewer bits.
 #[test]
 fn every_flipped_bit_is_reported() {
     let (mut bytes, _, payloads) = thousand();
-    let step = if cfg!(debug_assertions) { 13 } else { 1 };
+    let step = if FULL { 1 } else { 211 };
     let mut silent = 0;
     for bit in (0..bytes.len() * 8).step_by(step) {
         bytes[bit / 8] ^= 1 << (bit % 8);
@@ -319,7 +328,7 @@ fn every_flipped_bit_is_reported() {
 /// the next boot knows every order that left and uses none of their names again.
 #[test]
 fn every_call_to_the_disk_fails_once() {
-    const TICKS: u64 = 60;
+    const TICKS: u64 = if FULL { 60 } else { 24 };
     let (registry, topology) = topology();
     let calls = |durability| {
         let folder = MemoryFolder::new();
@@ -363,4 +372,85 @@ fn every_call_to_the_disk_fails_once() {
         }
     }
     assert!(failed > sessions / 3 && cancels > 0, "{failed} of {sessions} failed");
+}
+
+fn replayed(topology: &Topology, registry: &Registry) -> Desk {
+    remembered_desk(topology, registry).unwrap()
+}
+
+/// INV-7: wherever between two turns a session is saved, what was loaded goes on to the same state
+/// and decides the same as what was not.
+#[test]
+fn a_snapshot_and_the_tail_are_the_whole_journal() {
+    let (registry, topology) = topology();
+    let folder = MemoryFolder::new();
+    run(&folder, Durability::Process, &Wire::default(), 260).unwrap();
+    let (all, _) = entries(&folder.read(&segment_name(1)).unwrap());
+    let follow = |desk: &mut Desk, from: usize, to: usize| {
+        let mut rerun = Rerun::new(desk, None, false);
+        for (seq, entry) in (0..).zip(&all[from..to]) {
+            rerun.apply(seq, &entry.record()).unwrap();
+        }
+        assert_eq!(rerun.difference, None, "from {from} to {to}");
+    };
+    let mut whole = replayed(&topology, &registry);
+    follow(&mut whole, 0, all.len());
+    let mut walking = replayed(&topology, &registry);
+    let mut cuts = 0;
+    for at in 0..all.len() - 1 {
+        follow(&mut walking, at, at + 1);
+        if matches!(all[at + 1], Entry::Derived(_)) {
+            continue;
+        }
+        cuts += 1;
+        let mut state = Vec::new();
+        walking.save(&mut state);
+        let mut loaded = replayed(&topology, &registry);
+        loaded.load(&state).unwrap();
+        assert_eq!(loaded.digest(), walking.digest(), "after entry {at}");
+        // All the way to the end from some, a little further from the others.
+        let end = if at % 40 == 0 { all.len() } else { (at + 12).min(all.len()) };
+        follow(&mut loaded, at + 1, end);
+        if end == all.len() {
+            assert_eq!(loaded.digest(), whole.digest(), "after entry {at}");
+        }
+        for cut in [0, 1, state.len() / 2, state.len() - 1] {
+            assert!(replayed(&topology, &registry).load(&state[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+    assert!(cuts > 300, "{cuts}");
+    let sent = |entry: &&Entry| matches!(entry, Entry::Derived(Derived::Sent { .. }));
+    assert!(all.iter().filter(sent).count() > 50);
+}
+
+/// Boots from the newest snapshot; damaged ones are passed over, in the end by the whole journal,
+/// with the same state each time; what is gone and not replaced stops the walk.
+#[test]
+fn boots_fall_back_to_older_snapshots_and_say_so() {
+    let (registry, topology) = topology();
+    let folder = MemoryFolder::new();
+    for _ in 0..3 {
+        run(&folder, Durability::Process, &Wire::default(), 60).unwrap();
+    }
+    let boot = || recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
+    let first = boot();
+    assert_eq!((first.entries, first.last, first.anew), (0, 3, true), "nothing after the newest");
+    let verified = walk(&folder, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
+    assert_eq!((verified.found().from, &verified.found().difference), (None, &None));
+    for damaged in [3, 2, 1] {
+        assert!(folder.tamper(&snapshot::name(damaged), |bytes| bytes[60] ^= 4));
+        let next = boot();
+        assert_eq!(next.notes.len(), 4 - damaged as usize, "{:?}", next.notes);
+        assert_eq!(next.anew, damaged > 1);
+        assert!(next.entries > first.entries);
+        assert_eq!(next.desk.digest(), first.desk.digest());
+    }
+    // Without its first file the journal can be run from the snapshot behind it, or not at all.
+    folder.tamper(&snapshot::name(1), |bytes| bytes[60] ^= 4);
+    folder.remove(&segment_name(1)).unwrap();
+    let verified = walk(&folder, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
+    assert_eq!((verified.found().from, &verified.found().difference), (Some(1), &None));
+    assert_eq!(verified.digest(), first.desk.digest());
+    folder.remove(&segment_name(2)).unwrap();
+    assert!(walk(&folder, &registry, Start::Oldest, &mut |_| {}).is_err(), "file 2 is missing");
 }

@@ -55,6 +55,8 @@ fn write(topology: &Topology, registry: &Registry, state: &Path) -> Result<(), B
         config: topology.source().text().to_owned(),
         feed: None,
         world: World::Open,
+        follows: 0,
+        anew: false,
     };
     let header = Header::new(kind, topology.names.instruments().clone());
     let file = File::create(state.join("journal/00000001.qlog"))?;

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod link;
 pub mod rerun;
 pub mod segments;
+pub mod snapshot;
 
 pub use gate::Cleared;
 pub use link::{InProcess, Link, MarketEffect, Remembered};

@@ -1,4 +1,4 @@
-//! The files of a journal: one for each boot, read in order. A boot is cut off at its last whole
+//! The files of a journal, read in order; each boot begins one. A file is cut off at its last whole
 //! frame if the process died; what follows it is the next boot.
 
 use crate::disk::{Disk, Folder};
@@ -37,17 +37,31 @@ pub enum JournalError {
     Empty(String),
 }
 
-/// Name of the journal file of a boot, in the state folder.
-pub fn segment_name(epoch: u32) -> String {
-    format!("{JOURNAL}/{epoch:08}.qlog")
+/// Name of a journal file, in the state folder.
+pub fn segment_name(number: u32) -> String {
+    format!("{JOURNAL}/{number:08}.qlog")
 }
 
-/// Makes the journal file of a boot; its name is on stable storage when this returns.
+/// The number in the name of a journal file or snapshot.
+pub fn number(name: &str) -> Option<u32> {
+    let (stem, _) = name.rsplit('/').next()?.split_once('.')?;
+    stem.parse().ok()
+}
+
+/// The number of the next journal file.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn next_number(state: &dyn Folder) -> Result<u32, JournalError> {
+    Ok(list(state)?.iter().filter_map(|name| number(name)).max().unwrap_or(0).saturating_add(1))
+}
+
+/// Makes a journal file; its name is on stable storage when this returns.
 ///
 /// # Errors
 /// The file is there already, or the disk refuses.
-pub fn create(state: &dyn Folder, epoch: u32) -> io::Result<Box<dyn Disk>> {
-    let name = segment_name(epoch);
+pub fn create(state: &dyn Folder, number: u32) -> io::Result<Box<dyn Disk>> {
+    let name = segment_name(number);
     let file = state.create(&name)?;
     state.sync_names(&name)?;
     Ok(file)

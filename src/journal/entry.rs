@@ -89,6 +89,10 @@ pub enum HeaderKind {
         feed: Option<(String, [u8; 32])>,
         /// Where its inputs came from.
         world: World,
+        /// Number of the journal file before it, 0 for none: a lost file is noticed.
+        follows: u32,
+        /// It began from a snapshot, so agents whose state is in none began anew.
+        anew: bool,
     },
     /// A venue's ledger.
     Ledger,
@@ -260,6 +264,16 @@ pub enum Record<'a> {
     Other(&'a Entry),
 }
 
+impl Entry {
+    /// The entry as a walk sees it.
+    pub const fn record(&self) -> Record<'_> {
+        match self {
+            Self::Input { at, input: Input::Market(record) } => Record::Market(*at, record),
+            entry => Record::Other(entry),
+        }
+    }
+}
+
 impl Record<'_> {
     /// The entry itself.
     pub fn into_entry(self) -> Entry {
@@ -365,12 +379,9 @@ impl<R: Read> EntryReader<R> {
         };
         self.at = self.frame.payload.len() - bytes.len();
         self.left -= 1;
-        Ok(Some(match (at, &self.entry) {
-            (Some(at), _) => Record::Market(at, &self.market),
-            (None, Entry::Input { at, input: Input::Market(record) }) => {
-                Record::Market(*at, record)
-            }
-            (None, entry) => Record::Other(entry),
+        Ok(Some(match at {
+            Some(at) => Record::Market(at, &self.market),
+            None => self.entry.record(),
         }))
     }
 

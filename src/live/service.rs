@@ -8,11 +8,12 @@ use super::feed_io::FeedEnd;
 use super::handle::{Handle, Shared};
 use super::journal_file::JournalFile;
 use super::keeper::Keeper;
-use super::lane::{Ask, Boot, CoreLane, Stop};
+use super::lane::{Ask, Boot, CoreLane, Snapshots, Stop};
 use super::launch::{BrokerFactory, Plan, agent_lanes, escalation, feeds, start_core};
 use super::recover::{RecoverError, Recovered, recover};
 use super::state::{StateError, StateFolder};
 use super::watch;
+use crate::desk::segments;
 use crate::desk::{Desk, Link};
 use crate::feed::{FeedError, Speed};
 use crate::journal::{Header, HeaderKind, Log, World};
@@ -111,9 +112,12 @@ impl Service {
         } else {
             World::Open
         };
-        let header = header(topology, feed.as_ref(), world);
         let recovered = recover(folder.disk.as_ref(), topology, registry, world, feed, watch)?;
-        let Recovered { mut desk, feed, board, cut, .. } = recovered;
+        let header = header(topology, recovered.feed.as_ref(), world, &recovered);
+        let Recovered { mut desk, feed, board, cut, notes, .. } = recovered;
+        for note in notes {
+            tracing::warn!(note, "the boot begins further back");
+        }
         for (file, bytes) in cut {
             // What a kill leaves behind: nothing in it had left, a record comes before its bytes.
             tracing::warn!(file, bytes, "the journal's torn tail was cut off");
@@ -160,7 +164,9 @@ impl Service {
         }
 
         let io = |what| move |error| ServiceError::Io(what, error);
-        let (file, sync) = JournalFile::create(&folder.segment()).map_err(io("journal"))?;
+        let number = segments::next_number(folder.disk.as_ref()).map_err(RecoverError::from)?;
+        let path = folder.path().join(segments::segment_name(number));
+        let (file, sync) = JournalFile::create(&path).map_err(io("journal"))?;
         let log =
             Log::create(Box::new(file), &header, topology.durability).map_err(io("journal"))?;
 
@@ -244,9 +250,15 @@ impl Service {
         }
 
         let feed_ends = feeds.iter().map(|(_, feed)| Arc::clone(&feed.end)).collect();
+        let snapshots = (world == World::Open).then(|| Snapshots {
+            state: Arc::clone(&folder.disk),
+            config: topology.source().text().to_owned(),
+            number,
+        });
         let core = CoreLane {
             desk,
             world,
+            snapshots,
             feeds: feeds.iter().map(|(_, feed)| feed.inlet()).collect(),
             requests: requests.clone(),
             lanes: lanes.iter().map(|lane| lane.out(topology)).collect(),
@@ -315,12 +327,19 @@ impl Service {
     }
 }
 
-fn header(topology: &Topology, feed: Option<&ReferenceFeed>, world: World) -> Header {
+fn header(
+    topology: &Topology,
+    feed: Option<&ReferenceFeed>,
+    world: World,
+    recovered: &Recovered,
+) -> Header {
     let kind = HeaderKind::Journal {
         build: env!("CARGO_PKG_VERSION").to_owned(),
         config: topology.source().text().to_owned(),
         feed: feed.map(|open| (open.name.clone(), open.digest)),
         world,
+        follows: recovered.last,
+        anew: recovered.anew,
     };
     Header::new(kind, topology.names.instruments().clone())
 }

@@ -1,6 +1,6 @@
 //! The state folder: who this gateway is, which boot this is, and that nobody else is it.
 
-use crate::desk::segments::{JOURNAL, segment_name};
+use crate::desk::segments::JOURNAL;
 use crate::disk::{Folder, OsFolder};
 use crate::kill::Latch;
 use std::fs::{self, File, OpenOptions};
@@ -124,11 +124,6 @@ impl StateFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The journal file of this boot.
-    pub fn segment(&self) -> PathBuf {
-        self.path.join(segment_name(self.identity.epoch))
     }
 }
 

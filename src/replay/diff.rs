@@ -15,7 +15,7 @@ use crate::msg::{Control, Input, OrderRequest, OrderTerms};
 use crate::types::{AgentId, BrokerId, InstrumentId, Notional, OrderQty, text};
 use crate::venue::ExchangeConfig;
 use crate::view::{Divergence, Summary, word};
-use crate::wiring::{ConfigError, Names, Placement, Registry, Topology, WalkError, walk};
+use crate::wiring::{ConfigError, Names, Placement, Registry, Start, Topology, WalkError, walk};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -104,7 +104,7 @@ pub fn diff(
         notes.push(format!("{outside} requests and controls of operators are not repeated"));
     }
     let folder = OsFolder::new(state);
-    let own = walk(&folder, registry, watch)?;
+    let own = walk(&folder, registry, Start::Oldest, watch)?;
     let own = own
         .ok_or_else(|| JournalError::Empty(state.display().to_string()))
         .map_err(WalkError::from)?;
@@ -270,6 +270,8 @@ mod tests {
             config: CONFIG.to_owned(),
             feed: Some((open.name.clone(), open.digest)),
             world: World::Closed,
+            follows: 0,
+            anew: false,
         };
         let file = OsFolder::new(folder).create("journal/1.qlog").unwrap();
         let header = Header::new(kind, instruments);

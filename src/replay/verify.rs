@@ -2,7 +2,7 @@
 
 use crate::desk::Difference;
 use crate::disk::Folder;
-use crate::wiring::{Registry, WalkError, walk};
+use crate::wiring::{Registry, Start, WalkError, walk};
 
 /// What came of running a journal again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub fn verify(
     registry: &Registry,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Verified>, WalkError> {
-    let Some(walk) = walk(state, registry, watch)? else { return Ok(None) };
+    let Some(walk) = walk(state, registry, Start::Oldest, watch)? else { return Ok(None) };
     let found = walk.found();
     let (expected, digest) = match found.checkpoint {
         Some((expected, actual)) => (Some(expected), actual),
