@@ -1,5 +1,7 @@
 //! What the journal promises, swept: every cut, every flipped bit, every call to the disk that fails.
 
+use qtos_gateway::desk::backup::{BackupError, backup, restore};
+use qtos_gateway::desk::mark::Mark;
 use qtos_gateway::desk::segments::{self, segment_name};
 use qtos_gateway::desk::{Cleared, Desk, Link, MarketEffect, NotSent, Rerun, snapshot};
 use qtos_gateway::disk::{Fault, Folder, MemoryFolder};
@@ -203,15 +205,22 @@ fn thousand() -> (Vec<u8>, Vec<usize>, Vec<Vec<u8>>) {
     let desk = run(&folder, Durability::Process, &Wire::default(), 530).unwrap();
     assert!(desk.events() == 530);
     let bytes = folder.read(&segment_name(1)).unwrap();
+    let count = entries(&bytes).0.len();
+    assert!((1_000..1_200).contains(&count), "{count} entries");
+    let (payloads, ends) = frames(&bytes);
+    (bytes, ends, payloads)
+}
+
+/// The payloads of all frames, and where the file's magic and each of them ends.
+fn frames(bytes: &[u8]) -> (Vec<Vec<u8>>, Vec<usize>) {
     let (mut ends, mut payloads) = (vec![8], Vec::new());
-    let mut reader = FrameReader::open(bytes.as_slice()).unwrap();
+    let mut reader = FrameReader::open(bytes).unwrap();
     let mut frame = Frame::default();
     while reader.next(&mut frame).unwrap() {
         ends.push(reader.offset() as usize);
         payloads.push(frame.payload.clone());
     }
-    assert!((1_000..1_200).contains(&reader.next_seq()), "{} entries", reader.next_seq());
-    (bytes, ends, payloads)
+    (payloads, ends)
 }
 
 fn entries(bytes: &[u8]) -> (Vec<Entry>, Option<FrameError>) {
@@ -453,4 +462,111 @@ fn boots_fall_back_to_older_snapshots_and_say_so() {
     assert_eq!(verified.digest(), first.desk.digest());
     folder.remove(&segment_name(2)).unwrap();
     assert!(walk(&folder, &registry, Start::Oldest, &mut |_| {}).is_err(), "file 2 is missing");
+}
+
+/// The head mark finds what a journal that is whole by itself has lost: records at its end that were
+/// on stable storage, a flipped bit in its last frame, a whole file. It never objects to a torn tail
+/// behind it.
+#[test]
+fn a_head_mark_finds_lost_records_and_files() {
+    let (registry, topology) = topology();
+    let boot = |folder: &MemoryFolder| {
+        recover(folder, &topology, &registry, World::Open, None, &mut |_| {}).map(|found| found.cut)
+    };
+    let marked = |files: u32| {
+        let folder = MemoryFolder::new();
+        for _ in 0..files {
+            run(&folder, Durability::Process, &Wire::default(), 24).unwrap();
+        }
+        (1..=files).for_each(|number| folder.remove(&snapshot::name(number)).unwrap());
+        let length = folder.read(&segment_name(files)).unwrap().len() as u64;
+        Mark { number: files, length }.write(&folder).unwrap();
+        assert_eq!(Mark::read(&folder), Ok(Some(Mark { number: files, length })));
+        assert_eq!(boot(&folder).unwrap(), vec![]);
+        folder
+    };
+    let last = segment_name(2);
+    let folder = marked(2);
+    let (_, ends) = frames(&folder.read(&last).unwrap());
+    folder.tamper(&last, |bytes| bytes.extend_from_slice(b"QTF1 and a torn frame"));
+    assert_eq!(boot(&folder).unwrap(), vec![(last.clone(), 21)], "behind the mark");
+    for cut in [ends[ends.len() - 2], ends[1], 3] {
+        let folder = marked(2);
+        folder.tamper(&last, |bytes| bytes.truncate(cut));
+        let error = boot(&folder).err().unwrap().to_string();
+        assert!(error.contains("lost records"), "{error}");
+    }
+    for lost in [1, 2] {
+        let folder = marked(2);
+        folder.remove(&segment_name(lost)).unwrap();
+        let error = boot(&folder).err().unwrap().to_string();
+        assert!(error.contains("missing") || error.contains("lost records"), "{error}");
+    }
+    let folder = marked(1);
+    let bits = folder.read(&segment_name(1)).unwrap().len() * 8;
+    for bit in (0..bits).rev().step_by(97).take(40) {
+        folder.tamper(&segment_name(1), |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        assert!(boot(&folder).is_err(), "bit {bit}");
+        folder.tamper(&segment_name(1), |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+    }
+    folder.tamper("journal.head", |bytes| bytes[0] ^= 1);
+    assert!(boot(&folder).err().unwrap().to_string().contains("journal.head"));
+}
+
+/// A backup taken after any record is a state folder again: same books, another tag, blocked. Half
+/// a backup is none, and nothing is restored over something.
+#[test]
+fn a_backup_is_restored_under_another_tag_and_blocked() {
+    let (registry, topology) = topology();
+    let folder = MemoryFolder::new();
+    let (before, after) = (Wire::default(), Wire::default());
+    run(&folder, Durability::Process, &before, 60).unwrap();
+    let mut file = Vec::new();
+    assert_eq!(backup(&folder, &mut file).unwrap(), 5);
+    // The first one goes on.
+    run(&folder, Durability::Process, &before, 60).unwrap();
+    let new = MemoryFolder::new();
+    let disk: Arc<dyn Folder> = Arc::new(new.clone());
+    assert_eq!(restore(file.as_slice(), &disk, 99, Timestamp::ZERO).unwrap(), 5);
+    let latch = Latch::open(&disk, false).unwrap();
+    assert_eq!(latch.get("global").unwrap().level, KillLevel::Block);
+    let own = recover(disk.as_ref(), &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
+    let loaded = snapshot::read(&folder, 1).unwrap().0;
+    assert_eq!(own.desk.digest(), loaded.digest);
+    run(&new, Durability::Process, &after, 60).unwrap();
+    let (before, after) = (before.lock().unwrap(), after.lock().unwrap());
+    assert!(!after.orders.is_empty() && after.orders.iter().all(|id| id.instance == 99));
+    assert!(after.orders.iter().all(|id| !before.orders.contains(id)), "INV-9");
+    let again = restore(file.as_slice(), &disk, 5, Timestamp::ZERO);
+    assert!(matches!(again, Err(BackupError::NotEmpty)));
+    for cut in (0..file.len()).rev().step_by(file.len() / 30) {
+        let disk: Arc<dyn Folder> = Arc::new(MemoryFolder::new());
+        assert!(restore(&file[..cut], &disk, 5, Timestamp::ZERO).is_err(), "cut at {cut}");
+        assert!(disk.read("instance").is_err(), "nothing starts from half a backup");
+    }
+}
+
+/// Retention takes nothing that the two newest snapshots need, and what stays can be run again.
+#[test]
+fn retention_keeps_what_two_snapshots_need() {
+    let (registry, topology) = topology();
+    let folder = MemoryFolder::new();
+    for _ in 0..6 {
+        run(&folder, Durability::Process, &Wire::default(), 15).unwrap();
+    }
+    let files = || segments::list(&folder).unwrap().len();
+    let digest = || {
+        let walked = walk(&folder, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
+        assert_eq!(walked.found().difference, None);
+        walked.digest()
+    };
+    let whole = digest();
+    assert_eq!(segments::prune(&folder, 6).unwrap(), 0);
+    assert!(segments::prune(&folder, 4).unwrap() > 0);
+    assert_eq!((files(), digest()), (4, whole));
+    folder.tamper(&snapshot::name(6), |bytes| bytes[70] ^= 1);
+    segments::prune(&folder, 1).unwrap();
+    assert_eq!((files(), digest()), (2, whole), "4 and 5 are the newest that can be read");
+    let boot = recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
+    assert_eq!((boot.desk.digest(), boot.notes.len()), (whole, 1));
 }

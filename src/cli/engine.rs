@@ -2,7 +2,7 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, bench, check, demo, export, import, info, journal, replay, run, venue,
+    CliError, Exit, backup, bench, check, demo, export, import, info, journal, replay, run, venue,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -27,6 +27,8 @@ pub fn dispatch(
         EngineCommand::Venue(args) => venue::run(args, global, registry),
         EngineCommand::Journal(args) => journal::run(args, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
+        EngineCommand::Backup(args) => backup::backup(args, global),
+        EngineCommand::Restore(args) => backup::restore(args, global),
         EngineCommand::Check => check::run(global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
     }

@@ -97,6 +97,11 @@ impl Segment {
         self.reader.header()
     }
 
+    /// Where the last whole frame that was read ends.
+    pub const fn offset(&self) -> u64 {
+        self.reader.offset()
+    }
+
     /// Number of the next entry.
     pub const fn next_seq(&self) -> u64 {
         self.reader.next_seq()
@@ -126,4 +131,37 @@ impl Segment {
             Err(error) => Err(JournalError::Frame(self.name.clone(), error)),
         }
     }
+}
+
+/// Removes journal files and snapshots that no boot needs: of the journal the newest `keep` files
+/// stay, and all that follow the second newest snapshot; of the snapshots those that what stays can
+/// begin at. Snapshots that cannot be read count for nothing. Gives how many files went.
+///
+/// # Errors
+/// The folder's; what was removed before it is gone.
+pub fn prune(state: &dyn Folder, keep: u32) -> io::Result<u32> {
+    let good: Vec<u32> = super::snapshot::list(state)?
+        .into_iter()
+        .filter(|after| super::snapshot::read(state, *after).is_ok())
+        .collect();
+    let [.., needed, _] = good.as_slice() else { return Ok(0) };
+    let mut numbers: Vec<u32> = state.list(JOURNAL)?.iter().filter_map(|n| number(n)).collect();
+    numbers.sort_unstable();
+    let spare = numbers.len().saturating_sub(keep as usize);
+    let gone: Vec<u32> =
+        numbers[..spare].iter().copied().take_while(|number| number <= needed).collect();
+    let Some(last) = gone.last() else { return Ok(0) };
+    // What stays has to begin somewhere: at the snapshot behind the last file that goes.
+    let Some(base) = good.iter().rev().find(|after| *after <= last) else { return Ok(0) };
+    let mut removed = 0;
+    for number in gone.iter().filter(|number| *number <= base) {
+        state.remove(&segment_name(*number))?;
+        removed += 1;
+    }
+    for after in super::snapshot::list(state)?.iter().filter(|after| *after < base) {
+        state.remove(&super::snapshot::name(*after))?;
+        removed += 1;
+    }
+    state.sync_names(&segment_name(*base))?;
+    Ok(removed)
 }

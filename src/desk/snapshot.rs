@@ -19,7 +19,8 @@ use std::io;
 /// Version of head and state.
 pub const FORMAT: u32 = 1;
 const MAGIC: &[u8; 8] = b"QTOSSNP1";
-const FOLDER: &str = "snapshot";
+/// Where snapshots are in a state folder.
+pub const FOLDER: &str = "snapshot";
 
 /// What a snapshot is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,14 @@
 //! The journal on a real disk: writes on the lane's thread, syncs on a thread of its own.
 
-use crate::journal::Disk;
+use crate::desk::mark::Mark;
+use crate::disk::{Disk, Folder};
 use crossbeam_queue::ArrayQueue;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the lane and the syncing thread share.
 #[derive(Debug)]
@@ -34,7 +35,11 @@ impl JournalFile {
     ///
     /// # Errors
     /// The file is there already, or cannot be made.
-    pub fn create(path: &Path) -> io::Result<(Self, Arc<SyncEdge>)> {
+    pub fn create(
+        state: &Arc<dyn Folder>,
+        path: &Path,
+        number: u32,
+    ) -> io::Result<(Self, Arc<SyncEdge>)> {
         let file = OpenOptions::new().create_new(true).write(true).open(path)?;
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
@@ -46,24 +51,51 @@ impl JournalFile {
             stop: AtomicBool::new(false),
         });
         let (own, shared) = (file.try_clone()?, Arc::clone(&edge));
-        std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || sync_loop(&own, &shared))?;
+        std::thread::Builder::new().name("journal".to_owned()).spawn({
+            let marker = Marker { state: Arc::clone(state), number, marked: Instant::now() };
+            move || sync_loop(&own, &shared, marker)
+        })?;
         Ok((Self { file, edge: Arc::clone(&edge) }, edge))
     }
 }
 
-fn sync_loop(file: &File, edge: &SyncEdge) {
+/// Keeps the head mark, at most [`MARK_EVERY`] behind the syncs.
+struct Marker {
+    state: Arc<dyn Folder>,
+    number: u32,
+    marked: Instant,
+}
+
+const MARK_EVERY: Duration = Duration::from_secs(1);
+
+impl Marker {
+    fn mark(&mut self, length: u64) {
+        self.marked = Instant::now();
+        // An older mark finds less, and never finds too much: no reason to stop.
+        if let Err(error) = (Mark { number: self.number, length }).write(self.state.as_ref()) {
+            tracing::warn!(%error, "the journal's head mark could not be written");
+        }
+    }
+}
+
+fn sync_loop(file: &File, edge: &SyncEdge, mut marker: Marker) {
+    let (mut synced, mut unmarked) = (0, false);
     loop {
         let mut newer = false;
-        while edge.pending.pop().is_some() {
-            newer = true;
+        while let Some(total) = edge.pending.pop() {
+            (newer, synced) = (true, total);
         }
         if newer && file.sync_data().is_err() {
             edge.failed.store(true, Ordering::SeqCst);
             return;
         }
-        if edge.stop.load(Ordering::SeqCst) && edge.pending.is_empty() {
+        unmarked |= newer;
+        let stop = edge.stop.load(Ordering::SeqCst) && edge.pending.is_empty();
+        if unmarked && (stop || marker.marked.elapsed() >= MARK_EVERY) {
+            marker.mark(synced);
+            unmarked = false;
+        }
+        if stop {
             return;
         }
         std::thread::sleep(Duration::from_millis(4));

@@ -164,9 +164,17 @@ impl Service {
         }
 
         let io = |what| move |error| ServiceError::Io(what, error);
+        if let Some(keep) = topology.keep {
+            match segments::prune(folder.disk.as_ref(), keep) {
+                Ok(0) => {}
+                Ok(files) => tracing::info!(files, "journal files that no boot needs were removed"),
+                Err(error) => tracing::warn!(%error, "old journal files could not be removed"),
+            }
+        }
         let number = segments::next_number(folder.disk.as_ref()).map_err(RecoverError::from)?;
         let path = folder.path().join(segments::segment_name(number));
-        let (file, sync) = JournalFile::create(&path).map_err(io("journal"))?;
+        let (file, sync) =
+            JournalFile::create(&folder.disk, &path, number).map_err(io("journal"))?;
         let log =
             Log::create(Box::new(file), &header, topology.durability).map_err(io("journal"))?;
 

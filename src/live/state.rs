@@ -1,5 +1,6 @@
 //! The state folder: who this gateway is, which boot this is, and that nobody else is it.
 
+use crate::desk::backup::INSTANCE;
 use crate::desk::segments::JOURNAL;
 use crate::disk::{Folder, OsFolder};
 use crate::kill::Latch;
@@ -30,7 +31,6 @@ pub struct Identity {
     pub first_run: bool,
 }
 
-const INSTANCE: &str = "instance";
 const EPOCH: &str = "epoch";
 
 /// Why the folder cannot be used.

@@ -1,7 +1,7 @@
 //! Border values for people: aligned columns, one idea a line.
 
 use super::{
-    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Fills,
+    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Copied, Fills,
     FlattenResult, Import, JournalCheck, JournalRecords, KillResult, Limits, OrderView, Orders,
     PositionView, Positions, Status, Summary, VenueResult, VerifyResult,
 };
@@ -294,6 +294,12 @@ impl Render for Info {
         }
         let (first, last) = (or_dash(self.first.as_ref()), or_dash(self.last.as_ref()));
         table.text("") + &format!("\nfirst  {first}\nlast   {last}\ndigest {}\n", self.digest)
+    }
+}
+
+impl Render for Copied {
+    fn render(&self) -> String {
+        format!("{}: {} files\n", self.to, self.files)
     }
 }
 

@@ -8,6 +8,7 @@ use super::assemble::{AssemblyError, Placement, Registry, closed_desk, remembere
 use super::feeds::ReferenceFeed;
 use super::source::ConfigError;
 use super::topology::{LaneId, Topology};
+use crate::desk::mark::Mark;
 use crate::desk::segments::{self, JournalError, Segment};
 use crate::desk::snapshot;
 use crate::desk::{Desk, Difference, Rerun, RerunError};
@@ -98,6 +99,14 @@ pub enum WalkError {
         /// The first file after it.
         next: u32,
     },
+    /// The head mark says that there was more.
+    #[error(
+        "the journal has lost records: file {0} was {1} bytes long on stable storage, {2} of them are whole; see runbooks/crash.md"
+    )]
+    Lost(u32, u64, u64),
+    /// The head mark cannot be read.
+    #[error("journal.head: {0}; see runbooks/crash.md")]
+    Mark(String),
     /// Ids would change their meaning.
     #[error(
         "instruments, brokers, accounts or agents differ from those of the state folder: keep their names, or use a new --state-dir"
@@ -116,6 +125,7 @@ pub fn walk<'a>(
     watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Walk<'a>>, WalkError> {
     let mut walk = Walk { state, registry, board: None, stage: None, result: Walked::default() };
+    let mark = Mark::read(state).map_err(WalkError::Mark)?;
     let names = segments::list(state)?;
     walk.begin(&names, start)?;
     for name in names {
@@ -128,7 +138,13 @@ pub fn walk<'a>(
             walk.result.cut.push((name, torn.len() as u64));
             continue;
         };
-        walk.segment(segment, number, watch)?;
+        let whole = walk.segment(segment, number, watch)?;
+        if let Some(mark) = mark.filter(|mark| mark.number == number && mark.length > whole) {
+            return Err(WalkError::Lost(number, mark.length, whole));
+        }
+    }
+    if let Some(mark) = mark.filter(|mark| mark.number > walk.result.last) {
+        return Err(WalkError::Lost(mark.number, mark.length, 0));
     }
     Ok(walk.stage.is_some().then_some(walk))
 }
@@ -207,12 +223,13 @@ fn first(
 }
 
 impl Walk<'_> {
+    /// Walks over one file; gives how many bytes of it are whole.
     fn segment(
         &mut self,
         mut segment: Segment,
         number: u32,
         watch: &mut dyn FnMut(u64),
-    ) -> Result<(), WalkError> {
+    ) -> Result<u64, WalkError> {
         let Header { kind: HeaderKind::Journal { config, feed, world, follows, anew, .. }, .. } =
             segment.header()
         else {
@@ -225,7 +242,7 @@ impl Walk<'_> {
         let topology = Topology::parse("journal", config, &self.registry.vocabulary())?;
         let (feed, world) = (feed.clone(), *world);
         self.enter(topology, world, feed)?;
-        let Some(stage) = &mut self.stage else { return Ok(()) };
+        let Some(stage) = &mut self.stage else { return Ok(0) };
         self.result.last = number;
         if anew {
             stage.renew(self.registry)?;
@@ -253,9 +270,9 @@ impl Walk<'_> {
         self.result.checkpoint = rerun.checkpoint.or(self.result.checkpoint);
         self.result.difference = rerun.difference;
         if segment.torn > 0 {
-            self.result.cut.push((segment.name, segment.torn));
+            self.result.cut.push((segment.name.clone(), segment.torn));
         }
-        Ok(())
+        Ok(segment.offset())
     }
 
     /// Prepares the desk for a boot under `topology`.

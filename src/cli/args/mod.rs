@@ -8,8 +8,9 @@ pub use client::{
     OrdersArgs, PlaceArgs, ReplaceArgs,
 };
 pub use engine::{
-    BenchArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs,
-    JournalArgs, JournalCommand, ReplayArgs, RunArgs, ShowArgs, VenueArgs, VenueCommand,
+    BackupArgs, BenchArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand, ImportCsv,
+    ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs, RestoreArgs, RunArgs, ShowArgs,
+    VenueArgs, VenueCommand,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -85,6 +86,10 @@ pub enum EngineCommand {
     Journal(JournalCommand),
     /// Cut a recording out of a journal
     Export(ExportArgs),
+    /// Copy a state folder into one file, also while its gateway runs
+    Backup(BackupArgs),
+    /// Make a new state folder of a backup, globally blocked
+    Restore(RestoreArgs),
     /// Check a config file and print its topology
     Check,
     /// Measure this machine and this build
