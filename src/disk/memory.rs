@@ -20,7 +20,7 @@ pub enum Fault {
 }
 
 #[derive(Debug, Default)]
-struct File {
+struct Inode {
     bytes: Vec<u8>,
     /// So many of them survive a loss of power.
     synced: usize,
@@ -28,7 +28,7 @@ struct File {
 
 #[derive(Debug, Default)]
 struct State {
-    files: Vec<File>,
+    files: Vec<Inode>,
     names: BTreeMap<String, usize>,
     /// Names that survive a loss of power.
     synced: BTreeMap<String, usize>,
@@ -188,7 +188,7 @@ impl Folder for MemoryFolder {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let at = state.files.len();
-        state.files.push(File::default());
+        state.files.push(Inode::default());
         state.names.insert(name.to_owned(), at);
         Ok(Box::new(Handle { shared: Arc::clone(&self.shared), at }))
     }
