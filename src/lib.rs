@@ -26,7 +26,8 @@ pub mod desk;
 // 7: composition and border values
 pub mod view;
 pub mod wiring;
-// 8: drivers
+// 8: drivers, and trouble on purpose
+pub mod chaos;
 pub mod live;
 pub mod replay;
 // 9: what comes in from outside, and measurements

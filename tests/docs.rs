@@ -51,7 +51,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 
 fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = [".", "config", "grafana", "runbooks"];
+    let folders = [".", "config", "docs", "grafana", "runbooks"];
     let files = folders.iter().flat_map(|folder| fs::read_dir(root.join(folder)).unwrap());
     let mut files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "md"));

@@ -1,5 +1,9 @@
 //! The gateway as its operator meets it: real processes, real sockets, `kill -9`.
 
+#[path = "process/chaos.rs"]
+mod chaos;
+#[path = "process/faults.rs"]
+mod faults;
 #[path = "process/garbage.rs"]
 mod garbage;
 #[path = "process/rig.rs"]

@@ -76,7 +76,8 @@ impl Core {
     }
 
     /// Takes over orders, fills, positions and halts of a core that ran under another configuration
-    /// with the same names. Windows and daily baselines of the checks begin anew; intents do not.
+    /// with the same names. Windows of the checks begin anew; intents and the
+    /// trading day do not.
     pub fn carry_over(&mut self, old: Self) {
         self.oms.carry_over(old.oms);
         self.risk.carry_over(old.risk, &self.oms);
@@ -94,6 +95,12 @@ impl Core {
     /// Refusals by agent and reason: new orders, replaces and cancels.
     pub fn denied(&self) -> impl Iterator<Item = (AgentId, Reason, u64)> {
         self.denied.iter().map(|((agent, reason), count)| (*agent, *reason, *count))
+    }
+
+    /// Time moves on to `at`; call it before the input that came then.
+    #[inline]
+    pub fn begin_day(&mut self, at: Timestamp, market: &Market) {
+        self.oms.books.begin_day(at, market);
     }
 
     /// Judges a request of `from` and takes what is approved into the books.

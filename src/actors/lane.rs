@@ -69,6 +69,7 @@ impl Outbox {
 #[inline]
 pub fn step(lane: &mut Lane, at: Timestamp, input: &Input, out: &mut Outbox) {
     lane.told = 0;
+    lane.begin_day(at);
     match input {
         Input::Market(record) => return step_market(lane, at, record, out),
         Input::Request(from, request) => lane.judge(at, *from, request, out),
@@ -92,6 +93,7 @@ pub fn step(lane: &mut Lane, at: Timestamp, input: &Input, out: &mut Outbox) {
 /// [`step`] for a market record, without wrapping it: the hot path.
 #[inline]
 pub fn step_market(lane: &mut Lane, at: Timestamp, record: &MarketData, out: &mut Outbox) {
+    lane.begin_day(at);
     if !lane.market.apply(at, record) {
         return;
     }
@@ -134,6 +136,13 @@ impl Lane {
             judged: 0,
             told: 0,
             next: Timestamp::MAX,
+        }
+    }
+
+    #[inline]
+    fn begin_day(&mut self, at: Timestamp) {
+        if let Some(core) = &mut self.core {
+            core.begin_day(at, &self.market);
         }
     }
 

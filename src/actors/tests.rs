@@ -1,5 +1,8 @@
 //! The core by property: limits at their edge, exposure counted once, fills exactly once.
 
+mod answers;
+mod session;
+
 use super::market::Market;
 use super::oms::books::Fx;
 use super::oms::{Books, Oms, Patience, Stage};
@@ -12,7 +15,7 @@ use crate::msg::{
     NewOrder, OrderRequest, OrderTerms, Quote, ReplaceOrder, Report, SessionStatus,
 };
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, Currency, ExchangeId, ExecId, ExecType,
+    AccountId, AgentId, BrokerId, Calendar, ClientOrderId, Currency, ExchangeId, ExecId, ExecType,
     Instrument, InstrumentId, InstrumentTable, KillLevel, Nanos, Notional, OrdStatus, OrdType,
     OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp, VenueOrderId,
 };
@@ -42,12 +45,17 @@ fn row(control: &str, scope: Scope, value: &str) -> LimitRow {
 
 /// One account, two agents; IBM in dollars, and one instrument in another currency without a rate.
 fn rig(changed: &[LimitRow]) -> Rig {
+    rig_of(Calendar::Always, Timestamp::from_nanos(1_000_000_000), changed)
+}
+
+fn rig_of(calendar: Calendar, at: Timestamp, changed: &[LimitRow]) -> Rig {
     let instrument = |symbol: &str, currency: &str| Instrument {
         symbol: symbol.to_owned(),
         tick: price("0.01"),
         lot: Qty::whole(1),
         multiplier: 1,
         currency: Currency::new(currency).unwrap(),
+        calendar,
     };
     let table =
         InstrumentTable::new(vec![instrument("IBM", "USD"), instrument("SAP", "EUR")]).unwrap();
@@ -80,12 +88,7 @@ fn rig(changed: &[LimitRow]) -> Rig {
         Risk::new(checks, vec![BrokerId(0)]),
         Oms::new(books, vec![patience], vec![BrokerId(0)]),
     );
-    let mut rig = Rig {
-        core,
-        market: Market::new(2, Nanos::from_secs(60)),
-        at: Timestamp::from_nanos(1_000_000_000),
-        seq: 0,
-    };
+    let mut rig = Rig { core, market: Market::new(2, Nanos::from_secs(60)), at, seq: 0 };
     rig.quote(IBM, "99.99", "100.01");
     rig.quote(EUR, "49.99", "50.01");
     rig.report(Report::Session(SessionStatus::Up));
@@ -110,6 +113,7 @@ impl Rig {
 
     fn report(&mut self, report: Report) -> CoreOut {
         let mut out = CoreOut::default();
+        self.core.begin_day(self.at, &self.market);
         self.core.report(self.at, BrokerId(0), &report, &mut out);
         out
     }
@@ -121,6 +125,7 @@ impl Rig {
 
     fn ask(&mut self, from: AgentId, request: OrderRequest) -> Result<Effect, Reason> {
         let mut out = CoreOut::default();
+        self.core.begin_day(self.at, &self.market);
         self.core.request(self.at, from, &request, &self.market, &mut out);
         match (out.approved.first(), out.derived.first()) {
             (Some(approved), _) => Ok(approved.effect()),

@@ -23,7 +23,7 @@ pub fn run(args: &DemoArgs, global: &Global, registry: &Registry) -> Result<Exit
     let topology = global.topology(&registry.vocabulary())?;
     let (state, fresh) = match &global.state_dir {
         Some(state) => (state.clone(), false),
-        None => (fresh_folder()?, true),
+        None => (fresh_folder("demo")?, true),
     };
     // Faster than the clock, so that the slow averages have something to say at once.
     let speed = Speed::Times(NonZeroU32::MIN.saturating_add(9));
@@ -51,10 +51,11 @@ pub fn run(args: &DemoArgs, global: &Global, registry: &Registry) -> Result<Exit
     Ok(Exit::Done)
 }
 
-fn fresh_folder() -> Result<PathBuf, CliError> {
+/// Name of a temporary folder that nobody else has.
+pub(super) fn fresh_folder(what: &str) -> Result<PathBuf, CliError> {
     let mut tag = [0; 8];
     getrandom::fill(&mut tag).map_err(|error| CliError::input(error.to_string()))?;
-    Ok(std::env::temp_dir().join(format!("qtos-demo-{:016x}", u64::from_le_bytes(tag))))
+    Ok(std::env::temp_dir().join(format!("qtos-{what}-{:016x}", u64::from_le_bytes(tag))))
 }
 
 /// Prints what is new, twice a second.

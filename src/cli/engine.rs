@@ -2,7 +2,8 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, backup, bench, check, demo, export, import, info, journal, replay, run, venue,
+    CliError, Exit, backup, bench, chaos, check, demo, export, import, info, journal, replay, run,
+    venue,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -25,6 +26,7 @@ pub fn dispatch(
         EngineCommand::Import(args) => import::run(args, global),
         EngineCommand::Info(args) => info::run(args, global),
         EngineCommand::Venue(args) => venue::run(args, global, registry),
+        EngineCommand::Chaos(args) => chaos::run(args, global),
         EngineCommand::Journal(args) => journal::run(args, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Backup(args) => backup::backup(args, global),

@@ -5,6 +5,7 @@ pub mod args;
 mod arm;
 mod backup;
 mod bench;
+mod chaos;
 pub mod check;
 mod client;
 mod demo;

@@ -7,6 +7,7 @@ use crate::live::{Options, RecoverError, Service, ServiceError, StateError};
 use crate::replay::summary;
 use crate::view::Summary;
 use crate::wiring::{Registry, Topology};
+use std::fs::File;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +46,7 @@ pub(super) fn drive(
         Some(reference) => Some(reference.resolve().map_err(CliError::input)?),
         None => None,
     };
+    enough_descriptors()?;
     let system = actix::System::new();
     system.block_on(async {
         let bar = Progress::spin("recovering");
@@ -76,6 +78,18 @@ pub(super) fn drive(
     })
 }
 
+/// File descriptors that a small gateway needs at its start.
+const DESCRIPTORS: usize = 40;
+
+/// Tries whether there are some before anything begins: the runtimes panic where there are none.
+fn enough_descriptors() -> Result<(), CliError> {
+    let tried: Result<Vec<File>, _> =
+        std::iter::repeat_with(|| File::open("/dev/null")).take(DESCRIPTORS).collect();
+    tried.map(drop).map_err(|error| {
+        CliError::input(format!("{error}: a gateway needs {DESCRIPTORS} file descriptors"))
+    })
+}
+
 /// Logs as text to standard error; `RUST_LOG` overrides the level.
 pub(super) fn log_to_stderr(level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
@@ -96,6 +110,7 @@ impl From<ServiceError> for CliError {
             | ServiceError::NoFeed
             | ServiceError::MixedFeeds(_) => (Exit::Usage, "config"),
             ServiceError::CorePanicked
+            | ServiceError::JournalFailed
             | ServiceError::Recover(RecoverError::Poisoned | RecoverError::Diverged(..)) => {
                 (Exit::Core, "core")
             }

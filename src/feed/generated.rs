@@ -3,8 +3,8 @@
 use super::{Feed, FeedError};
 use crate::msg::{MarketData, Quote, Trade};
 use crate::types::{
-    Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty, Side,
-    Timestamp,
+    Calendar, Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty,
+    Side, Timestamp,
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -29,6 +29,7 @@ impl GeneratedInstrument {
             lot: Qty::whole(1),
             multiplier: 1,
             currency: Currency::USD,
+            calendar: Calendar::Always,
         };
         Self { instrument, price }
     }

@@ -124,6 +124,10 @@ pub async fn follow_venue(
     }
 }
 
+/// A venue answers a heartbeat, and there is one each second: one that says nothing for so long is
+/// not there, whatever its connection says.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// One connection, until the feed ends or is lost.
 async fn follow(
     addr: SocketAddr,
@@ -133,7 +137,9 @@ async fn follow(
     status: &ActorStatus,
 ) -> Result<(), String> {
     let say = |error: &dyn std::fmt::Display| error.to_string();
-    let mut stream = tokio::net::TcpStream::connect(addr).await.map_err(|e| say(&e))?;
+    let dial = tokio::net::TcpStream::connect(addr);
+    let dialled = tokio::time::timeout(SILENCE, dial).await;
+    let mut stream = dialled.map_err(|_| "connect timed out")?.map_err(|e| say(&e))?;
     stream.set_nodelay(true).map_err(|e| say(&e))?;
     let mut client = FeedClient::new(instruments.clone());
     let logon = client.logon("qtos-feed").map_err(|e| say(&e))?;
@@ -143,10 +149,12 @@ async fn follow(
     let mut buffer = vec![0; 1 << 16];
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     let mut flush = tokio::time::interval(Duration::from_millis(5));
+    let mut heard = tokio::time::Instant::now();
     loop {
         tokio::select! {
             read = stream.read(&mut buffer) => {
                 let count = read.map_err(|e| say(&e))?;
+                heard = tokio::time::Instant::now();
                 if count == 0 {
                     return Err("the venue closed the feed".to_owned());
                 }
@@ -171,6 +179,9 @@ async fn follow(
             }
             _ = flush.tick() => { edge.flush(); }
             _ = beat.tick() => {
+                if heard.elapsed() > SILENCE {
+                    return Err("the venue is silent".to_owned());
+                }
                 let bytes = client.heartbeat().map_err(|e| say(&e))?;
                 stream.write_all(&bytes).await.map_err(|e| say(&e))?;
             }

@@ -77,6 +77,9 @@ pub enum ServiceError {
     /// A feed broke off; what it gave before was traded and journaled.
     #[error("{0}; all before it is in the journal")]
     FeedFailed(String),
+    /// The journal could not be written; from there on nothing but cancels left.
+    #[error("the journal could not be written, and trading was blocked: see runbooks/crash.md")]
+    JournalFailed,
     /// The core panicked. All open orders were asked to be cancelled.
     #[error("the core panicked; open orders were cancelled at the brokers, see runbooks/crash.md")]
     CorePanicked,
@@ -319,6 +322,7 @@ impl Service {
             Ok(Some(desk)) => {
                 self.ended.store(true, Ordering::SeqCst);
                 match self.feeds.iter().find_map(|feed| feed.failed.get()) {
+                    _ if desk.log.has_failed() => Err(ServiceError::JournalFailed),
                     Some(why) => Err(ServiceError::FeedFailed(why.clone())),
                     None => Ok(Some(desk)),
                 }

@@ -11,7 +11,7 @@ use super::handle::Handle;
 use super::status::{ActorState, ActorStatus};
 use crate::kill::Trip;
 use crate::msg::{Control, HoldKind, Input};
-use crate::types::{AgentId, KillLevel, Nanos, Scope};
+use crate::types::{AgentId, KillLevel, Nanos, Scope, Timestamp};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use std::io;
@@ -24,6 +24,9 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_millis(20);
 /// A lane that has not moved for so long stands still.
 const STALLED: Nanos = Nanos::from_secs(3);
+/// This thread itself was stopped, and with it the process or the machine: the lanes get their time
+/// anew before they are judged.
+const SLEPT: Nanos = Nanos::from_secs(1);
 
 /// Registers the handlers and starts the thread; it ends with the service.
 ///
@@ -36,7 +39,10 @@ pub fn start(handle: Handle, state: PathBuf, ended: Arc<AtomicBool>) -> io::Resu
     let terms = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
     flag::register(SIGTERM, Arc::clone(&terms[0]))?;
     flag::register(SIGINT, Arc::clone(&terms[1]))?;
-    let mut watch = Watch { handle, state, terms, draining: false, held: Vec::new() };
+    let awake = handle.now();
+    let looked = awake;
+    let mut watch =
+        Watch { handle, state, terms, draining: false, held: Vec::new(), looked, awake };
     std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
         while !ended.load(Ordering::SeqCst) {
             watch.look();
@@ -53,10 +59,23 @@ struct Watch {
     draining: bool,
     /// Agents on hold because their lane stands still.
     held: Vec<AgentId>,
+    /// When it looked last.
+    looked: Timestamp,
+    /// Since when it has looked without a pause.
+    awake: Timestamp,
 }
 
 impl Watch {
     fn look(&mut self) {
+        let now = self.handle.now();
+        if now.since(self.looked) > SLEPT {
+            tracing::warn!(
+                seconds = now.since(self.looked).as_secs_f64(),
+                "the process was stopped"
+            );
+            self.awake = now;
+        }
+        self.looked = now;
         if let Some(level) = self.handle.board().take_signal() {
             self.kill(level, "signal");
             self.handle.board().clear_signals(level);
@@ -132,7 +151,7 @@ impl Watch {
 
     fn stands_still(&self, status: &ActorStatus) -> bool {
         status.state() == ActorState::Running
-            && self.handle.now().since(status.last_beat()) > STALLED
+            && self.looked.since(status.last_beat().max(self.awake)) > STALLED
     }
 
     fn hold(&mut self, agent: AgentId, on: bool) {

@@ -1,16 +1,15 @@
 //! What a replay brought, in figures. Statistics may be floats; money stays exact.
 //!
-//! The equity curve has one point a UTC day, the profit at its end. With `r[i] = v[i+1]/v[i] - 1`:
+//! The equity curve has one point a trading day (`[session] day_start`), the profit at its end. With `r[i] = v[i+1]/v[i] - 1`:
 //! Sharpe = mean(r) / population deviation(r) × √252, CAGR = (v[n]/v[0])^(365.25/days) − 1, drawdown
 //! from the running peak. `v` starts at the accounts' capital.
 
 use crate::desk::Desk;
-use crate::types::{AccountId, AgentId, Notional, Side, Timestamp};
+use crate::types::{AccountId, AgentId, Date, DayStart, Notional, Side, Timestamp};
 use crate::wiring::Topology;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-const DAY: u64 = 86_400_000_000_000;
 /// Days below which a growth rate by the year means nothing.
 const CAGR_DAYS: u64 = 30;
 
@@ -18,8 +17,11 @@ const CAGR_DAYS: u64 = 30;
 #[derive(Debug)]
 pub struct Report {
     accounts: usize,
+    day_start: DayStart,
+    /// The day under way.
+    day: Date,
     day_end: Timestamp,
-    points: Vec<(u64, Notional)>,
+    points: Vec<(Date, Notional)>,
 }
 
 /// Figures of a run. What cannot be computed is null, never infinite.
@@ -68,9 +70,10 @@ pub struct AgentMetrics {
 }
 
 impl Report {
-    /// For so many accounts.
-    pub const fn new(accounts: usize) -> Self {
-        Self { accounts, day_end: Timestamp::ZERO, points: Vec::new() }
+    /// For so many accounts, with days that begin by this rule.
+    pub const fn new(accounts: usize, day_start: DayStart) -> Self {
+        let (day, day_end) = (Date::from_days(0), Timestamp::ZERO);
+        Self { accounts, day_start, day, day_end, points: Vec::new() }
     }
 
     /// Call it before each delivery: a new day closes the one before.
@@ -80,7 +83,8 @@ impl Report {
             if self.day_end > Timestamp::ZERO {
                 self.close(desk);
             }
-            self.day_end = Timestamp::from_nanos((at.utc_day() + 1).saturating_mul(DAY));
+            self.day = self.day_start.date(at);
+            self.day_end = self.day_start.begin(self.day.next());
         }
     }
 
@@ -96,7 +100,7 @@ impl Report {
         let pnl = (0..self.accounts)
             .filter_map(|at| core.oms.books.pnl(AccountId(at as u16), &desk.lane.market))
             .sum();
-        self.points.push((self.day_end.nanos() / DAY, pnl));
+        self.points.push((self.day, pnl));
     }
 
     /// The figures.
@@ -107,7 +111,7 @@ impl Report {
             .chain(self.points.iter().map(|(_, pnl)| start + pnl.to_f64()))
             .collect();
         let days = match (self.points.first(), self.points.last()) {
-            (Some(first), Some(last)) => last.0 - first.0 + 1,
+            (Some(first), Some(last)) => u64::from(last.0.days() - first.0.days()) + 1,
             _ => 0,
         };
         let enough = self.points.len() >= 2 && start > 0.0;

@@ -60,7 +60,7 @@ pub fn run_on<F: Feed>(
     watch: &mut dyn FnMut(&F),
 ) -> Result<Outcome, ReplayError> {
     let mut feed = Mapped::new(feed, topology.names.instruments().clone());
-    let mut report = Report::new(topology.accounts.len());
+    let mut report = Report::new(topology.accounts.len(), topology.day_start);
     let mut booted = false;
     let mut record = MarketData::NOTHING;
     while feed.next_into(&mut record)? {

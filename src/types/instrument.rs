@@ -1,7 +1,7 @@
 //! Instruments and their table: names are interned once, sorted, so that ids never depend on order
 //! of mention.
 
-use super::{InstrumentId, Price, Qty};
+use super::{Calendar, InstrumentId, Price, Qty};
 use serde::{Deserialize, Serialize};
 
 /// An ISO 4217 code or a coin's ticker, up to eight characters.
@@ -50,6 +50,8 @@ pub struct Instrument {
     pub multiplier: u32,
     /// Currency of price and profit.
     pub currency: Currency,
+    /// When it trades.
+    pub calendar: Calendar,
 }
 
 /// All instruments of a session, sorted by symbol.
@@ -84,6 +86,14 @@ impl InstrumentTable {
             .ok()
             .and_then(|at| u16::try_from(at).ok())
             .map(InstrumentId)
+    }
+
+    /// Whether books of `other` go on under this table: the same instruments, whose hours may differ.
+    pub fn fits(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Instrument, &Instrument)| {
+            Instrument { calendar: b.calendar, ..a.clone() } == *b
+        };
+        self.len() == other.len() && self.0.iter().zip(&other.0).all(same)
     }
 
     /// How many there are.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a file or the environment, and no valid input panics.
 
+pub mod calendar;
 pub mod fixed;
 pub mod id;
 pub mod instrument;
@@ -11,6 +12,7 @@ pub mod scope;
 pub mod text;
 pub mod time;
 
+pub use calendar::{Calendar, Date, DayStart, Phase};
 pub use fixed::{Notional, NumberError, Price, Qty};
 pub use id::{
     AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, ExecId, InstrumentId, VenueOrderId,

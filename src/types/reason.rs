@@ -83,6 +83,18 @@ reasons! {
     BrokerOther = "broker_other",
     /// The journal cannot be written, so nothing that opens or changes an order may leave.
     Journal = "journal",
+    /// The market is closed and the order would not live until it opens.
+    MarketClosed = "market_closed",
+    /// Before or after regular hours, and order or instrument are not for that.
+    OutsideHours = "outside_hours",
+    /// The auction that the order is for is over, or the market has none.
+    NoAuction = "no_auction",
+    /// The instrument is on the restricted list.
+    Restricted = "restricted",
+    /// A short sale of more than was located.
+    ShortLocate = "short_locate",
+    /// A short sale at or below the best bid while that is forbidden.
+    ShortRestricted = "short_restricted",
 }
 
 impl std::fmt::Display for Reason {

@@ -33,10 +33,6 @@ impl Timestamp {
     pub const fn since(self, earlier: Self) -> Nanos {
         Nanos(self.0.saturating_sub(earlier.0))
     }
-    /// The UTC day this moment falls on, counted from 1970-01-01.
-    pub const fn utc_day(self) -> u64 {
-        self.0 / 86_400_000_000_000
-    }
 }
 
 impl Nanos {

@@ -1,6 +1,6 @@
 //! How the sandbox exchange behaves: fill model, latency, fees, rejects, all from a seed.
 
-use crate::types::{Nanos, Notional, Price, Qty, text};
+use crate::types::{Calendar, Nanos, Notional, Price, Qty, Timestamp, text};
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 use rust_decimal::Decimal;
@@ -46,7 +46,7 @@ pub struct ExchangeConfig {
     pub fees: Fees,
     /// Share of new orders that are rejected for no reason, `"0"` to `"1"`.
     pub reject_ratio: Decimal,
-    /// Day orders end at this second of the UTC day, 0 to 86,399.
+    /// Day orders in an instrument that always trades end at this second of the UTC day, 0 to 86,399.
     pub day_end_utc_seconds: u32,
     /// Where every draw comes from.
     pub seed: u64,
@@ -128,10 +128,24 @@ impl Rules {
         }))
     }
 
-    /// When the session day of `now` ends.
-    pub fn day_end(&self, now: u64) -> u64 {
-        let into_day = (now % DAY + DAY - self.day_end) % DAY;
-        now.saturating_add(DAY - into_day)
+    /// When a day order that comes at `now` ends: with the session it can trade in. Where that never
+    /// ends, at the set time of day.
+    pub fn day_end(&self, now: Timestamp, calendar: Calendar, extended_hours: bool) -> Timestamp {
+        if calendar != Calendar::Always
+            && let Some(session) = calendar.session(now)
+        {
+            if extended_hours {
+                return session.post;
+            }
+            if now < session.close {
+                return session.close;
+            }
+            if let Some(next) = calendar.session(session.post) {
+                return next.close;
+            }
+        }
+        let into_day = (now.nanos() % DAY + DAY - self.day_end) % DAY;
+        now + Nanos(DAY - into_day)
     }
 }
 
@@ -172,9 +186,30 @@ mod tests {
     fn the_day_ends_where_the_setting_says() {
         let hour = 3_600_000_000_000;
         let rules = rules("day_end_utc_seconds = 7200").unwrap();
-        assert_eq!(rules.day_end(hour), 2 * hour);
-        assert_eq!(rules.day_end(2 * hour), 26 * hour);
-        assert_eq!(rules.day_end(25 * hour), 26 * hour);
+        let end =
+            |at: u64| rules.day_end(Timestamp::from_nanos(at), Calendar::Always, false).nanos();
+        assert_eq!(end(hour), 2 * hour);
+        assert_eq!(end(2 * hour), 26 * hour);
+        assert_eq!(end(25 * hour), 26 * hour);
+    }
+
+    #[test]
+    fn day_orders_end_with_the_session_they_trade_in() {
+        let rules = rules("").unwrap();
+        for (now, extended, end) in [
+            ("2024-11-27T12:00:00Z", false, "2024-11-27T21:00:00Z"),
+            ("2024-11-27T12:00:00Z", true, "2024-11-28T01:00:00Z"),
+            ("2024-11-27T20:59:59.999999999Z", false, "2024-11-27T21:00:00Z"),
+            // After the close, a holiday, a half day.
+            ("2024-11-27T21:00:00Z", false, "2024-11-29T18:00:00Z"),
+            ("2024-11-28T15:00:00Z", true, "2024-11-29T22:00:00Z"),
+            ("2024-11-29T19:00:00Z", false, "2024-12-02T21:00:00Z"),
+            // Nothing is known of that year: the set time of day.
+            ("2030-01-02T15:00:00Z", false, "2030-01-03T00:00:00Z"),
+        ] {
+            let at = rules.day_end(now.parse().unwrap(), Calendar::UsEquity, extended);
+            assert_eq!(at, end.parse().unwrap(), "{now}");
+        }
     }
 
     #[test]

@@ -341,13 +341,15 @@ impl Exchange {
     }
 
     fn set_expiry(&mut self, index: OrderIndex) {
-        let now = self.now.nanos();
         let order = &mut self.orders[index as usize].order;
         if !order.is_open() {
             return;
         }
         order.expires = match order.terms.tif {
-            TimeInForce::Day => Some(Timestamp::from_nanos(self.rules.day_end(now))),
+            TimeInForce::Day => {
+                let calendar = self.instruments.get(order.instrument).calendar;
+                Some(self.rules.day_end(self.now, calendar, order.terms.extended_hours))
+            }
             TimeInForce::Gtd => order.terms.expire_at,
             _ => None,
         };

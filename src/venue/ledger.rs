@@ -142,7 +142,7 @@ impl Ledger {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         let mut tail = load(&file)?;
-        if tail.state.instruments != *instruments {
+        if !tail.state.instruments.fits(instruments) {
             return Err(LedgerError::Instruments);
         }
         file.set_len(tail.offset)?;

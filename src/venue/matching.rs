@@ -9,7 +9,8 @@
 //!
 //! An instrument without any quote uses its last trade as its touch. A bar counts as trades between
 //! its low and its high. With [`FillModel::SameBarClose`] only closes count and everything fills
-//! there. While an instrument is halted nothing fills; what waits arrives when it resumes.
+//! there. While an instrument is halted, or outside the hours an order is for, nothing fills; what
+//! waits arrives when trading goes on.
 
 use super::FillModel;
 use super::exchange::{Book, Exchange, OrderRecord};
@@ -44,9 +45,15 @@ impl Exchange {
         let side = order.terms.side;
         let now_or_never = matches!(order.terms.tif, TimeInForce::Ioc | TimeInForce::Fok);
         let Book { touch, .. } = &mut self.books[order.instrument.index()];
-        if touch.halted {
+        let calendar = self.instruments.get(order.instrument).calendar;
+        let idle = match calendar.phase(self.now).takes(order.terms.extended_hours) {
+            true if touch.halted => Some(Reason::Halted),
+            true => None,
+            false => Some(Reason::MarketClosed),
+        };
+        if let Some(reason) = idle {
             if now_or_never && !order.is_stop() {
-                self.close(index, OrdStatus::Canceled, Some(Reason::Halted), out);
+                self.close(index, OrdStatus::Canceled, Some(reason), out);
             }
             return;
         }

@@ -126,7 +126,8 @@ impl Topology {
             })
             .collect();
         let books =
-            Books::new(self.accounts.len(), self.names.agents().len(), instruments, Fx::new(rates));
+            Books::new(self.accounts.len(), self.names.agents().len(), instruments, Fx::new(rates))
+                .with_day_start(self.day_start);
         let patience = self
             .brokers
             .iter()

@@ -5,12 +5,14 @@ use super::config::{
     SuperviseSection,
 };
 use super::names::{EXTERNAL, Names, OPERATOR, unknown};
+use super::session;
 use super::source::{ConfigError, Params, Source};
 use super::topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
     LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
 };
 use crate::actors::risk::LimitRow;
+use crate::actors::risk::check::SESSION;
 use crate::types::text::Text;
 use crate::types::{AgentId, Currency, Instrument, InstrumentTable, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
@@ -27,6 +29,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
     let read = Reader { source: &source };
     let currency = config.currency.map_or(Currency::USD, |code| code.0);
 
+    let permits = session::permits(&source, &config.instrument)?;
     let instruments = read.instruments(config.instrument, currency)?;
     let brokers = read.sorted("broker", config.broker, |b| &b.name, usize::from(u8::MAX))?;
     let accounts = read.sorted("account", config.account, |a| &a.name, usize::from(u16::MAX))?;
@@ -141,7 +144,13 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         accounts: account_specs,
         lanes,
         agents: agent_specs,
-        limits: read.limits(config.limit, &names, vocabulary)?,
+        day_start: session::day_start(&config.session, names.instruments()),
+        limits: read.limits(
+            config.limit,
+            session::rows(&source, config.session, permits, &names)?,
+            &names,
+            vocabulary,
+        )?,
         names,
         source,
     })
@@ -261,6 +270,7 @@ impl Reader<'_> {
                 lot: section.lot.map_or(Qty::whole(1), |lot| lot.into_inner().0),
                 multiplier: section.multiplier.map_or(1, Spanned::into_inner),
                 currency: section.currency.map_or(currency, |code| code.0),
+                calendar: section.calendar,
             });
         }
         InstrumentTable::new(table).map_err(|message| self.source.missing(message))
@@ -361,13 +371,22 @@ impl Reader<'_> {
     fn limits(
         &self,
         sections: Vec<super::config::LimitSection>,
+        sessions: Vec<LimitRow>,
         names: &Names,
         vocabulary: &Vocabulary,
     ) -> Result<Vec<LimitRow>, ConfigError> {
         let mut rows: BTreeMap<(usize, crate::types::Scope), LimitRow> = BTreeMap::new();
+        for row in sessions {
+            let place = vocabulary.controls.iter().position(|known| *known == row.control);
+            rows.extend(place.map(|place| ((place, row.scope), row)));
+        }
         for section in sections {
             let control = section.control.as_ref();
             let place = vocabulary.controls.iter().position(|known| known == control);
+            if control == SESSION {
+                let message = "`session` is written in [session] and [[instrument]]";
+                return Err(self.at(&section.control, message));
+            }
             let place = place.ok_or_else(|| {
                 let known = vocabulary.controls.iter().map(String::as_str);
                 self.at(&section.control, unknown("control", control, known))

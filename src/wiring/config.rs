@@ -4,9 +4,10 @@ use super::secret::SecretRef;
 use crate::actors::risk::LimitValue;
 use crate::journal::Durability;
 use crate::types::text::Text;
-use crate::types::{Currency, Nanos, Notional, Price, Qty};
+use crate::types::{Calendar, Currency, DayStart, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use toml::Spanned;
 
@@ -79,6 +80,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub market: MarketSection,
     #[serde(default)]
+    pub session: SessionSection,
+    #[serde(default)]
     pub supervise: SuperviseSection,
     #[serde(default)]
     pub instrument: Vec<InstrumentSection>,
@@ -120,6 +123,19 @@ pub(super) struct MarketSection {
     pub stale_after: Option<Spanned<Text<Nanos>>>,
 }
 
+/// The trading day, and what the control `session` forbids or allows by symbol.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionSection {
+    pub day_start: Option<Text<DayStart>>,
+    #[serde(default)]
+    pub restricted: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub short_restricted: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub short_locate: BTreeMap<String, Spanned<LimitValue>>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SuperviseSection {
@@ -137,6 +153,9 @@ pub(super) struct InstrumentSection {
     pub lot: Option<Spanned<Text<Qty>>>,
     pub multiplier: Option<Spanned<u32>>,
     pub currency: Option<Code>,
+    #[serde(default)]
+    pub calendar: Calendar,
+    pub outside_hours: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]

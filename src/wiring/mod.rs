@@ -9,6 +9,7 @@ mod market;
 mod names;
 mod print;
 mod secret;
+mod session;
 mod source;
 mod topology;
 mod walk;

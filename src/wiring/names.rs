@@ -29,6 +29,13 @@ impl Names {
         Self { instruments, brokers, accounts, agents }
     }
 
+    /// Whether every id here means the same in `other`.
+    pub(super) fn fits(&self, other: &Self) -> bool {
+        self.instruments.fits(&other.instruments)
+            && (&self.brokers, &self.accounts, &self.agents)
+                == (&other.brokers, &other.accounts, &other.agents)
+    }
+
     /// All instruments.
     pub const fn instruments(&self) -> &InstrumentTable {
         &self.instruments

@@ -19,6 +19,7 @@ impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mode, currency) = (self.mode.name(), self.currency.as_str());
         writeln!(f, "mode {mode}, account currency {currency}, journal {}", self.durability)?;
+        writeln!(f, "a trading day begins at {}", self.day_start)?;
         self.write_instruments(f)?;
         self.write_feeds(f)?;
         for lane in 0..self.lanes.len() {
@@ -36,7 +37,11 @@ impl Topology {
             let mark = mark.map_or(String::new(), |m| format!(", mark of {}", m.currency.as_str()));
             let currency = i.currency.as_str();
             let (symbol, tick, lot, multiplier) = (&i.symbol, i.tick, i.lot, i.multiplier);
-            writeln!(f, "  {symbol:<12} tick {tick}, lot {lot}, x{multiplier}, {currency}{mark}")?;
+            let trades = i.calendar.name();
+            writeln!(
+                f,
+                "  {symbol:<12} tick {tick}, lot {lot}, x{multiplier}, {currency}{mark}, trades {trades}"
+            )?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Every error has its place; every example parses.
 
+mod session;
+
 use super::*;
 use crate::types::{AgentId, BrokerId, Scope};
 

@@ -6,7 +6,9 @@ use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
 use crate::actors::risk::LimitRow;
 use crate::journal::Durability;
-use crate::types::{AccountId, AgentId, BrokerId, Currency, InstrumentId, Nanos, Notional};
+use crate::types::{
+    AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, Nanos, Notional,
+};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +39,8 @@ pub struct Topology {
     pub control: ControlSpec,
     /// A price older than this is stale.
     pub stale_after: Nanos,
+    /// When a trading day begins: daily limits and daily figures count from there.
+    pub day_start: DayStart,
     /// When an actor that fails is started again.
     pub restarts: RestartPolicy,
     /// All names and instruments.

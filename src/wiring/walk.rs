@@ -156,10 +156,13 @@ impl Walk<'_> {
             .map_err(|error| JournalError::Io("snapshot".into(), error))?;
         match start {
             Start::Newest => snapshots.reverse(),
-            Start::Oldest => match first(self.state, names, 0)? {
-                Some((HeaderKind::Journal { follows: 0, .. }, _)) => return Ok(()),
-                _ => {}
-            },
+            Start::Oldest => {
+                if let Some((HeaderKind::Journal { follows: 0, .. }, _)) =
+                    first(self.state, names, 0)?
+                {
+                    return Ok(());
+                }
+            }
         }
         for after in snapshots {
             match self.load(names, after)? {
@@ -292,7 +295,7 @@ impl Walk<'_> {
         let board = topology.kill_board();
         let books = old.as_ref().and_then(|old| old.desk.lane.core.as_ref());
         let books = books.map(|core| &core.oms.books);
-        if old.as_ref().is_some_and(|old| old.topology.names != topology.names) {
+        if old.as_ref().is_some_and(|old| !old.topology.names.fits(&topology.names)) {
             return Err(WalkError::OtherNames);
         }
         let mut desk = match world {

@@ -1,6 +1,8 @@
 //! Real processes: a venue, a gateway that trades against it, and the commands that look at both.
 //! Every wait has an end, and no child outlives its test.
 
+use qtos_gateway::chaos::{difference, ids_of};
+use qtos_gateway::venue::Ledger;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -33,9 +35,17 @@ pub struct Process {
 
 impl Process {
     pub fn start(dir: &Path, name: &str, args: &[&str]) -> Self {
+        Self::spawn(dir, name, Command::new(QTOS).args(args))
+    }
+
+    /// The same by way of a shell: the program and its arguments are `"$0" "$@"` of the script.
+    pub fn scripted(dir: &Path, name: &str, script: &str, args: &[&str]) -> Self {
+        Self::spawn(dir, name, Command::new("sh").args(["-c", script, QTOS]).args(args))
+    }
+
+    fn spawn(dir: &Path, name: &str, command: &mut Command) -> Self {
         let (out, err) = (dir.join(format!("{name}.out")), dir.join(format!("{name}.err")));
-        let child = Command::new(QTOS)
-            .args(args)
+        let child = command
             .current_dir(dir)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -71,9 +81,13 @@ impl Process {
     }
 
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+        signal(self.child.id(), name);
     }
+}
+
+pub fn signal(pid: u32, name: &str) {
+    let (name, pid) = (format!("-{name}"), pid.to_string());
+    assert!(Command::new("kill").args([&name, &pid]).status().unwrap().success());
 }
 
 impl Drop for Process {
@@ -98,19 +112,17 @@ pub fn json(dir: &Path, args: &[&str]) -> (i32, Value) {
     (code, value)
 }
 
-/// Units in billionths.
-pub fn qty(text: &Value) -> i64 {
-    text.as_str().unwrap().parse::<qtos_gateway::types::Qty>().unwrap().raw()
-}
-
 /// A venue with its own folder and a gateway with another, below one temporary folder.
 pub struct Rig {
     dir: TempDir,
     venue: Process,
+    proxy: Option<Process>,
     gateway: Option<Process>,
     starts: u32,
     /// Arguments of `run` beyond the common ones.
     pub more: Vec<String>,
+    /// A shell script to start the gateway with, see [`Process::scripted`].
+    pub script: Option<String>,
 }
 
 /// Session seconds in a second: some two thousand quotes, and tens of orders, come in a second.
@@ -118,18 +130,19 @@ const SPEED: &str = "20";
 
 fn start_venue(dir: &Path, listen: &str) -> (Process, String) {
     let args = ["venue", "sandbox", "--listen", listen, "--state-dir", "v", "--seed", "1"];
-    let mut venue = Process::start(
-        dir,
-        "venue",
-        &[&args[..], &["--speed", SPEED, "--config", "venue.toml"]].concat(),
-    );
-    let addr = wait("the venue's address", || {
-        assert!(venue.ended().is_none(), "the venue ended: {}", venue.stderr());
-        let text = venue.stderr();
+    serve(dir, "venue", &[&args[..], &["--speed", SPEED, "--config", "venue.toml"]].concat())
+}
+
+/// Starts a process that listens somewhere, and waits until it says where.
+pub fn serve(dir: &Path, name: &str, args: &[&str]) -> (Process, String) {
+    let mut process = Process::start(dir, name, args);
+    let addr = wait(&format!("the address of {name}"), || {
+        assert!(process.ended().is_none(), "{name} ended: {}", process.stderr());
+        let text = process.stderr();
         let line = text.lines().find_map(|line| line.strip_prefix("listening at "));
         line.map(|addr| addr.trim().to_owned()).filter(|_| text.ends_with('\n'))
     });
-    (venue, addr)
+    (process, addr)
 }
 
 /// A file of `config/`, its spans made short.
@@ -138,7 +151,7 @@ pub fn config(name: &str, addr: &str) -> String {
     let text = fs::read_to_string(path).unwrap();
     text.replace("127.0.0.1:7001", addr)
         .replace("ack_timeout = \"2s\"", "ack_timeout = \"300ms\"")
-        .replace("absence_after = \"5s\"", "absence_after = \"500ms\"")
+        .replace("absence_after = \"5s\"", "absence_after = \"500ms\"\nreconcile_every = \"1s\"")
         .replace("reconnect_max = \"2s\"", "reconnect_max = \"200ms\"")
 }
 
@@ -150,7 +163,26 @@ impl Rig {
         let (venue, addr) = start_venue(dir.path(), "127.0.0.1:0");
         fs::write(dir.path().join("c.toml"), config(name, &addr)).unwrap();
         fs::write(dir.path().join("addr"), addr).unwrap();
-        Self { dir, venue, gateway: None, starts: 0, more: Vec::new() }
+        Self { dir, venue, proxy: None, gateway: None, starts: 0, more: Vec::new(), script: None }
+    }
+
+    /// The same with a chaos proxy before the venue.
+    pub fn behind(name: &str, faults: &[&str]) -> Self {
+        let mut rig = Self::new(name);
+        let venue = fs::read_to_string(rig.dir().join("addr")).unwrap();
+        let args = ["chaos", "proxy", "--listen", "127.0.0.1:0", "--to", &venue, "--json"];
+        let (proxy, addr) = serve(rig.dir(), "proxy", &[&args[..], faults].concat());
+        fs::write(rig.dir().join("c.toml"), config(name, &addr)).unwrap();
+        rig.proxy = Some(proxy);
+        rig
+    }
+
+    /// Ends the proxy; what it did.
+    pub fn end_proxy(&mut self) -> Value {
+        let mut proxy = self.proxy.take().unwrap();
+        proxy.signal("TERM");
+        assert_eq!(proxy.end(), 0, "{}", proxy.stderr());
+        serde_json::from_str(&proxy.stdout()).unwrap()
     }
 
     pub fn dir(&self) -> &Path {
@@ -162,8 +194,11 @@ impl Rig {
         let more: Vec<&str> = self.more.iter().map(String::as_str).collect();
         let args = ["run", "--config", "c.toml", "--state-dir", "g", "--json"];
         let name = format!("gateway-{}", self.starts);
-        let process = Process::start(self.dir.path(), &name, &[&args[..], &more].concat());
-        self.gateway = Some(process);
+        let (dir, args) = (self.dir.path(), [&args[..], &more].concat());
+        self.gateway = Some(match &self.script {
+            Some(script) => Process::scripted(dir, &name, script, &args),
+            None => Process::start(dir, &name, &args),
+        });
     }
 
     pub fn gateway(&mut self) -> &mut Process {
@@ -193,6 +228,10 @@ impl Rig {
     pub fn kill9_gateway(&mut self) {
         self.alive();
         self.gateway().kill9();
+    }
+
+    pub fn venue(&self) -> &Process {
+        &self.venue
     }
 
     pub fn kill9_venue(&mut self) {
@@ -288,75 +327,40 @@ impl Rig {
                 Some(why) => seen = why,
             }
             if Instant::now() > end {
-                let kept = self.keep();
-                panic!("gateway and venue do not agree: {seen}; kept in {}", kept.display());
+                panic!("gateway and venue do not agree: {seen}");
             }
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// Copies the state for a look after the test.
-    pub fn keep(&self) -> PathBuf {
-        let kept = std::env::temp_dir().join(format!("qtos-process-{}", std::process::id()));
-        let _ = Command::new("cp").arg("-r").arg(self.dir()).arg(&kept).status();
-        kept
-    }
-
+    /// A robbed gateway (not `whole`) answers for the orders of its own state folder only.
     fn difference(&self, whole: bool) -> Option<String> {
-        let status = self.status()?;
-        let ledger = self.ledger();
-        let in_doubt = status["orders_in_doubt"].as_u64()?;
-        if in_doubt != 0 || status["orders_open"] != 0 {
-            return Some(format!("{in_doubt} in doubt, {} open", status["orders_open"]));
-        }
-        let mut sums = std::collections::BTreeMap::<String, (i64, i64)>::new();
-        for position in status["positions"].as_array()? {
-            sums.entry(position["symbol"].to_string()).or_default().0 += qty(&position["qty"]);
-        }
-        for position in ledger["positions"].as_array()? {
-            sums.entry(position["symbol"].to_string()).or_default().1 += qty(&position["qty"]);
-        }
-        if sums.values().any(|(ours, theirs)| ours != theirs) {
-            return Some(format!("positions (gateway, venue): {sums:?}"));
-        }
-        let ids: Vec<&str> = ledger["orders"]
-            .as_array()?
-            .iter()
-            .flat_map(|order| {
-                let earlier = order["earlier_ids"].as_array().into_iter().flatten();
-                earlier.chain([&order["cl_ord_id"]]).filter_map(Value::as_str)
-            })
-            .collect();
-        let unique: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
-        assert_eq!(unique.len(), ids.len(), "an order id was used twice");
-        if !whole {
-            return None;
-        }
+        let status = serde_json::from_value(self.status()?).unwrap();
         let (code, fills) = self.ask(&["fills", "--limit", "1000000"]);
         assert_eq!(code, 0, "{fills}");
-        let set = |fills: &Value, id: &str| {
-            let mut set: Vec<_> = fills["fills"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|fill| (fill[id].as_str().unwrap().to_owned(), qty(&fill["cum_qty"])))
-                .collect();
-            set.sort();
-            set
-        };
-        let (ours, theirs) = (set(&fills, "order"), set(&ledger, "cl_ord_id"));
-        let missing = theirs.iter().find(|fill| !ours.contains(fill));
-        let extra = ours.iter().find(|fill| !theirs.contains(fill));
-        (ours != theirs).then(|| {
-            format!("fills: {} and {}, lost {missing:?}, extra {extra:?}", ours.len(), theirs.len())
-        })
+        let fills = serde_json::from_value(fills).unwrap();
+        let ledger = Ledger::read(&self.dir().join("v")).unwrap();
+        let ids = if whole { "q".to_owned() } else { ids_of(&self.dir().join("g")).unwrap() };
+        difference(&status, &fills, &ledger, &ids)
     }
 
     /// `replay --journal --verify` of the ended gateway.
     pub fn verify(&self) {
         let (code, answer) = json(self.dir(), &["replay", "--journal", "g", "--verify"]);
         if code != 0 || answer["identical"] != true {
-            panic!("{answer}; kept in {}", self.keep().display());
+            panic!("{answer}");
+        }
+    }
+}
+
+/// Keeps the folder of a test that failed, for a look at it.
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let name = self.dir().file_name().unwrap().to_string_lossy().into_owned();
+            let kept = std::env::temp_dir().join(format!("qtos-process{name}"));
+            let _ = Command::new("cp").arg("-r").arg(self.dir()).arg(&kept).status();
+            eprintln!("kept in {}", kept.display());
         }
     }
 }

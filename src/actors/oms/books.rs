@@ -1,10 +1,13 @@
 //! Positions, cash and exposure of every account and agent: a fold over unique fills.
 
+use super::day::Day;
 use super::exposure::{Exposure, Exposures};
 use super::position::Position;
 use crate::actors::market::Market;
 use crate::kill::Route;
-use crate::types::{AccountId, AgentId, InstrumentId, InstrumentTable, Notional, Price, Qty, Side};
+use crate::types::{
+    AccountId, AgentId, DayStart, InstrumentId, InstrumentTable, Notional, Price, Qty, Side,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +62,7 @@ pub struct Books {
     agents: Exposures,
     /// Cash by account and instrument in the instrument's currency: what trading it brought in.
     cash: BTreeMap<(AccountId, InstrumentId), Notional>,
+    pub(super) day: Day,
 }
 
 impl Books {
@@ -72,15 +76,24 @@ impl Books {
             accounts: Exposures::new(accounts, count),
             agents: Exposures::new(agents, count),
             cash: BTreeMap::new(),
+            day: Day::new(accounts, DayStart::UTC),
         }
     }
 
-    pub(super) fn definitions(&self) -> (Arc<InstrumentTable>, Fx) {
-        (Arc::clone(&self.instruments), self.fx.clone())
+    /// With trading days that begin by this rule; without it they are UTC days.
+    #[must_use]
+    pub fn with_day_start(mut self, start: DayStart) -> Self {
+        self.day.redefine(start);
+        self
     }
 
-    pub(super) fn redefine(&mut self, instruments: Arc<InstrumentTable>, fx: Fx) {
+    pub(super) fn definitions(&self) -> (Arc<InstrumentTable>, Fx, DayStart) {
+        (Arc::clone(&self.instruments), self.fx.clone(), self.day.start)
+    }
+
+    pub(super) fn redefine(&mut self, instruments: Arc<InstrumentTable>, fx: Fx, day: DayStart) {
         (self.instruments, self.fx) = (instruments, fx);
+        self.day.redefine(day);
     }
 
     /// The instruments.

@@ -4,6 +4,7 @@
 //! snapshot changes.
 
 pub mod books;
+mod day;
 pub mod exposure;
 mod id_hasher;
 mod links;
@@ -166,11 +167,11 @@ impl Oms {
     pub(in crate::actors) fn carry_over(&mut self, old: Self) {
         let patience = std::mem::take(&mut self.patience);
         let brokers = std::mem::take(&mut self.brokers);
-        let (instruments, fx) = self.books.definitions();
+        let (instruments, fx, day_start) = self.books.definitions();
         *self = old;
         self.patience = patience;
         self.brokers = brokers;
-        self.books.redefine(instruments, fx);
+        self.books.redefine(instruments, fx, day_start);
     }
 
     /// All orders of these books, oldest first.
@@ -411,8 +412,23 @@ impl Oms {
         if report.reason.is_some() {
             order.reason = report.reason;
         }
+        // Whatever a broker does under the name of a replace that is under way, it has carried it
+        // out: the report that says so is lost or late.
+        let carried_out =
+            order.replacement.is_some_and(|(replace, _)| replace.cl_ord_id == report.cl_ord_id);
+        if carried_out && !matches!(report.exec_type, ExecType::Replaced | ExecType::Rejected) {
+            self.apply(index, Event::Replaced);
+            self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
+        }
+        let is_done = self.orders[index as usize].state.is_done();
         let event = match report.exec_type {
             ExecType::New => Some(Event::Accepted),
+            // Said before, or of a replace that was held for refused: no answer to another one.
+            ExecType::Replaced if !carried_out && !is_done => {
+                *self.oddities.entry(Oddity::Duplicate).or_default() += 1;
+                self.ask_snapshot(at, broker, news);
+                return;
+            }
             ExecType::Canceled => Some(Event::Canceled),
             ExecType::Replaced => Some(Event::Replaced),
             // The broker has an order of this name already: whether it is this one, a snapshot says.
@@ -518,7 +534,16 @@ impl Oms {
         news: &mut News,
     ) {
         let event = match reject.request {
-            RequestKind::Replace => Event::ReplaceRejected,
+            RequestKind::Replace => {
+                let order = self.find(reject.orig_cl_ord_id).map(|(_, order)| order);
+                let stale = order.is_some_and(|order| order.cl_ord_id != reject.orig_cl_ord_id);
+                if stale || reject.reason == Reason::BrokerDuplicate {
+                    // The same request twice: what became of it, a snapshot says.
+                    *self.oddities.entry(Oddity::Duplicate).or_default() += 1;
+                    return self.ask_snapshot(at, broker, news);
+                }
+                Event::ReplaceRejected
+            }
             RequestKind::Cancel | RequestKind::New => Event::CancelRejected,
         };
         self.refused_change(at, reject.orig_cl_ord_id, event, reject.reason, news);

@@ -90,6 +90,8 @@ impl Oms {
             self.apply(index, Event::Replaced);
             news.renamed.push((before, after));
             self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
+        } else {
+            self.take_over(at, broker, index, theirs, news);
         }
         let mut cum_qty = Qty::ZERO;
         for fill in &theirs.fills {
@@ -123,6 +125,12 @@ impl Oms {
             | OrdStatus::PendingCancel
             | OrdStatus::PendingReplace => match order.state.stage {
                 Stage::Sent | Stage::InDoubt => (Event::Accepted, ExecType::New),
+                // Proven absent, and there after all: believe the broker.
+                Stage::Rejected if order.reason == Some(Reason::Absent) => {
+                    self.apply(index, Event::Accepted);
+                    let new = Some(ExecType::New);
+                    return self.tell(at, index, new, Qty::ZERO, Price::ZERO, news);
+                }
                 _ => return self.settle_change(at, index, theirs, news),
             },
             OrdStatus::Canceled | OrdStatus::Replaced => (Event::Canceled, ExecType::Canceled),
@@ -139,6 +147,37 @@ impl Oms {
         }
         self.apply(index, event);
         self.tell(at, index, Some(exec_type), Qty::ZERO, Price::ZERO, news);
+    }
+
+    /// An order that stands under another of its names: a replace that was held for refused was
+    /// carried out. With no change under way, a snapshot asked for since the last one knows better.
+    fn take_over(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        index: OrderIndex,
+        theirs: &OrderSnapshot,
+        news: &mut News,
+    ) {
+        let asked = self.links[broker.index()].asked.unwrap_or(at);
+        let order = &mut self.orders[index as usize];
+        let (before, terms) = (order.cl_ord_id, theirs.terms);
+        let newer = order.state.pending == Pending::None && order.asked_at < asked;
+        let Some(after) = theirs.cl_ord_id.filter(|&after| after != before && newer) else {
+            return;
+        };
+        if self.by_id.get(&after) != Some(&index) {
+            return;
+        }
+        order.cl_ord_id = after;
+        order.terms = terms;
+        if let OrderQty::Units(units) = terms.qty {
+            order.units = units;
+        }
+        *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+        self.refresh(index);
+        news.renamed.push((before, after));
+        self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
     }
 
     /// A working order whose cancel or replace got no answer: the snapshot was taken after the
@@ -239,6 +278,7 @@ impl Oms {
             let route = Route { broker, account, agent: AgentId::EXTERNAL, instrument };
             let side = if qty.is_positive() { Side::Buy } else { Side::Sell };
             self.books.book(route, side, qty.abs(), avg_px, Notional::ZERO);
+            self.books.day.reopen(account);
             *self.oddities.entry(Oddity::Adopted).or_default() += 1;
         }
         true

@@ -268,10 +268,10 @@ fn list_fits(new: &NewOrder) -> Result<(), Reason> {
 /// Whether the price data of an instrument can carry a decision.
 fn price_state(market: &Market, case_at: Timestamp, route: Route) -> Result<(), Reason> {
     match market.state(route.instrument, case_at) {
-        MarketState::Live => Ok(()),
+        // A halt stops what opens, which the control `session` says; the way out stays open.
+        MarketState::Live | MarketState::Halted => Ok(()),
         MarketState::Empty => Err(Reason::NoPrice),
         MarketState::Stale | MarketState::Gap => Err(Reason::StalePrice),
-        MarketState::Halted => Err(Reason::Halted),
     }
 }
 

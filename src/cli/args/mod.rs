@@ -1,8 +1,10 @@
 //! Every command and option of `qtos`. Money and quantities are decimal text.
 
+mod chaos;
 mod client;
 mod engine;
 
+pub use chaos::{ChaosCommand, Kill9Args, ProxyArgs};
 pub use client::{
     AgentCommand, AgentName, ArmArgs, CancelArgs, FillsArgs, FlattenArgs, KillArgs, OrderCommand,
     OrdersArgs, PlaceArgs, ReplaceArgs,
@@ -81,6 +83,9 @@ pub enum EngineCommand {
     /// Run a venue in its own process
     #[command(subcommand)]
     Venue(VenueCommand),
+    /// Cause trouble on purpose
+    #[command(subcommand)]
+    Chaos(ChaosCommand),
     /// Look into a journal
     #[command(subcommand)]
     Journal(JournalCommand),

@@ -28,7 +28,8 @@ use crate::feed::{FeedError, RecordingWriter};
 use crate::journal::Units;
 use crate::msg::{Bar, MarketData, Ohlc, Quote, QuoteBar, Trade};
 use crate::types::{
-    Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty, Timestamp,
+    Calendar, Currency, ExchangeId, Instrument, InstrumentId, InstrumentTable, Nanos, Price, Qty,
+    Timestamp,
 };
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -102,6 +103,7 @@ fn describe(symbol: &str, files: &[RowFile]) -> (Instrument, Units) {
         lot: Qty::whole(1),
         multiplier: 1,
         currency: quoted.and_then(Currency::new).unwrap_or(Currency::USD),
+        calendar: Calendar::Always,
     };
     (instrument, Units { price: step, size: Qty::whole(1).raw() })
 }

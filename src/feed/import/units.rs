@@ -2,7 +2,7 @@
 
 use crate::journal::Units;
 use crate::msg::MarketData;
-use crate::types::{Currency, Instrument, Price, Qty};
+use crate::types::{Calendar, Currency, Instrument, Price, Qty};
 
 const ONE: i64 = 1_000_000_000;
 
@@ -58,6 +58,7 @@ impl Survey {
             lot: Qty::from_raw(power_of_ten(units.size)),
             multiplier: 1,
             currency,
+            calendar: Calendar::Always,
         }
     }
 }

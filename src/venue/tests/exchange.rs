@@ -329,3 +329,43 @@ fn a_position_never_leaves_the_range_of_numbers() {
     let position = lab.exchange.accounts().position(AccountId(0), InstrumentId(0));
     assert_eq!(position, Qty::whole(8_000_000_000));
 }
+
+/// Day orders end with their session, dated ones at their time; orders until cancelled carry over.
+/// None of them fills in hours that it is not for.
+#[test]
+fn orders_keep_the_hours_of_their_market() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let hours = |(_, i): (_, &Instrument)| Instrument { calendar: Calendar::UsEquity, ..i.clone() };
+    let stocks = InstrumentTable::new(table().iter().map(hours).collect()).unwrap();
+    let mut lab = Lab::new(FillModel::Touch);
+    lab.exchange = Exchange::new(&ExchangeConfig::default(), stocks).unwrap();
+    lab.exchange.open_account("main").unwrap();
+    // Friday before summer time ends, an hour before the close.
+    lab.now = at("2024-11-01T19:00:00Z").nanos();
+    lab.quote("10", "11");
+    lab.order(1, Buy, 5, limit("9"), Day);
+    lab.order(2, Buy, 5, limit("9"), Gtc);
+    let late = OrderTerms { extended_hours: true, ..terms(Buy, 5, limit("8"), Day) };
+    lab.exchange.submit(Timestamp::from_nanos(lab.now), &new_order(3, late), &mut lab.out);
+    lab.said();
+    let close = at("2024-11-01T20:00:00Z");
+    assert_eq!(lab.exchange.next_event(), Some(close));
+    lab.market(quote(close.nanos() - 1, "9.5", 1, "9.6", 1));
+    assert!(lab.said().is_empty());
+    // After the close only the order that is for those hours fills.
+    lab.market(quote(close.nanos(), "7", 1, "7.5", 1));
+    assert_eq!(lab.said(), ["1 expired", "3 fill 5@8"]);
+    lab.now = close.nanos();
+    lab.order(4, Buy, 5, limit("8"), Ioc);
+    assert_eq!(lab.said(), ["4 new", "4 canceled market_closed"]);
+    // Monday, an hour later by UTC.
+    let open = at("2024-11-04T14:30:00Z");
+    lab.market(quote(open.nanos() - 1, "7", 1, "7.5", 1));
+    assert!(lab.said().is_empty());
+    lab.market(quote(open.nanos(), "7", 1, "7.5", 1));
+    assert_eq!(lab.said(), ["2 fill 5@9"]);
+    // The eve of Thanksgiving, after its close: the order is for the half day on Friday.
+    lab.now = at("2024-11-27T21:00:00Z").nanos();
+    lab.order(5, Buy, 5, limit("1"), Day);
+    assert_eq!(lab.exchange.next_event(), Some(at("2024-11-29T18:00:00Z")));
+}

@@ -26,6 +26,7 @@ pub fn table() -> InstrumentTable {
         lot: Qty::whole(1),
         multiplier: 1,
         currency: Currency::USD,
+        calendar: Calendar::Always,
     };
     InstrumentTable::new(vec![make("AAA"), make("BBB")]).unwrap()
 }

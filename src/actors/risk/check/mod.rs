@@ -7,7 +7,10 @@ mod max_order_value;
 mod max_position;
 mod order_rate;
 mod price_collar;
+mod session;
 mod symbol_list;
+
+pub use session::NAME as SESSION;
 
 use super::case::Case;
 use super::limits::{LimitError, LimitRow};
@@ -54,6 +57,7 @@ pub type Build = fn(&[LimitRow], &InstrumentTable) -> Result<Box<dyn Check>, Lim
 /// Every control, in the order they are asked: cheap and common refusals first.
 pub const CHECKS: &[(&str, Build)] = &[
     ("symbol_list", symbol_list::build),
+    (SESSION, session::build),
     ("duplicate_intent", duplicate_intent::build),
     ("max_order_qty", max_order_qty::build),
     ("max_order_value", max_order_value::build),

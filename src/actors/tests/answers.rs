@@ -1,0 +1,111 @@
+//! Answers to replaces that are lost, late, repeated or about another one.
+
+use super::*;
+use crate::actors::oms::transition::Pending;
+use crate::msg::OrderSnapshot;
+
+/// A working order, and a replace of it to 7 at 99 that has no answer yet.
+fn replacing() -> (Rig, ClientOrderId, ClientOrderId) {
+    let mut rig = rig(&[]);
+    let (old, _) = rig.order(Side::Buy, 5, "98");
+    rig.accept(old);
+    rig.replace(old, Side::Buy, 7, "99").unwrap();
+    let new = ClientOrderId { seq: rig.seq, ..old };
+    rig.at = rig.at + Nanos::from_millis(10);
+    (rig, old, new)
+}
+
+fn name(rig: &Rig, id: ClientOrderId) -> ClientOrderId {
+    rig.core.oms.find(id).unwrap().1.cl_ord_id
+}
+
+fn pending(rig: &Rig, id: ClientOrderId) -> Pending {
+    rig.core.oms.find(id).unwrap().1.state.pending
+}
+
+fn refused(orig: ClientOrderId, reason: Reason) -> Report {
+    let request = RequestKind::Replace;
+    Report::CancelReject(CancelReject { orig_cl_ord_id: orig, request, reason })
+}
+
+fn replaced(id: ClientOrderId) -> Report {
+    Report::Execution(execution(id, ExecType::Replaced, OrdStatus::New, 0, 0, "0"))
+}
+
+fn listed(id: ClientOrderId, venue: ClientOrderId, terms: OrderTerms) -> Report {
+    let order = OrderSnapshot {
+        cl_ord_id: Some(id),
+        venue_order_id: VenueOrderId(u128::from(venue.seq)),
+        account: AccountId(0),
+        instrument: IBM,
+        terms,
+        ord_status: OrdStatus::New,
+        cum_qty: Qty::ZERO,
+        leaves_qty: Qty::whole(7),
+        fills: Vec::new(),
+    };
+    Report::Snapshot(Box::new(BrokerSnapshot { orders: vec![order], positions: Vec::new() }))
+}
+
+#[test]
+fn a_fill_under_the_new_name_tells_that_the_replace_was_carried_out() {
+    let (mut rig, old, new) = replacing();
+    rig.fill(new, 3, 3, "99", OrdStatus::PartiallyFilled);
+    assert_eq!((name(&rig, old), pending(&rig, old)), (new, Pending::None));
+    assert_eq!(rig.core.oms.find(new).unwrap().1.units, Qty::whole(7));
+    rig.check_books();
+    // The report that was overtaken changes nothing any more.
+    rig.report(replaced(new));
+    rig.fill(new, 7, 4, "99", OrdStatus::Filled);
+    assert_eq!(rig.core.oms.find(new).unwrap().1.state.stage, Stage::Filled);
+    rig.check_books();
+}
+
+#[test]
+fn an_answer_to_one_replace_is_none_to_the_next() {
+    let (mut rig, old, new) = replacing();
+    rig.report(replaced(new));
+    rig.replace(new, Side::Buy, 6, "97").unwrap();
+    let next = ClientOrderId { seq: rig.seq, ..old };
+    rig.report(replaced(new));
+    rig.report(refused(old, Reason::BrokerDuplicate));
+    rig.report(refused(old, Reason::UnknownOrder));
+    rig.report(refused(new, Reason::BrokerDuplicate));
+    assert_eq!((name(&rig, next), pending(&rig, next)), (new, Pending::Replace));
+    rig.report(replaced(next));
+    assert_eq!((name(&rig, next), pending(&rig, next)), (next, Pending::None));
+    assert_eq!(rig.core.oms.find(next).unwrap().1.units, Qty::whole(6));
+    rig.check_books();
+}
+
+#[test]
+fn a_snapshot_knows_better_which_replace_stands() {
+    let (mut rig, old, new) = replacing();
+    rig.report(refused(old, Reason::UnknownOrder));
+    assert_eq!((name(&rig, old), pending(&rig, old)), (old, Pending::None));
+    rig.report(listed(new, old, limit_terms(Side::Buy, 7, "99")));
+    let (_, order) = rig.core.oms.find(old).unwrap();
+    assert_eq!((order.cl_ord_id, order.units), (new, Qty::whole(7)));
+    rig.check_books();
+    // Not one that was asked for before the last change.
+    rig.replace(new, Side::Buy, 6, "97").unwrap();
+    rig.report(listed(old, old, limit_terms(Side::Buy, 5, "98")));
+    assert_eq!(name(&rig, old), new);
+}
+
+#[test]
+fn an_order_that_was_proven_absent_and_is_there_counts_again() {
+    let mut rig = rig(&[]);
+    let (id, _) = rig.order(Side::Buy, 7, "99");
+    rig.report(Report::Session(SessionStatus::Down));
+    for _ in 0..2 {
+        rig.at = rig.at + Nanos::from_secs(6);
+        rig.report(Report::Session(SessionStatus::Up));
+        rig.report(Report::Snapshot(Box::default()));
+    }
+    assert_eq!(rig.core.oms.find(id).unwrap().1.state.stage, Stage::Rejected);
+    rig.report(listed(id, id, limit_terms(Side::Buy, 7, "99")));
+    assert_eq!(rig.core.oms.find(id).unwrap().1.state.stage, Stage::Working);
+    assert_eq!(rig.core.oms.open().count(), 1);
+    rig.check_books();
+}

@@ -1,0 +1,19 @@
+//! Layer 8, trouble on purpose: a proxy that breaks connections, and a campaign that kills processes.
+
+mod agree;
+mod faults;
+mod framing;
+mod kill9;
+mod plan;
+mod proxy;
+mod world;
+
+pub use agree::{difference, ids_of};
+pub use faults::{Amount, Direction, Dose, Fault, Faults, Partition};
+pub use framing::Framing;
+pub use kill9::{Campaign, CampaignConfig, CampaignError, Tally, Violation, kill9};
+pub use plan::{Fate, Plan};
+pub use proxy::{Incident, ProxyConfig, ProxyError, ProxyTotals, proxy};
+
+#[cfg(test)]
+mod tests;

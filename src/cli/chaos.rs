@@ -1,0 +1,188 @@
+//! `qtos chaos`.
+
+use super::args::{ChaosCommand, Global, Kill9Args, ProxyArgs};
+use super::demo::fresh_folder;
+use super::{CliError, Exit, Progress};
+use crate::chaos::{
+    Campaign, CampaignConfig, Faults, Incident, ProxyConfig, ProxyError, ProxyTotals, kill9, proxy,
+};
+use crate::view::Render;
+use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// Runs a proxy until SIGINT, SIGTERM or the end of its time, or a campaign until its end.
+///
+/// # Errors
+/// An address cannot be listened at, a file not be read (2). A campaign that found something wrong
+/// exits with 1.
+pub fn run(command: &ChaosCommand, global: &Global) -> Result<Exit, CliError> {
+    match command {
+        ChaosCommand::Proxy(args) => run_proxy(args, global),
+        ChaosCommand::Kill9(args) => run_kill9(args, global),
+    }
+}
+
+/// Becomes true with SIGINT or SIGTERM.
+fn until_signal() -> Result<Arc<AtomicBool>, CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|error| CliError::core(format!("signal handler: {error}")))?;
+    }
+    Ok(stop)
+}
+
+fn run_proxy(args: &ProxyArgs, global: &Global) -> Result<Exit, CliError> {
+    let stop = until_signal()?;
+    let faults = Faults {
+        seed: args.seed,
+        delay: args.delay,
+        trickle: args.trickle,
+        drop: args.drop.clone(),
+        duplicate: args.duplicate.clone(),
+        reorder: args.reorder.clone(),
+        reset: args.reset.clone(),
+        half_open: args.half_open.clone(),
+        partitions: args.partition.clone(),
+        only: args.only,
+        until: args.faults_for,
+    };
+    let config = ProxyConfig {
+        listen: args.listen,
+        to: args.to,
+        framing: args.framing,
+        faults,
+        limit: args.for_seconds.map(Duration::from_secs),
+    };
+    let begin = Instant::now();
+    let bound = |addr| eprintln!("listening at {addr}");
+    let totals = proxy(config, bound, say, &stop).map_err(|error| match error {
+        ProxyError::Listen(..) => CliError::input(error.to_string()),
+        ProxyError::Io(_) => CliError::core(error.to_string()),
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    global.print(&ProxyResult { seed: args.seed, seconds, totals });
+    Ok(Exit::Done)
+}
+
+/// One line a fault, on standard error.
+fn say(incident: &Incident) {
+    let mut line = format!("{:>10.3}s  {:<9}", incident.at.as_secs_f64(), incident.fault.name());
+    // Writing to a string cannot fail.
+    if incident.connection > 0 {
+        let _ = write!(line, "  connection {}", incident.connection);
+    }
+    if let Some(direction) = incident.direction {
+        let _ = write!(line, " {direction}");
+    }
+    if incident.piece > 0 {
+        let _ = write!(line, ", piece {}", incident.piece);
+    }
+    eprintln!("{line}");
+}
+
+/// What a proxy did, printed at its end.
+#[derive(Debug, Serialize)]
+struct ProxyResult {
+    seed: u64,
+    seconds: f64,
+    #[serde(flatten)]
+    totals: ProxyTotals,
+}
+
+impl Render for ProxyResult {
+    fn render(&self) -> String {
+        let totals = &self.totals;
+        let faults: Vec<String> =
+            totals.faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        format!(
+            "seed {}, {:.1} s: {} connections ({} without a venue), {} pieces, {} bytes to the \
+             venue, {} to clients\nfaults: {}\n",
+            self.seed,
+            self.seconds,
+            totals.connections,
+            totals.refused,
+            totals.pieces,
+            totals.bytes_to_venue,
+            totals.bytes_to_client,
+            if faults.is_empty() { "none".to_owned() } else { faults.join(", ") },
+        )
+    }
+}
+
+fn run_kill9(args: &Kill9Args, global: &Global) -> Result<Exit, CliError> {
+    let stop = until_signal()?;
+    let input = |what: &str, error: std::io::Error| CliError::input(format!("{what}: {error}"));
+    let config = match &global.config {
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            Some(text.map_err(|error| input(&path.display().to_string(), error))?)
+        }
+        None => None,
+    };
+    let fresh = global.state_dir.is_none();
+    let dir = global.state_dir.clone().map_or_else(|| fresh_folder("kill9"), Ok)?;
+    let config = CampaignConfig {
+        qtos: std::env::current_exe().map_err(|error| input("this program", error))?,
+        count: args.count,
+        seed: args.seed,
+        worlds: args.worlds,
+        dir: dir.clone(),
+        resume: args.resume.clone(),
+        config,
+    };
+    let bar = Progress::count("kills", args.count);
+    let begin = Instant::now();
+    let campaign = kill9(&config, &stop, |done| bar.set(done))
+        .map_err(|error| CliError::input(error.to_string()))?;
+    bar.finish();
+    let sound = campaign.violations.is_empty();
+    if fresh && sound {
+        // What is left of a campaign in which nothing was wrong is of no use to anyone.
+        let _ = std::fs::remove_dir_all(&dir);
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    global.print(&Kill9Result { count: args.count, seconds, campaign });
+    Ok(if sound { Exit::Done } else { Exit::False })
+}
+
+/// What a campaign came to.
+#[derive(Debug, Serialize)]
+struct Kill9Result {
+    count: u64,
+    seconds: f64,
+    #[serde(flatten)]
+    campaign: Campaign,
+}
+
+impl Render for Kill9Result {
+    fn render(&self) -> String {
+        let tally = &self.campaign.tally;
+        let mut text = format!(
+            "seed {}, {:.1} s: {} of {} kills checked\n{} of the gateway ({} while booting, {} with \
+             the kill switch just set), {} of the venue\n{} state folders deleted, {} journals \
+             verified, {} orders, {} fills\n",
+            self.campaign.seed,
+            self.seconds,
+            tally.checked,
+            self.count,
+            tally.gateway,
+            tally.booting,
+            tally.halted,
+            tally.venue,
+            tally.robbed,
+            tally.verified,
+            tally.orders,
+            tally.fills,
+        );
+        for wrong in &self.campaign.violations {
+            let folder = wrong.folder.display();
+            let _ = writeln!(text, "kill {}: {}; kept in {folder}", wrong.kill, wrong.what);
+        }
+        text
+    }
+}
