@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What the lane and the syncing thread share.
@@ -28,6 +29,7 @@ pub struct SyncEdge {
 pub struct JournalFile {
     file: File,
     edge: Arc<SyncEdge>,
+    syncer: JoinHandle<()>,
 }
 
 impl JournalFile {
@@ -51,11 +53,11 @@ impl JournalFile {
             stop: AtomicBool::new(false),
         });
         let (own, shared) = (file.try_clone()?, Arc::clone(&edge));
-        std::thread::Builder::new().name("journal".to_owned()).spawn({
+        let syncer = std::thread::Builder::new().name("journal".to_owned()).spawn({
             let marker = Marker { state: Arc::clone(state), number, marked: Instant::now() };
             move || sync_loop(&own, &shared, marker)
         })?;
-        Ok((Self { file, edge: Arc::clone(&edge) }, edge))
+        Ok((Self { file, edge: Arc::clone(&edge), syncer }, edge))
     }
 }
 
@@ -128,5 +130,10 @@ impl Disk for JournalFile {
 impl Drop for JournalFile {
     fn drop(&mut self) {
         self.edge.stop.store(true, Ordering::SeqCst);
+        // The last head mark; a disk that hangs may not keep the process from ending.
+        let begun = Instant::now();
+        while !self.syncer.is_finished() && begun.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
