@@ -111,8 +111,11 @@ impl Write for JournalFile {
         }
         let count = self.file.write(bytes)?;
         let total = self.edge.written.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
-        // Full: the syncer has enough to do and will see these bytes too.
-        let _ = self.edge.pending.push(total);
+        // Part of a write is no end of a frame, and must not become the head mark.
+        if count == bytes.len() {
+            // Full: the syncer has enough to do and will see these bytes too.
+            let _ = self.edge.pending.push(total);
+        }
         Ok(count)
     }
 
