@@ -82,6 +82,7 @@ fn order(identity: Identity, seq: u32, rests: bool) -> NewOrder {
             extended_hours: false,
         },
         contingent: Contingent::None,
+        parent: None,
     }
 }
 

@@ -115,6 +115,53 @@ fn a_long_outage_of_the_venue_needs_no_operator() {
 }
 
 #[test]
+fn limits_set_while_running_hold_and_outlive_a_crash() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    let set = |rig: &Rig, value: &str| {
+        rig.ask(&["limits", "set", "max_order_qty", "global", value, "--reason", "drill"])
+    };
+    let limit = |rig: &Rig| {
+        let (_, limits) = rig.ask(&["limits", "show"]);
+        let rows = limits["limits"].as_array().unwrap().clone();
+        let row = rows.iter().find(|row| row["control"] == "max_order_qty").unwrap().clone();
+        (limits["version"].clone(), row["value"].clone())
+    };
+    assert_eq!(limit(&rig), (0.into(), "1000".into()));
+    let (code, answer) = set(&rig, "100");
+    assert_eq!((code, &answer["applied"]), (0, &true.into()), "{answer}");
+    let (code, answer) =
+        rig.ask(&["order", "buy", "IBM", "101", "--limit", "1", "--confirm", "101"]);
+    assert_eq!((code, &answer["error"]["code"]), (3, &"max_order_qty".into()), "{answer}");
+    assert_eq!(set(&rig, "nonsense").0, 2);
+
+    rig.kill9_gateway();
+    rig.start();
+    rig.ready();
+    assert_eq!(limit(&rig), (1.into(), "100".into()), "after a crash");
+    let (code, step) = set(&rig, "500");
+    assert_eq!((code, &step["applied"]), (0, &false.into()), "{step}");
+    assert_eq!(limit(&rig).1, "100", "not yet");
+    let challenge = step["challenge"]["challenge"].as_str().unwrap();
+    assert_eq!(rig.ask(&["limits", "confirm", "wrong"]).0, 3);
+    assert_eq!(rig.ask(&["limits", "confirm", challenge]).0, 3, "used up by the wrong word");
+    let (_, step) = set(&rig, "500");
+    let challenge = step["challenge"]["challenge"].as_str().unwrap();
+    assert_eq!(rig.ask(&["limits", "confirm", challenge]).0, 0);
+    assert_eq!(limit(&rig), (2.into(), "500".into()));
+
+    // More than half of a limit is said twice.
+    let far = ["order", "buy", "IBM", "251", "--limit", "100"];
+    let (code, answer) = rig.ask(&far);
+    assert_eq!(code, 3, "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("max_order_qty"), "{answer}");
+    let (code, controls) = rig.ask(&["check", "--controls"]);
+    assert_eq!((code, &controls["running"]), (0, &true.into()), "{controls}");
+    rig.drain();
+    rig.verify();
+}
+
+#[test]
 fn a_kill_holds_until_it_is_armed_in_two_steps() {
     let mut rig = Rig::new("venue-sandbox.toml");
     rig.up();
@@ -181,6 +228,43 @@ fn signals_and_the_kill_file_latch() {
     rig.no_open_orders();
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(rig.orders(), orders, "an order after the file was seen");
+}
+
+#[test]
+fn a_flatten_exits_once_over_kill_nine_and_an_isolated_broker_comes_back_with_the_arm() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    rig.more_orders(3);
+    let progress = |rig: &Rig, word: &str| {
+        wait(word, || (rig.status()?["kill"]["scopes"][0]["progress"] == word).then_some(()))
+    };
+    let kill = |rig: &Rig, level: &str| {
+        let words = ["kill", "--scope", "global", "--level", level, "--reason", "drill"];
+        assert_eq!(rig.ask(&words).0, 0);
+    };
+    kill(&rig, "flatten");
+    progress(&rig, "flat");
+    let orders = rig.orders();
+    rig.kill9_gateway();
+    rig.start();
+    progress(&rig, "flat");
+    assert_eq!(rig.orders(), orders, "an exit after the restart");
+    rig.agree(true);
+
+    kill(&rig, "isolate");
+    let down = |status: &serde_json::Value| status["holds"].to_string().contains("stream_down");
+    wait("the session to close", || rig.status().filter(down));
+    let (code, step) = rig.ask(&["arm", "--scope", "global", "--reason", "drill is over"]);
+    assert_eq!(code, 0, "{step}");
+    let (code, done) = rig.ask(&["arm", "--confirm", step["challenge"].as_str().unwrap()]);
+    assert_eq!(code, 0, "{done}");
+    rig.ready();
+    rig.more_orders(2);
+    assert_eq!(rig.ask(&["heartbeat"]).0, 0);
+    let (code, closed) = rig.ask(&["flatten", "--reason", "weekend"]);
+    assert!(closed["orders"].is_array(), "{code} {closed}");
+    rig.drain();
+    rig.verify();
 }
 
 #[test]

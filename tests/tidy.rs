@@ -467,7 +467,8 @@ fn runbooks_have_their_headings_and_cover_every_stop() {
         }
     }
     let index = fs::read_to_string(root().join("runbooks/README.md")).unwrap();
-    let kinds = fs::read_to_string(root().join("src/msg/control.rs")).unwrap();
+    let read = |file: &str| fs::read_to_string(root().join("src/msg").join(file)).unwrap();
+    let kinds = read("control.rs") + &read("guardian.rs");
     let words = kinds.lines().filter_map(|line| line.trim().strip_prefix("Self::"));
     for word in words.filter_map(|line| line.split('"').nth(1)) {
         if !says(&index, word) {

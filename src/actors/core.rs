@@ -1,17 +1,23 @@
 //! The core: risk and order manager, always on one lane, so that there is one total order for
 //! everything that can cost money.
 
+use super::enforce::{Enforcement, SessionOrder};
+use super::guardian::{Event, Guardian, Settings};
 use super::market::Market;
-use super::oms::{News, Oms, OrderUpdate, Stage};
-use super::risk::{Approved, Risk};
-use super::saved::{BadState, put, take};
+use super::notice::Notice;
+use super::oms::{News, Oms, OrderUpdate};
+use super::risk::{Approved, Risk, Verdict};
+use super::saved::{BadState, Saved, put, take};
 use crate::journal::Derived;
 use crate::kill::Route;
 use crate::msg::report::RequestKind;
-use crate::msg::{AgentState, CancelOrder, Control, HoldKind, OrderRequest, Report, SessionStatus};
+use crate::msg::{
+    AgentState, CancelOrder, Control, ExecutionReport, HoldKind, Intervention, NewOrder,
+    OrderRequest, Report, SessionStatus,
+};
 use crate::types::{
-    AgentId, BrokerId, ClientOrderId, ExecType, KillLevel, OrdStatus, Price, Qty, Reason, Scope,
-    Side, Timestamp,
+    AgentId, BrokerId, ClientOrderId, ExecType, OrdStatus, Price, Qty, Reason, Scope, Side,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -26,6 +32,10 @@ pub struct CoreOut {
     pub derived: Vec<Derived>,
     /// News of orders, for their agents and for observers.
     pub news: News,
+    /// What a person has to hear of.
+    pub notices: Vec<Notice>,
+    /// Broker sessions to close or to open again.
+    pub sessions: Vec<(BrokerId, SessionOrder)>,
 }
 
 /// Numbers of a run.
@@ -44,6 +54,12 @@ pub struct Core {
     pub risk: Risk,
     /// The order manager.
     pub oms: Oms,
+    /// The guardian.
+    pub guardian: Guardian,
+    /// What follows from kills.
+    pub enforcement: Enforcement,
+    /// What the guardian decided in a look.
+    pub(super) decided: Vec<Intervention>,
     tally: Tally,
     /// Decisions that are in the chain but for the hash: small pieces are slow to hash.
     encoded: Vec<u8>,
@@ -61,6 +77,7 @@ impl Core {
     /// A core whose brokers are all down and unreconciled: nothing opens before a snapshot has shown
     /// what the broker holds (INV-11).
     pub fn new(mut risk: Risk, oms: Oms) -> Self {
+        let settings = Settings::default();
         for number in 0..oms.links().len() {
             let scope = Scope::Broker(BrokerId(number as u8));
             risk.halts.hold(Timestamp::ZERO, scope, HoldKind::StreamDown, true);
@@ -68,6 +85,9 @@ impl Core {
         Self {
             risk,
             oms,
+            guardian: Guardian::default(),
+            enforcement: Enforcement::new(settings.confirm_within, settings.exit_collar),
+            decided: Vec::new(),
             tally: Tally::default(),
             encoded: Vec::with_capacity(ENCODED + LONGEST),
             denied: BTreeMap::new(),
@@ -75,12 +95,22 @@ impl Core {
         }
     }
 
+    /// The core with this guardian, and with what its settings say about the carrying out.
+    #[must_use]
+    pub fn guarded_by(mut self, guardian: Guardian, settings: &Settings) -> Self {
+        self.guardian = guardian;
+        self.enforcement = Enforcement::new(settings.confirm_within, settings.exit_collar);
+        self
+    }
+
     /// Takes over orders, fills, positions and halts of a core that ran under another configuration
-    /// with the same names. Windows of the checks begin anew; intents and the
-    /// trading day do not.
+    /// with the same names. Windows of the checks begin anew; intents and the trading day do not. Limits
+    /// that were set while it ran stay, unless the configuration's own have changed.
     pub fn carry_over(&mut self, old: Self) {
         self.oms.carry_over(old.oms);
         self.risk.carry_over(old.risk, &self.oms);
+        self.guardian.carry_over(old.guardian);
+        self.enforcement.carry_over(old.enforcement);
         self.tally = old.tally;
         self.denied = old.denied;
         self.chain = old.chain;
@@ -120,15 +150,7 @@ impl Core {
                     Ok(()) => self.risk.review_new(at, new, &self.oms, market),
                     Err(reason) => Err(reason),
                 };
-                match verdict {
-                    Ok(verdict) => {
-                        let route = verdict.approved.route();
-                        self.oms.accept(at, new, route, verdict.units, verdict.arrival);
-                        self.tally.orders += 1;
-                        self.send(verdict.approved, out);
-                    }
-                    Err(reason) => self.deny_new(at, new, reason, out),
-                }
+                let _ = self.settle_new(at, new, verdict, out);
             }
             OrderRequest::Replace(replace) => {
                 let verdict = self
@@ -137,14 +159,19 @@ impl Core {
                     .and_then(|()| self.risk.review_replace(at, from, replace, &self.oms, market));
                 match verdict {
                     Ok(verdict) => {
+                        self.displace(at, &verdict.displaces, out);
                         if let Some((index, _)) = self.oms.find(replace.orig_cl_ord_id) {
                             self.oms.begin_replace(at, index, replace, verdict.units);
                         }
-                        self.send(verdict.approved, out);
+                        self.send(at, verdict.approved, out);
                     }
                     Err(reason) => {
                         self.tally.denied += 1;
-                        self.derive(Derived::Denied { cl_ord_id: replace.cl_ord_id, reason }, out);
+                        self.derive(
+                            at,
+                            Derived::Denied { cl_ord_id: replace.cl_ord_id, reason },
+                            out,
+                        );
                         self.refuse_change(at, replace.orig_cl_ord_id, reason, out);
                     }
                 }
@@ -153,27 +180,92 @@ impl Core {
         }
     }
 
+    /// Takes open orders back that an approved one would trade with.
+    fn displace(&mut self, at: Timestamp, orders: &[ClientOrderId], out: &mut CoreOut) {
+        for &orig_cl_ord_id in orders {
+            self.cancel(at, AgentId::OPERATOR, &CancelOrder { orig_cl_ord_id }, out);
+        }
+    }
+
+    /// Judges an exit and takes it into the books.
+    pub(super) fn admit_exit(
+        &mut self,
+        at: Timestamp,
+        new: &NewOrder,
+        market: &Market,
+        out: &mut CoreOut,
+    ) -> Result<(), Reason> {
+        let verdict = self.risk.review_exit(at, new, &self.oms, market);
+        self.settle_new(at, new, verdict, out)
+    }
+
+    fn settle_new(
+        &mut self,
+        at: Timestamp,
+        new: &NewOrder,
+        verdict: Result<Verdict, Reason>,
+        out: &mut CoreOut,
+    ) -> Result<(), Reason> {
+        match verdict {
+            Ok(verdict) => {
+                let route = verdict.approved.route();
+                self.displace(at, &verdict.displaces, out);
+                self.oms.accept(at, new, route, verdict.units, verdict.arrival);
+                self.tally.orders += 1;
+                self.send(at, verdict.approved, out);
+                Ok(())
+            }
+            Err(reason) => {
+                self.deny_new(at, new, reason, out);
+                Err(reason)
+            }
+        }
+    }
+
     /// Lets a cancel through if `from` may ask for it.
-    fn cancel(&mut self, at: Timestamp, from: AgentId, cancel: &CancelOrder, out: &mut CoreOut) {
+    pub(super) fn cancel(
+        &mut self,
+        at: Timestamp,
+        from: AgentId,
+        cancel: &CancelOrder,
+        out: &mut CoreOut,
+    ) {
         match self.risk.review_cancel(at, from, cancel, &self.oms) {
             Ok(approved) => {
                 if let Some((index, _)) = self.oms.find(cancel.orig_cl_ord_id) {
                     self.oms.begin_cancel(at, index);
                 }
-                self.send(approved, out);
+                self.send(at, approved, out);
             }
             Err(reason) => {
-                self.derive(Derived::Denied { cl_ord_id: cancel.orig_cl_ord_id, reason }, out);
+                self.derive(at, Derived::Denied { cl_ord_id: cancel.orig_cl_ord_id, reason }, out);
                 self.refuse_change(at, cancel.orig_cl_ord_id, reason, out);
             }
         }
     }
 
     /// Takes in what a broker session says.
-    pub fn report(&mut self, at: Timestamp, broker: BrokerId, report: &Report, out: &mut CoreOut) {
+    pub fn report(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        report: &Report,
+        market: &Market,
+        out: &mut CoreOut,
+    ) {
+        let booked = self.oms.fills().len();
+        self.take_in(at, broker, report, out);
+        for fill in &self.oms.fills()[booked..] {
+            self.risk.traded(fill, &self.oms, market);
+        }
+    }
+
+    fn take_in(&mut self, at: Timestamp, broker: BrokerId, report: &Report, out: &mut CoreOut) {
         let scope = Scope::Broker(broker);
+        let booked = self.oms.fills().len();
         match report {
             Report::Execution(execution) => {
+                self.hear_answer(at, execution);
                 let before = self.oms.find(execution.cl_ord_id).map(|(_, order)| order.cl_ord_id);
                 self.oms.on_execution(at, broker, execution, &mut out.news);
                 let after = self.oms.find(execution.cl_ord_id).map(|(_, order)| order.cl_ord_id);
@@ -210,72 +302,80 @@ impl Core {
                 if link.reconciled {
                     self.risk.halts.hold(at, scope, HoldKind::Unreconciled, false);
                 }
-                self.sweep(at, out);
+                self.weigh(broker, out);
+                self.enforce(at, out);
             }
+        }
+        self.note_exits(out);
+        if matches!(report, Report::Session(_) | Report::Snapshot(_)) {
+            self.guardian.hear(at, &Event::Changed);
+        }
+        for fill in &self.oms.fills()[booked..] {
+            let order = &self.oms.orders()[fill.order as usize];
+            let filled = Event::Filled { route: order.route, side: order.terms.side, fill };
+            self.guardian.hear(at, &filled);
+        }
+    }
+
+    /// Tells the guardian whether the broker took a new order.
+    fn hear_answer(&mut self, at: Timestamp, execution: &ExecutionReport) {
+        let rejected = match execution.exec_type {
+            ExecType::New => false,
+            ExecType::Rejected => true,
+            _ => return,
+        };
+        if let Some((_, order)) = self.oms.find(execution.cl_ord_id)
+            && !order.state.is_done()
+        {
+            let agent = order.route.agent;
+            self.guardian.hear(at, &Event::Answered { agent, rejected });
         }
     }
 
     /// Takes in a control message.
     pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
         self.risk.halts.apply(at, control);
+        if let Control::Limits(change) = control {
+            self.risk.set_limits(change);
+        }
+        self.enforce_control(control);
+        if let Some(harder) = self.guardian.control(at, control) {
+            self.intervene(at, harder, out);
+        }
         if let Control::Boot { .. } = control {
             // Whatever links there were died with the run before.
             for number in 0..self.oms.links().len() {
                 let down = Report::Session(SessionStatus::Down);
-                self.report(at, BrokerId(number as u8), &down, out);
+                self.take_in(at, BrokerId(number as u8), &down, out);
             }
         }
-        self.sweep(at, out);
+        self.enforce(at, out);
     }
 
     /// Takes an agent out: it broke.
     pub fn quarantine(&mut self, at: Timestamp, agent: AgentId, out: &mut CoreOut) {
         self.risk.halts.set_agent(agent, AgentState::Quarantined);
-        self.sweep(at, out);
+        self.enforce(at, out);
     }
 
     /// Time passes.
     pub fn tick(&mut self, at: Timestamp, out: &mut CoreOut) {
         self.oms.on_tick(at, &mut out.news);
+        self.press(at, out);
+        self.guardian.hear(at, &Event::Changed);
     }
 
-    /// Cancels every open order that a kill of level cancel or above covers, or whose agent is out,
-    /// unless a cancel is under way. Orders that are not ours only under a global or broker kill.
-    fn sweep(&mut self, at: Timestamp, out: &mut CoreOut) {
-        let halts = &self.risk.halts;
-        let doomed: Vec<CancelOrder> = self
-            .oms
-            .open()
-            .filter(|(_, order)| {
-                let route = order.route;
-                let killed = if route.agent == AgentId::EXTERNAL {
-                    halts.level_of_broker(route.broker) >= KillLevel::Cancel
-                } else {
-                    halts.level(route) >= KillLevel::Cancel
-                        || halts.draining()
-                        || halts.agent(route.agent) == AgentState::Quarantined
-                };
-                killed && order.state.pending != super::oms::Pending::Cancel
-            })
-            // An order that may never have arrived cannot be cancelled by its name everywhere; the
-            // sweep comes back after the snapshot that settles it.
-            .filter(|(_, order)| order.state.stage != Stage::InDoubt)
-            .map(|(_, order)| CancelOrder { orig_cl_ord_id: order.cl_ord_id })
-            .collect();
-        for cancel in doomed {
-            self.cancel(at, AgentId::OPERATOR, &cancel, out);
-        }
-    }
-
-    fn send(&mut self, approved: Approved, out: &mut CoreOut) {
+    fn send(&mut self, at: Timestamp, approved: Approved, out: &mut CoreOut) {
         let sent = Derived::Sent { broker: approved.route().broker, request: *approved.request() };
-        self.derive(sent, out);
+        self.derive(at, sent, out);
         out.approved.push(approved);
     }
 
-    fn derive(&mut self, derived: Derived, out: &mut CoreOut) {
+    pub(super) fn derive(&mut self, at: Timestamp, derived: Derived, out: &mut CoreOut) {
         if let Derived::Denied { cl_ord_id, reason } = derived {
-            *self.denied.entry((cl_ord_id.agent, reason)).or_default() += 1;
+            let agent = cl_ord_id.agent;
+            *self.denied.entry((agent, reason)).or_default() += 1;
+            self.guardian.hear(at, &Event::Denied { agent, reason });
         }
         out.derived.push(derived);
     }
@@ -294,15 +394,9 @@ impl Core {
         }
     }
 
-    fn deny_new(
-        &mut self,
-        at: Timestamp,
-        new: &crate::msg::NewOrder,
-        reason: Reason,
-        out: &mut CoreOut,
-    ) {
+    fn deny_new(&mut self, at: Timestamp, new: &NewOrder, reason: Reason, out: &mut CoreOut) {
         self.tally.denied += 1;
-        self.derive(Derived::Denied { cl_ord_id: new.cl_ord_id, reason }, out);
+        self.derive(at, Derived::Denied { cl_ord_id: new.cl_ord_id, reason }, out);
         let route = self.risk.route(new).unwrap_or(Route {
             broker: BrokerId(u8::MAX),
             account: new.account,
@@ -332,7 +426,7 @@ impl Core {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_deadline(&self) -> Timestamp {
-        self.oms.next_deadline()
+        self.oms.next_deadline().min(self.guardian.wake_at()).min(self.enforce_at())
     }
 
     /// Appends every decision so far, as a digest, and the state that decides the next one.
@@ -340,6 +434,8 @@ impl Core {
         put(&(&self.chain, &self.encoded, self.tally, &self.denied, &self.oms), into);
         market.save(into);
         self.risk.save(into);
+        self.guardian.save(into);
+        self.enforcement.save(into);
     }
 
     /// Takes what [`Self::save`] made of a core with the same configuration.
@@ -348,7 +444,10 @@ impl Core {
         (self.chain, self.encoded, self.tally, self.denied, oms) = take(from)?;
         self.oms.carry_over(oms);
         market.load(from)?;
-        self.risk.load(from)
+        self.risk.load(from)?;
+        self.guardian.load(from)?;
+        self.enforcement.carry_over(take(from)?);
+        Ok(())
     }
 
     /// SHA-256 of what [`Self::save`] appends.

@@ -29,6 +29,8 @@ pub struct Lane {
     judged: usize,
     told: usize,
     next: Timestamp,
+    /// With the first record from here on the guardian looks.
+    look_at: Timestamp,
 }
 
 /// What a step wants done, in order. The driver empties it.
@@ -48,6 +50,8 @@ impl Outbox {
         self.core.derived.is_empty()
             && self.core.news.updates.is_empty()
             && self.core.news.snapshots.is_empty()
+            && self.core.notices.is_empty()
+            && self.core.sessions.is_empty()
             && self.requests.is_empty()
             && self.broken.is_empty()
     }
@@ -59,6 +63,8 @@ impl Outbox {
         self.core.news.updates.clear();
         self.core.news.snapshots.clear();
         self.core.news.renamed.clear();
+        self.core.notices.clear();
+        self.core.sessions.clear();
         self.requests.clear();
         self.broken.clear();
     }
@@ -75,14 +81,16 @@ pub fn step(lane: &mut Lane, at: Timestamp, input: &Input, out: &mut Outbox) {
         Input::Request(from, request) => lane.judge(at, *from, request, out),
         Input::Report(broker, report) => {
             if let Some(core) = &mut lane.core {
-                core.report(at, *broker, report, &mut out.core);
+                core.report(at, *broker, report, &lane.market, &mut out.core);
             }
+            lane.guard(at, out);
         }
         Input::Control(control) => lane.control(at, control, out),
         Input::Tick => {
             if let Some(core) = &mut lane.core {
                 core.tick(at, &mut out.core);
             }
+            lane.guard(at, out);
             lane.timers(at, out);
         }
     }
@@ -98,6 +106,11 @@ pub fn step_market(lane: &mut Lane, at: Timestamp, record: &MarketData, out: &mu
         return;
     }
     lane.told = 0;
+    if lane.look_at <= at {
+        lane.guard(at, out);
+        lane.settle(at, out);
+        lane.plan();
+    }
     let instrument = record.instrument().index();
     let mut index = 0;
     while let Some(&number) = lane.subscribers.get(instrument).and_then(|s| s.get(index)) {
@@ -136,6 +149,7 @@ impl Lane {
             judged: 0,
             told: 0,
             next: Timestamp::MAX,
+            look_at: Timestamp::ZERO,
         }
     }
 
@@ -266,6 +280,7 @@ impl Lane {
         if let Some(core) = &mut self.core {
             core.control(at, control, &mut out.core);
         }
+        self.guard(at, out);
         match control {
             Control::Agent { agent, state } => {
                 if let Some(host) = self.hosts.iter_mut().find(|host| host.id() == *agent) {
@@ -282,7 +297,19 @@ impl Lane {
                     self.settle(at, out);
                 }
             }
-            Control::Kill(_) | Control::Arm(_) | Control::Hold { .. } => {}
+            Control::Kill(_)
+            | Control::Arm(_)
+            | Control::Hold { .. }
+            | Control::Limits(_)
+            | Control::Flatten { .. }
+            | Control::Heartbeat => {}
+        }
+    }
+
+    /// Has the guardian look, if it is time.
+    fn guard(&mut self, at: Timestamp, out: &mut Outbox) {
+        if let Some(core) = &mut self.core {
+            core.guard(at, &self.market, &mut out.core);
         }
     }
 
@@ -299,7 +326,10 @@ impl Lane {
 
     fn judge(&mut self, at: Timestamp, from: AgentId, request: &OrderRequest, out: &mut Outbox) {
         match &mut self.core {
-            Some(core) => core.request(at, from, request, &self.market, &mut out.core),
+            Some(core) => {
+                core.request(at, from, request, &self.market, &mut out.core);
+                core.guard(at, &self.market, &mut out.core);
+            }
             None => out.requests.push((from, *request)),
         }
     }
@@ -354,6 +384,7 @@ impl Lane {
     fn plan(&mut self) {
         let timers = self.hosts.iter().map(Host::next_timer).fold(Timestamp::MAX, Ord::min);
         self.next = self.core.as_ref().map_or(timers, |core| core.next_deadline().min(timers));
+        self.look_at = self.core.as_ref().map_or(Timestamp::MAX, |core| core.look_at());
     }
 }
 

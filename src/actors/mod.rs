@@ -5,8 +5,11 @@
 
 pub mod agent;
 pub mod core;
+pub mod enforce;
+pub mod guardian;
 pub mod lane;
 pub mod market;
+pub mod notice;
 pub mod oms;
 pub mod risk;
 pub mod saved;
@@ -15,3 +18,4 @@ mod tests;
 
 pub use self::core::{Core, CoreOut, Tally};
 pub use lane::{Lane, Outbox, agent_state, step, step_market};
+pub use notice::Notice;

@@ -1,13 +1,18 @@
 //! The core by property: limits at their edge, exposure counted once, fills exactly once.
 
 mod answers;
+mod kills;
+mod rules;
 mod session;
 
 use super::market::Market;
 use super::oms::books::Fx;
 use super::oms::{Books, Oms, Patience, Stage};
-use super::risk::{LimitRow, LimitValue, Risk, check};
+use super::risk::{Known, Risk};
 use super::{Core, CoreOut};
+mod controls;
+mod wire;
+
 use crate::kill::Effect;
 use crate::msg::report::RequestKind;
 use crate::msg::{
@@ -16,8 +21,9 @@ use crate::msg::{
 };
 use crate::types::{
     AccountId, AgentId, BrokerId, Calendar, ClientOrderId, Currency, ExchangeId, ExecId, ExecType,
-    Instrument, InstrumentId, InstrumentTable, KillLevel, Nanos, Notional, OrdStatus, OrdType,
-    OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp, VenueOrderId,
+    Instrument, InstrumentId, InstrumentTable, KillLevel, LimitRow, LimitValue, Nanos, Notional,
+    OrdStatus, OrdType, OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce, Timestamp,
+    VenueOrderId,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -67,6 +73,7 @@ fn rig_of(calendar: Calendar, at: Timestamp, changed: &[LimitRow]) -> Rig {
         row("order_rate", Scope::Global, "1000/1s"),
         row("duplicate_intent", Scope::Global, "deny"),
         row("daily_loss", Scope::Global, "1000000"),
+        row("session", Scope::Global, "calendar"),
         LimitRow {
             value: LimitValue::List(vec!["IBM".into(), "SAP".into()]),
             ..row("symbol_list", Scope::Global, "")
@@ -76,18 +83,17 @@ fn rig_of(calendar: Calendar, at: Timestamp, changed: &[LimitRow]) -> Rig {
         !changed.iter().any(|new| (&new.control, new.scope) == (&old.control, old.scope))
     });
     rows.extend_from_slice(changed);
-    let checks = check::build_all(&rows, &table).unwrap();
+    let table = Arc::new(table);
+    let known = Known { instruments: Arc::clone(&table), accounts: vec!["paper".to_owned()] };
+    let risk = Risk::new(rows, known, vec![BrokerId(0)]).unwrap();
     let patience = Patience {
         ack: Nanos::from_secs(2),
         absence: Nanos::from_secs(5),
         reconcile: Nanos::from_secs(30),
     };
     let fx = Fx::new(vec![None, Some(None)]);
-    let books = Books::new(1, 4, Arc::new(table), fx);
-    let core = Core::new(
-        Risk::new(checks, vec![BrokerId(0)]),
-        Oms::new(books, vec![patience], vec![BrokerId(0)]),
-    );
+    let books = Books::new(1, 4, table, fx).with_capital(vec![Notional::whole(100_000)]);
+    let core = Core::new(risk, Oms::new(books, vec![patience], vec![BrokerId(0)]));
     let mut rig = Rig { core, market: Market::new(2, Nanos::from_secs(60)), at, seq: 0 };
     rig.quote(IBM, "99.99", "100.01");
     rig.quote(EUR, "49.99", "50.01");
@@ -114,7 +120,7 @@ impl Rig {
     fn report(&mut self, report: Report) -> CoreOut {
         let mut out = CoreOut::default();
         self.core.begin_day(self.at, &self.market);
-        self.core.report(self.at, BrokerId(0), &report, &mut out);
+        self.core.report(self.at, BrokerId(0), &report, &self.market, &mut out);
         out
     }
 
@@ -144,6 +150,7 @@ impl Rig {
             intent,
             terms,
             contingent: Contingent::None,
+            parent: None,
         }
     }
 
@@ -248,6 +255,13 @@ fn each_limit_holds_at_its_edge_on_new_and_on_replace() {
         ("max_order_qty", "10", 10, Reason::MaxOrderQty),
         ("max_order_value", "1000", 10, Reason::MaxOrderValue),
         ("max_position", "10", 10, Reason::MaxPosition),
+        ("max_position_value", "1000", 10, Reason::MaxPositionValue),
+        ("gross_exposure", "1000", 10, Reason::GrossExposure),
+        ("net_exposure", "1000", 10, Reason::NetExposure),
+        // Of a capital of 100,000.
+        ("leverage", "0.01", 10, Reason::Leverage),
+        ("buying_power", "99000", 10, Reason::BuyingPower),
+        ("buying_power", "98980, 2% fees", 10, Reason::BuyingPower),
     ];
     let scopes = [
         Scope::Global,
@@ -361,7 +375,7 @@ fn kills_and_holds_deny_by_scope_and_reduce_only_reduces() {
             let mut rig = rig(&[]);
             let (id, _) = rig.order(Side::Buy, 10, "100");
             rig.fill(id, 10, 10, "100", OrdStatus::Filled);
-            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1 };
+            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1, rule: None };
             rig.core.control(rig.at, &Control::Kill(kill), &mut CoreOut::default());
             let hit = |least: KillLevel| (covers && level >= least).then_some(Reason::Kill);
             assert_eq!(
@@ -377,7 +391,7 @@ fn kills_and_holds_deny_by_scope_and_reduce_only_reduces() {
             let mut fresh = self::rig(&[]);
             let (id, _) = fresh.order(Side::Buy, 10, "100");
             fresh.fill(id, 10, 10, "100", OrdStatus::Filled);
-            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1 };
+            let kill = KillOrder { scope, level, reason: "drill".into(), episode: 1, rule: None };
             fresh.core.control(fresh.at, &Control::Kill(kill), &mut CoreOut::default());
             assert_eq!(
                 fresh.order(Side::Sell, 10, "100").1.err(),
@@ -398,6 +412,7 @@ fn a_cancel_kill_sweeps_what_it_covers() {
         level: KillLevel::Cancel,
         reason: "drill".into(),
         episode: 1,
+        rule: None,
     };
     let mut out = CoreOut::default();
     rig.core.control(rig.at, &Control::Kill(kill), &mut out);
@@ -486,7 +501,13 @@ fn lists_count_their_exposure_once() {
 
 impl Rig {
     fn kill(&mut self, level: KillLevel) {
-        let kill = KillOrder { scope: Scope::Global, level, reason: "drill".into(), episode: 1 };
+        let kill = KillOrder {
+            scope: Scope::Global,
+            level,
+            reason: "drill".into(),
+            episode: 1,
+            rule: None,
+        };
         self.core.control(self.at, &Control::Kill(kill), &mut CoreOut::default());
     }
 

@@ -53,6 +53,9 @@ impl Link for Stamped {
     fn start(&mut self, now: Timestamp) {
         self.link.start(now);
     }
+    fn close(&mut self, now: Timestamp) {
+        self.link.close(now);
+    }
     fn on_market(&mut self, now: Timestamp, record: &MarketData) -> MarketEffect {
         self.link.on_market(now, record)
     }
@@ -175,5 +178,6 @@ fn order(number: u32) -> NewOrder {
             extended_hours: false,
         },
         contingent: Contingent::None,
+        parent: None,
     }
 }

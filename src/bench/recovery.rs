@@ -102,5 +102,6 @@ fn order(seq: u32) -> OrderRequest {
             extended_hours: false,
         },
         contingent: Contingent::None,
+        parent: None,
     })
 }

@@ -244,6 +244,13 @@ impl BrokerSession for SandboxSession {
         }
     }
 
+    fn close(&mut self, now: Timestamp) {
+        if matches!(self.state, State::Dialing | State::LoggingOn | State::Up) {
+            self.lose(now, "closed by us", true);
+        }
+        self.state = State::Idle;
+    }
+
     fn on_connected(&mut self, now: Timestamp, channel: Channel) {
         if channel != CHANNEL || self.state != State::Dialing {
             return;

@@ -37,8 +37,11 @@ pub enum Output {
 /// `Report::Session(Up)` once it is logged in and has asked for a snapshot, then `Report::Snapshot`,
 /// and `Report::Session(Down)` when the link goes, also if no snapshot came.
 pub trait BrokerSession: Send {
-    /// The driver may open connections from now on.
+    /// The driver may open connections from now on, also after [`Self::close`].
     fn start(&mut self, now: Timestamp);
+
+    /// Hangs up, says `Report::Session(Down)` if it was up, and stays down until [`Self::start`].
+    fn close(&mut self, now: Timestamp);
 
     /// A connection stands.
     fn on_connected(&mut self, now: Timestamp, channel: Channel);

@@ -1,6 +1,7 @@
 //! `qtos check`.
 
-use super::args::Global;
+use super::args::{CheckArgs, Global};
+use super::controls;
 use super::{CliError, Exit};
 use crate::types::BrokerId;
 use crate::view::Check;
@@ -11,7 +12,7 @@ use crate::wiring::{FeedSource, Placement, Registry};
 ///
 /// # Errors
 /// What is wrong, with file, line and column.
-pub fn run(global: &Global, registry: &Registry) -> Result<Exit, CliError> {
+pub fn run(args: &CheckArgs, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     let topology = global.topology(&registry.vocabulary())?;
     topology.lane(registry, Placement::All)?;
     let board = topology.kill_board();
@@ -22,6 +23,10 @@ pub fn run(global: &Global, registry: &Registry) -> Result<Exit, CliError> {
         if let FeedSource::Generated(params) = &feed.source {
             topology.generated_market(Some(params))?;
         }
+    }
+    if args.controls {
+        global.print(&controls::list(args, global, &topology));
+        return Ok(Exit::Done);
     }
     let file = topology.source().file().to_owned();
     global.print(&Check { ok: true, file, topology: topology.to_string() });

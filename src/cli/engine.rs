@@ -31,7 +31,7 @@ pub fn dispatch(
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Backup(args) => backup::backup(args, global),
         EngineCommand::Restore(args) => backup::restore(args, global),
-        EngineCommand::Check => check::run(global, registry),
+        EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
     }
 }

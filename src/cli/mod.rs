@@ -8,12 +8,14 @@ mod bench;
 mod chaos;
 pub mod check;
 mod client;
+mod controls;
 mod demo;
 mod engine;
 mod error;
 mod export;
 mod fills;
 mod flatten;
+mod heartbeat;
 pub mod import;
 pub mod info;
 pub mod journal;
@@ -78,6 +80,7 @@ fn client_command(command: &ClientCommand, global: &Global) -> Result<Exit, CliE
         ClientCommand::Fills(args) => fills::run(args, global),
         ClientCommand::Positions(args) => positions::run(args, global),
         ClientCommand::Flatten(args) => flatten::run(args, global),
+        ClientCommand::Heartbeat(args) => heartbeat::run(args, global),
         ClientCommand::Agent(args) => agent::run(args, global),
         ClientCommand::Limits(args) => limits::run(args, global),
         ClientCommand::Kill(args) => kill::run(args, global),

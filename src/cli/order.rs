@@ -15,7 +15,12 @@ pub(super) fn run(command: &OrderCommand, global: &Global) -> Result<Exit, CliEr
             Client::find(&args.control, global)?.delete(&format!("/v1/orders/{}", args.id))?
         }
         OrderCommand::Replace(args) => {
-            let body = ReplaceOrderRequest { qty: args.qty, price: args.limit, stop_px: args.stop };
+            let body = ReplaceOrderRequest {
+                qty: args.qty,
+                price: args.limit,
+                stop_px: args.stop,
+                confirm: args.confirm,
+            };
             let path = format!("/v1/orders/{}/replace", args.id);
             Client::find(&args.control, global)?.post(&path, Some(&body))?
         }
@@ -48,6 +53,7 @@ fn place(args: &PlaceArgs, side: Side, global: &Global) -> Result<OrderView, Cli
         expire_at: args.until,
         extended_hours: args.extended_hours,
         intent: args.intent,
+        confirm: args.confirm,
     };
     Client::find(&args.control, global)?.post("/v1/orders", Some(&body))
 }

@@ -62,6 +62,7 @@ fn every_command_of_the_book_parses() {
         "qtos fills --limit 10",
         "qtos positions",
         "qtos flatten --scope symbol:IBM --reason weekend",
+        "qtos heartbeat",
         "qtos agent list",
         "qtos agent pause maker",
         "qtos agent resume maker",
@@ -121,7 +122,7 @@ fn every_command_of_the_book_parses() {
 fn exit(line: &str) -> Exit {
     let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     run(words, |command, global| match command {
-        EngineCommand::Check => check::run(global, &Registry::standard()),
+        EngineCommand::Check(args) => check::run(&args, global, &Registry::standard()),
         EngineCommand::Import(args) => import::run(&args, global),
         EngineCommand::Info(args) => info::run(&args, global),
         EngineCommand::Journal(args) => journal::run(&args, global),
@@ -204,6 +205,15 @@ fn a_running_gateway_obeys() {
     {
         assert_eq!(exit(line), Exit::Done, "{line}");
     }
+    assert_eq!(exit("limits show"), Exit::Done);
+    assert_eq!(exit("limits set max_order_qty global 500 --reason less"), Exit::Done);
+    assert_eq!(exit("limits set max_order_qty nowhere 500 --reason less"), Exit::Usage);
+    assert_eq!(exit("limits set max_order_qty global 5000 --reason more"), Exit::Done);
+    assert_eq!(exit("limits confirm wrong"), Exit::Refused);
+    assert_eq!(exit("limits confirm 10053"), Exit::Done);
+    assert_eq!(exit("check --controls"), Exit::Done);
+    assert_eq!(exit("order buy AAPL 900 --confirm 90"), Exit::Usage, "not the same size twice");
+    assert_eq!(exit("order buy AAPL 900 --confirm 900"), Exit::Done);
     assert_eq!(exit("positions"), Exit::Refused);
     assert_eq!(exit("agent pause nobody"), Exit::Usage);
     assert_eq!(exit("agent pause a/../b"), Exit::Usage);
@@ -217,6 +227,7 @@ fn a_running_gateway_obeys() {
     assert_eq!(exit(&format!("order cancel {id}")), Exit::Done);
     assert_eq!(exit("order cancel q7-1-0-9"), Exit::Usage);
     assert_eq!(exit("flatten --reason weekend"), Exit::Done);
+    assert_eq!(exit("heartbeat"), Exit::Done);
 
     assert_eq!(exit("arm --scope global --reason clear"), Exit::Refused);
     assert_eq!(exit("kill --scope agent:nobody --level block --reason r"), Exit::Usage);

@@ -1,7 +1,7 @@
 //! A broker link: a session together with what carries its bytes.
 
 use super::NotSent;
-use super::gate::{Cleared, NoWire, Wire, release};
+use super::gate::{Cleared, Gate, NoWire, Wire};
 use crate::broker::Frame;
 use crate::kill::{Permit, Writer};
 use crate::msg::{MarketData, Report};
@@ -21,6 +21,9 @@ pub enum MarketEffect {
 pub trait Link: Send {
     /// Connects, or connects anew.
     fn start(&mut self, now: Timestamp);
+
+    /// Hangs up and stays down until [`Self::start`].
+    fn close(&mut self, now: Timestamp);
 
     /// Market data, for a broker that lives on it.
     fn on_market(&mut self, _now: Timestamp, _record: &MarketData) -> MarketEffect {
@@ -53,14 +56,13 @@ pub trait Link: Send {
 #[derive(Debug)]
 pub struct InProcess {
     loopback: Loopback,
-    writer: Writer,
-    frame: Frame,
+    gate: Gate,
 }
 
 impl InProcess {
     /// Joins a loopback with the writer of its broker.
     pub fn new(loopback: Loopback, writer: Writer) -> Self {
-        Self { loopback, writer, frame: Frame::default() }
+        Self { loopback, gate: Gate::new(writer) }
     }
 }
 
@@ -81,6 +83,10 @@ impl Link for InProcess {
         self.loopback.start(now);
     }
 
+    fn close(&mut self, now: Timestamp) {
+        self.loopback.stop(now);
+    }
+
     #[inline]
     fn on_market(&mut self, now: Timestamp, record: &MarketData) -> MarketEffect {
         let changed = self.loopback.on_market(now, record);
@@ -91,7 +97,7 @@ impl Link for InProcess {
         let released = {
             let (session, mut submit) = self.loopback.halves();
             let mut wire = LoopbackWire { now, submit: &mut submit };
-            release(now, &cleared, session, &mut self.writer, &mut wire, &mut self.frame)
+            self.gate.release(now, &cleared, session, &mut wire)
         };
         self.loopback.settle(now);
         released
@@ -122,6 +128,8 @@ pub struct Remembered;
 
 impl Link for Remembered {
     fn start(&mut self, _now: Timestamp) {}
+
+    fn close(&mut self, _now: Timestamp) {}
 
     fn send(&mut self, _now: Timestamp, _cleared: Cleared) -> Result<(), NotSent> {
         Ok(())

@@ -16,14 +16,17 @@ pub use gate::Cleared;
 pub use link::{InProcess, Link, MarketEffect, Remembered};
 pub use rerun::{Difference, Rerun, RerunError};
 
+use crate::actors::enforce::SessionOrder;
 use crate::actors::oms::OrderUpdate;
 use crate::actors::risk::Approved;
-use crate::actors::{Lane, Outbox, step, step_market};
+use crate::actors::{Lane, Notice, Outbox, step, step_market};
 use crate::journal::{Derived, Log};
+use crate::kill::KillBoard;
 use crate::msg::report::RequestKind;
-use crate::msg::{Control, Input, MarketData, OrderRequest, Report};
+use crate::msg::{Act, Control, Input, Intervention, MarketData, OrderRequest, Report};
 use crate::types::{AgentId, BrokerId, ClientOrderId, Reason, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// A core lane, ready to be driven.
 pub struct Desk {
@@ -46,6 +49,9 @@ pub struct Desk {
     audit: Option<VecDeque<Derived>>,
     /// Requests that the gate refused in the run that is run again.
     refused: Refused,
+    /// Where kills of the guardian go at once, if this desk trades for real.
+    board: Option<Arc<KillBoard>>,
+    notices: VecDeque<Notice>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -72,7 +78,22 @@ impl Desk {
             broken: Vec::new(),
             audit: None,
             refused: BTreeMap::new(),
+            board: None,
+            notices: VecDeque::new(),
         }
+    }
+
+    /// From here on kills that the core decides go to this board in the step that decides them, before
+    /// anything approved in it is sent, and notices are kept for [`Self::next_notice`]. A rerun does
+    /// without: there the core's own state refuses, as it did then.
+    pub fn guard(&mut self, board: Arc<KillBoard>) {
+        self.board = Some(board);
+    }
+
+    /// The oldest notice that was not taken. A kill in it stands on the board; the driver makes it
+    /// durable.
+    pub fn next_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
     }
 
     /// Keeps every decision for [`Self::next_decision`].
@@ -238,6 +259,16 @@ impl Desk {
         for derived in &self.out.core.derived {
             self.log.derived(derived);
         }
+        if let Some(board) = &self.board {
+            for notice in self.out.core.notices.drain(..) {
+                if let Notice::Intervened(Intervention { scope, act, .. }) = notice
+                    && let Act::Kill { level, .. } = act
+                {
+                    board.latch(scope, level);
+                }
+                self.notices.push_back(notice);
+            }
+        }
         if let Some(audit) = &mut self.audit {
             audit.extend(self.out.core.derived.iter().copied());
         }
@@ -269,6 +300,14 @@ impl Desk {
         for broker in self.out.core.news.snapshots.drain(..) {
             if let Some(link) = self.links.get_mut(broker.index()) {
                 link.request_snapshot(self.now);
+            }
+        }
+        for (broker, order) in self.out.core.sessions.drain(..) {
+            if let Some(link) = self.links.get_mut(broker.index()) {
+                match order {
+                    SessionOrder::Close => link.close(self.now),
+                    SessionOrder::Open => link.start(self.now),
+                }
             }
         }
         if let Some(heard) = &mut self.heard {

@@ -134,5 +134,8 @@ pub fn describe(derived: &Derived) -> String {
     match derived {
         Derived::Sent { request, .. } => format!("sent {request:?}"),
         Derived::Denied { cl_ord_id, reason } => format!("denied {cl_ord_id}: {reason}"),
+        Derived::Intervened(done) => {
+            format!("guardian: {} on {:?}, {:?}", done.rule.name(), done.scope, done.act)
+        }
     }
 }

@@ -7,9 +7,9 @@ use crate::types::{
     Timestamp,
 };
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult,
-    KillResult, KillView, LimitView, OrderView, PositionView, Readiness, ReplaceOrderRequest,
-    Status, TripView,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
+    KillResult, KillView, LimitRequest, LimitResult, LimitView, Limits, LimitsVersion, OrderView,
+    PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
 };
 use crate::wiring::{Names, Topology, Vocabulary};
 use std::sync::Mutex;
@@ -78,6 +78,7 @@ impl Gateway for Fake {
             reason: "drill".to_owned(),
             episode: 1,
             since: Timestamp::ZERO,
+            progress: "requested".to_owned(),
         };
         let scopes = if level == KillLevel::Normal { vec![] } else { vec![trip] };
         Ok(Status {
@@ -104,10 +105,29 @@ impl Gateway for Fake {
     fn positions(&self) -> Result<Vec<PositionView>, Refusal> {
         Err(Refusal::Unavailable("the core does not answer".to_owned()))
     }
-    fn limits(&self) -> Result<Vec<LimitView>, Refusal> {
+    fn limits(&self) -> Result<Limits, Refusal> {
         let text = |text: &str| text.to_owned();
         let (control, scope, value) = (text("max_order_qty"), text("global"), text("1000"));
-        Ok(vec![LimitView { control, scope, value, used: None, denied: 0 }])
+        let limits = vec![LimitView { control, scope, value, used: None, denied: 0 }];
+        Ok(Limits { version: 1, limits })
+    }
+    fn set_limit(&self, scope: Scope, wish: LimitRequest) -> Result<LimitResult, Refusal> {
+        self.note(format!("limit {} {scope:?} {} {}", wish.control, wish.value, wish.reason));
+        let LimitRequest { control, scope, value, .. } = wish;
+        let before = Some("1000".to_owned());
+        let applied = value == "500";
+        let challenge = (!applied).then(|| ArmChallenge {
+            challenge: "10053".to_owned(),
+            expires_seconds: 60,
+            facts: vec!["it loosens".to_owned()],
+        });
+        Ok(LimitResult { control, scope, before, value, applied, version: 2, challenge })
+    }
+    fn limit_confirm(&self, challenge: &str) -> Result<LimitsVersion, Refusal> {
+        match challenge {
+            "10053" => Ok(LimitsVersion { version: 3 }),
+            _ => Err(Refusal::Refused("no such challenge".to_owned())),
+        }
     }
     fn agents(&self) -> Result<Vec<AgentView>, Refusal> {
         Ok(vec![])
@@ -157,6 +177,10 @@ impl Gateway for Fake {
         self.note(format!("flatten {scope:?} {reason}"));
         let scope = self.names.scope_name(scope);
         Ok(FlattenResult { scope, orders: vec![], denied: vec![] })
+    }
+    fn heartbeat(&self) -> Result<Heartbeat, Refusal> {
+        self.note("heartbeat".to_owned());
+        Ok(Heartbeat { heard: Timestamp::ZERO })
     }
     fn latch(&self, scope: Scope, level: KillLevel) {
         self.level.fetch_max(level as u8, Ordering::SeqCst);

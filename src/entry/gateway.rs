@@ -3,8 +3,9 @@
 use crate::msg::OrderTerms;
 use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Reason, Scope};
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult,
-    KillResult, LimitView, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
+    KillResult, LimitRequest, LimitResult, Limits, LimitsVersion, OrderView, PositionView,
+    Readiness, ReplaceOrderRequest, Status,
 };
 use crate::wiring::Names;
 
@@ -39,6 +40,8 @@ pub struct OrderEntry {
     pub terms: OrderTerms,
     /// The caller's own number, where it gave one; else the gateway takes the next.
     pub intent: Option<u64>,
+    /// The caller has said the size twice.
+    pub confirmed: bool,
 }
 
 /// Which orders to list.
@@ -105,7 +108,19 @@ pub trait Gateway: Send + Sync {
     ///
     /// # Errors
     /// [`Refusal::Unavailable`].
-    fn limits(&self) -> Result<Vec<LimitView>, Refusal>;
+    fn limits(&self) -> Result<Limits, Refusal>;
+
+    /// Sets a limit: at once where that only tightens, else the first of two steps.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`]: no such control, or a value that it cannot use.
+    fn set_limit(&self, scope: Scope, wish: LimitRequest) -> Result<LimitResult, Refusal>;
+
+    /// Second step of a limit that loosens.
+    ///
+    /// # Errors
+    /// [`Refusal::Refused`]: wrong or late challenge, or the limits have changed.
+    fn limit_confirm(&self, challenge: &str) -> Result<LimitsVersion, Refusal>;
 
     /// Strategies by name.
     ///
@@ -140,6 +155,12 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// [`Refusal::Unavailable`]; exits that were refused are part of the result.
     fn flatten(&self, scope: Scope, reason: &str) -> Result<FlattenResult, Refusal>;
+
+    /// An operator is there: what the dead-man rule of the guardian waits for.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    fn heartbeat(&self) -> Result<Heartbeat, Refusal>;
 
     /// Stores a kill level in the board's atomic. Immediate: no lock, no file, no queue.
     fn latch(&self, scope: Scope, level: KillLevel);

@@ -2,22 +2,21 @@
 //! come back as views.
 
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
-use super::show::{agent_view, changed, exits, fill_view, order_view, positions, readiness};
+use super::show::{
+    agent_view, changed, fill_view, flattened, order_view, positions, readiness, unconfirmed,
+};
 use crate::actors::Core;
 use crate::desk::Desk;
 use crate::kill::ArmError;
 use crate::live::{Handle, NoAnswer};
 use crate::msg::{
-    AgentState, CancelOrder, Contingent, Control, Input, NewOrder, OrderRequest, OrderTerms,
-    ReplaceOrder,
+    AgentState, CancelOrder, Contingent, Control, Input, NewOrder, OrderRequest, ReplaceOrder,
 };
-use crate::types::{
-    AgentId, ClientOrderId, KillLevel, Nanos, OrdType, OrderQty, Reason, Scope, TimeInForce,
-};
+use crate::types::{AgentId, ClientOrderId, KillLevel, Nanos, Reason, Scope};
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, HoldView,
-    KillResult, KillView, LimitView, OrderDenied, OrderView, PositionView, Readiness,
-    ReplaceOrderRequest, Status, TripView,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
+    HoldView, KillResult, KillView, LimitRequest, LimitResult, Limits, LimitsVersion, OrderView,
+    PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
 };
 use crate::wiring::{Names, Topology};
 use std::sync::Arc;
@@ -63,9 +62,19 @@ impl LiveGateway {
     }
 
     /// Sends a request as the operator and gives the order as it stands after.
-    fn request(&self, request: OrderRequest, id: ClientOrderId) -> Result<OrderView, Refusal> {
+    fn request(
+        &self,
+        request: OrderRequest,
+        id: ClientOrderId,
+        confirmed: bool,
+    ) -> Result<OrderView, Refusal> {
         let topology = Arc::clone(&self.topology);
         let done = self.handle.call(move |desk, at, _| {
+            if let (false, Some(core)) = (confirmed, &mut desk.lane.core)
+                && let Some(control) = core.risk.large(at, &request, &core.oms, &desk.lane.market)
+            {
+                return Err(control);
+            }
             let before = denials(desk);
             desk.deliver(at, &Input::Request(AgentId::OPERATOR, request));
             let refused = denials(desk)
@@ -76,7 +85,12 @@ impl LiveGateway {
             let view = core
                 .and_then(|core| core.oms.find(id))
                 .map(|(_, o)| order_view(o, &topology.names));
-            (refused, view)
+            Ok((refused, view))
+        })?;
+        let done = done.map_err(|control| {
+            Refusal::Refused(format!(
+                "this uses more than half of `{control}`: say its size once more with `confirm`"
+            ))
         })?;
         match done {
             (Some(Reason::UnknownOrder), _) | (None, None) => {
@@ -85,6 +99,29 @@ impl LiveGateway {
             (Some(reason), _) => Err(Refusal::Denied(reason, format!("{id} was refused"))),
             (None, Some(view)) => Ok(view),
         }
+    }
+
+    /// Nobody arms what they cannot see: every broker in scope must have confirmed what it holds. A
+    /// broker that is closed by the kill itself comes back with the arm. Waits a moment, as after a
+    /// boot the first snapshot is on its way.
+    fn reconciled(&self, scope: Scope) -> Result<(), Refusal> {
+        const TRIES: u32 = 50;
+        let mut missing = Vec::new();
+        for number in 0..TRIES {
+            if number > 0 {
+                std::thread::sleep(std::time::Duration::from_millis(30));
+            }
+            missing = self.ask(move |desk, topology| {
+                desk.lane
+                    .core
+                    .as_ref()
+                    .map_or_else(Vec::new, |core| unconfirmed(core, topology, scope))
+            })?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Refusal::Refused(format!("not reconciled with {}", missing.join(", "))))
     }
 
     /// What the operator is shown before an arm, and what must not change until it is confirmed.
@@ -103,6 +140,10 @@ impl LiveGateway {
                 core.oms.open().count(),
                 core.oms.in_doubt()
             )];
+            // Whoever confirms with this before their eyes acknowledges it.
+            more.extend(core.guardian.stands().map(|(rule, scope)| {
+                format!("{}: {} still stands", topology.names.scope_name(scope), rule.name())
+            }));
             for ((account, agent, instrument), position) in core.oms.books.positions() {
                 if !position.qty.is_zero() {
                     more.push(format!(
@@ -178,8 +219,9 @@ impl Gateway for LiveGateway {
             reason: trip.reason.clone(),
             episode: trip.episode,
             since: trip.since,
+            progress: String::new(),
         });
-        let kill = KillView {
+        let mut kill = KillView {
             level: trips.iter().map(|trip| trip.level).max().unwrap_or_default(),
             scopes: scopes.collect(),
         };
@@ -188,6 +230,10 @@ impl Gateway for LiveGateway {
             let Some(core) = &desk.lane.core else {
                 return Err(Refusal::Unavailable("no core".to_owned()));
             };
+            for trip in &mut kill.scopes {
+                let scope = topology.names.scope(&trip.scope).unwrap_or(Scope::Global);
+                trip.progress = core.enforcement.progress(scope).name().to_owned();
+            }
             let holds = core.risk.halts.holds().map(|(scope, kind, since)| HoldView {
                 scope: topology.names.scope_name(scope),
                 reason: kind.name().to_owned(),
@@ -263,28 +309,16 @@ impl Gateway for LiveGateway {
         })
     }
 
-    fn limits(&self) -> Result<Vec<LimitView>, Refusal> {
-        self.ask(|desk, topology| {
-            let Some(core) = &desk.lane.core else { return Vec::new() };
-            let mut rows = Vec::new();
-            for check in core.risk.checks() {
-                let denied = core
-                    .denied()
-                    .filter(|(_, reason, _)| reason.name() == check.name())
-                    .map(|(.., count)| count)
-                    .sum();
-                for (scope, value) in check.limits() {
-                    rows.push(LimitView {
-                        control: check.name().to_owned(),
-                        scope: topology.names.scope_name(scope),
-                        value,
-                        used: None,
-                        denied,
-                    });
-                }
-            }
-            rows
-        })
+    fn limits(&self) -> Result<Limits, Refusal> {
+        self.ask(|desk, topology| super::limits::show(desk, topology))
+    }
+
+    fn set_limit(&self, scope: Scope, wish: LimitRequest) -> Result<LimitResult, Refusal> {
+        super::limits::set(&self.handle, scope, wish)
+    }
+
+    fn limit_confirm(&self, challenge: &str) -> Result<LimitsVersion, Refusal> {
+        super::limits::confirm(&self.handle, challenge)
     }
 
     fn agents(&self) -> Result<Vec<AgentView>, Refusal> {
@@ -305,14 +339,15 @@ impl Gateway for LiveGateway {
             intent: order.intent.unwrap_or(own),
             terms: order.terms,
             contingent: Contingent::None,
+            parent: None,
         };
         tracing::info!(id = %cl_ord_id, "order of the operator");
-        self.request(OrderRequest::New(new), cl_ord_id)
+        self.request(OrderRequest::New(new), cl_ord_id, order.confirmed)
     }
 
     fn cancel(&self, order: ClientOrderId) -> Result<OrderView, Refusal> {
         tracing::info!(id = %order, "cancel by the operator");
-        self.request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order }), order)
+        self.request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order }), order, true)
     }
 
     fn replace(
@@ -327,41 +362,29 @@ impl Gateway for LiveGateway {
             })?
             .ok_or_else(|| Refusal::NotFound(format!("no order {order}")))?;
         let terms = changed(terms, &change).map_err(Refusal::Invalid)?;
+        let confirmed =
+            super::order::confirmed(terms.qty, change.confirm).map_err(Refusal::Invalid)?;
         let cl_ord_id = self.handle.operator_id();
         let intent = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
         let replace = ReplaceOrder { orig_cl_ord_id: order, cl_ord_id, intent, terms };
         tracing::info!(id = %order, "replace by the operator");
-        self.request(OrderRequest::Replace(replace), order)
+        self.request(OrderRequest::Replace(replace), order, confirmed)
     }
 
     fn flatten(&self, scope: Scope, reason: &str) -> Result<FlattenResult, Refusal> {
-        let exits = self.ask(move |desk, _| exits(desk, scope))?;
-        tracing::warn!(reason, orders = exits.len(), "flatten");
-        let mut result = FlattenResult {
-            scope: self.topology.names.scope_name(scope),
-            orders: Vec::new(),
-            denied: Vec::new(),
-        };
-        for (account, agent, instrument, side, qty) in exits {
-            let terms = OrderTerms {
-                side,
-                qty: OrderQty::Units(qty),
-                ord_type: OrdType::Market,
-                tif: TimeInForce::Ioc,
-                expire_at: None,
-                extended_hours: false,
-            };
-            match self.place(OrderEntry { account, instrument, terms, intent: None }) {
-                Ok(order) => result.orders.push(order),
-                Err(refusal) => result.denied.push(OrderDenied {
-                    account: self.topology.names.account(account).to_owned(),
-                    agent: self.topology.names.agent(agent).to_owned(),
-                    symbol: self.topology.names.symbol(instrument).to_owned(),
-                    reason: refusal.to_string(),
-                }),
-            }
-        }
+        tracing::warn!(reason, "flatten");
+        let name = self.topology.names.scope_name(scope);
+        let (reason, topology) = (reason.to_owned(), Arc::clone(&self.topology));
+        let result = self.handle.call(move |desk, at, _| {
+            desk.deliver(at, &Input::Control(Control::Flatten { scope, reason }));
+            flattened(desk, &topology.names, name)
+        })?;
         Ok(result)
+    }
+
+    fn heartbeat(&self) -> Result<Heartbeat, Refusal> {
+        self.handle.deliver(Input::Control(Control::Heartbeat))?;
+        Ok(Heartbeat { heard: self.handle.now() })
     }
 
     fn latch(&self, scope: Scope, level: KillLevel) {
@@ -385,6 +408,7 @@ impl Gateway for LiveGateway {
     }
 
     fn arm(&self, scope: Scope, reason: &str) -> Result<ArmChallenge, Refusal> {
+        self.reconciled(scope)?;
         let facts = self.facts()?;
         let (challenge, expires_seconds) = self.handle.arm(scope, reason, &facts.join("\n"))?;
         Ok(ArmChallenge { challenge, expires_seconds, facts })

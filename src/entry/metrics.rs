@@ -19,6 +19,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
         &["scope_kind"],
     ),
     ("qtos_holds", "Holds in force", &[]),
+    ("qtos_kills_unconfirmed", "Kills whose cancels or exits no broker confirmed in time", &[]),
     ("qtos_orders_open", "Orders that may still fill", &[]),
     ("qtos_orders_in_doubt", "Open orders whose fate is unknown", &[]),
     ("qtos_pnl", "Profit since the books were opened, account currency", &[]),
@@ -103,6 +104,7 @@ fn samples(handle: &Handle) -> Vec<Sample> {
         say("qtos_orders_total", core.tally().orders as f64);
         say("qtos_fills_total", core.oms.fills().len() as f64);
         say("qtos_holds", core.risk.halts.holds().count() as f64);
+        say("qtos_kills_unconfirmed", core.enforcement.overdue() as f64);
         say("qtos_orders_open", core.oms.open().count() as f64);
         say("qtos_orders_in_doubt", core.oms.in_doubt() as f64);
         let pnl = (0..accounts)

@@ -5,6 +5,7 @@
 mod error;
 mod gateway;
 mod guard;
+mod limits;
 mod live;
 mod metrics;
 mod order;

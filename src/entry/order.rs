@@ -2,7 +2,7 @@
 
 use super::gateway::OrderEntry;
 use crate::msg::OrderTerms;
-use crate::types::{OrdType, OrderQty, TimeInForce, TrailingOffset};
+use crate::types::{Notional, OrdType, OrderQty, TimeInForce, TrailingOffset};
 use crate::view::NewOrderRequest;
 use crate::wiring::Names;
 
@@ -23,6 +23,7 @@ pub(super) fn entry(request: &NewOrderRequest, names: &Names) -> Result<OrderEnt
         (None, Some(_)) => return Err("`cash` must be above zero".to_owned()),
         _ => return Err("exactly one of `qty` and `cash` is needed".to_owned()),
     };
+    let confirmed = confirmed(qty, request.confirm)?;
     if (request.tif == TimeInForce::Gtd) != request.expire_at.is_some() {
         return Err("`expire_at` goes with time in force gtd, and only with it".to_owned());
     }
@@ -38,7 +39,25 @@ pub(super) fn entry(request: &NewOrderRequest, names: &Names) -> Result<OrderEnt
             extended_hours: request.extended_hours,
         },
         intent: request.intent,
+        confirmed,
     })
+}
+
+/// Whether the size was said twice.
+///
+/// # Errors
+/// It was, and not the same.
+pub(super) fn confirmed(qty: OrderQty, confirm: Option<Notional>) -> Result<bool, String> {
+    let size = match qty {
+        OrderQty::Units(qty) => qty.to_decimal(),
+        OrderQty::Cash(cash) => cash.to_decimal(),
+    };
+    match confirm {
+        Some(again) if again.to_decimal() != size => {
+            Err(format!("`confirm` says {again}, the order {size}"))
+        }
+        again => Ok(again.is_some()),
+    }
 }
 
 fn ord_type(request: &NewOrderRequest) -> Result<OrdType, String> {

@@ -6,7 +6,7 @@ use super::order;
 use crate::types::{AgentId, ClientOrderId, KillLevel, Scope};
 use crate::view::{
     Actors, AgentAction, Agents, ArmConfirm, ArmRequest, Fills, FlattenRequest, KillRequest,
-    Limits, NewOrderRequest, Orders, Positions, ReplaceOrderRequest,
+    LimitRequest, NewOrderRequest, Orders, Positions, ReplaceOrderRequest,
 };
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Json, Path, Query, ServiceConfig};
@@ -39,10 +39,13 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .route("/v1/fills", web::get().to(fills))
         .route("/v1/positions", web::get().to(positions))
         .route("/v1/limits", web::get().to(limits))
+        .route("/v1/limits", web::post().to(set_limit))
+        .route("/v1/limits/confirm", web::post().to(limit_confirm))
         .route("/v1/agents", web::get().to(agents))
         .route("/v1/agents/{name}/pause", web::post().to(pause))
         .route("/v1/agents/{name}/resume", web::post().to(resume))
         .route("/v1/flatten", web::post().to(flatten))
+        .route("/v1/heartbeat", web::post().to(heartbeat))
         .route("/v1/kill", web::post().to(kill))
         .route("/v1/arm", web::post().to(arm))
         .route("/v1/arm/confirm", web::post().to(arm_confirm))
@@ -136,7 +139,16 @@ async fn positions(gateway: Gate) -> Answer {
 }
 
 async fn limits(gateway: Gate) -> Answer {
-    ask(gateway, |gateway| gateway.limits().map(|limits| Limits { limits })).await
+    ask(gateway, |gateway| gateway.limits()).await
+}
+
+async fn set_limit(gateway: Gate, body: Json<LimitRequest>) -> Answer {
+    let scope = scope(&gateway, &body.scope)?;
+    ask(gateway, move |gateway| gateway.set_limit(scope, body.into_inner())).await
+}
+
+async fn limit_confirm(gateway: Gate, body: Json<ArmConfirm>) -> Answer {
+    ask(gateway, move |gateway| gateway.limit_confirm(&body.challenge)).await
 }
 
 async fn agents(gateway: Gate) -> Answer {
@@ -167,6 +179,10 @@ async fn replace(gateway: Gate, id: Path<String>, body: Json<ReplaceOrderRequest
 async fn flatten(gateway: Gate, body: Json<FlattenRequest>) -> Answer {
     let scope = scope(&gateway, &body.scope)?;
     ask(gateway, move |gateway| gateway.flatten(scope, &body.reason)).await
+}
+
+async fn heartbeat(gateway: Gate) -> Answer {
+    ask(gateway, |gateway| gateway.heartbeat()).await
 }
 
 /// The latch is an atomic store in this very call; what takes time comes after it.

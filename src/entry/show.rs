@@ -5,14 +5,12 @@ use crate::actors::market::Market;
 use crate::actors::oms::{Fill, Order};
 use crate::desk::Desk;
 use crate::msg::OrderTerms;
-use crate::types::{
-    AccountId, AgentId, InstrumentId, Notional, OrdType, OrderQty, Qty, Scope, Side,
+use crate::types::{AgentId, BrokerId, Notional, OrdType, OrderQty, Reason, Scope};
+use crate::view::{
+    AgentView, FillView, FlattenResult, OrderDenied, OrderView, PositionView, Readiness,
+    ReplaceOrderRequest,
 };
-use crate::view::{AgentView, FillView, OrderView, PositionView, Readiness, ReplaceOrderRequest};
 use crate::wiring::{Names, Topology};
-
-/// An order that would close a position: for whom, whose, what, which side, how much.
-pub(super) type Exit = (AccountId, AgentId, InstrumentId, Side, Qty);
 
 /// An order as it stands.
 pub(super) fn order_view(order: &Order, names: &Names) -> OrderView {
@@ -116,32 +114,45 @@ pub(super) fn readiness(core: &Core, topology: &Topology) -> Readiness {
         .holds()
         .map(|(scope, kind, _)| format!("{}: {}", topology.names.scope_name(scope), kind.name()))
         .collect();
-    reasons.extend(
-        core.risk.halts.kills().map(|(scope, level)| {
-            format!("{}: killed at {level}", topology.names.scope_name(scope))
-        }),
-    );
+    reasons.extend(core.risk.halts.kills().map(|(scope, kill)| {
+        format!("{}: killed at {}", topology.names.scope_name(scope), kill.level)
+    }));
     Readiness { ready: reasons.is_empty(), reasons }
 }
 
-/// What would close the positions in a scope.
-pub(super) fn exits(desk: &Desk, scope: Scope) -> Vec<Exit> {
-    let Some(core) = &desk.lane.core else { return Vec::new() };
-    core.oms
-        .books
-        .positions()
-        .filter(|(_, position)| !position.qty.is_zero())
-        .filter(|((account, agent, instrument), _)| match scope {
-            Scope::Global => true,
-            Scope::Broker(id) => core.risk.broker_of(*account) == Some(id),
-            Scope::Account(id) => *account == id,
-            Scope::Agent(id) => *agent == id,
-            Scope::Symbol(id) => *instrument == id,
-        })
-        .map(|((account, agent, instrument), position)| {
-            let side = if position.qty.is_positive() { Side::Sell } else { Side::Buy };
-            (account, agent, instrument, side, position.qty.abs())
-        })
+/// What became of the flatten that was just asked for.
+pub(super) fn flattened(desk: &Desk, names: &Names, scope: String) -> FlattenResult {
+    let mut result = FlattenResult { scope, orders: Vec::new(), denied: Vec::new() };
+    let Some(core) = &desk.lane.core else { return result };
+    for exit in core.enforcement.tried() {
+        match (exit.refused, core.oms.find(exit.order)) {
+            (None, Some((_, order))) => result.orders.push(order_view(order, names)),
+            (refused, _) => result.denied.push(OrderDenied {
+                account: names.account(exit.route.account).to_owned(),
+                agent: names.agent(exit.route.agent).to_owned(),
+                symbol: names.symbol(exit.route.instrument).to_owned(),
+                reason: refused.map_or("unknown_order", Reason::name).to_owned(),
+            }),
+        }
+    }
+    result
+}
+
+/// Brokers in a scope that have not confirmed what they hold, but for those that a kill closed.
+pub(super) fn unconfirmed(core: &Core, topology: &Topology, scope: Scope) -> Vec<String> {
+    let covers = |broker: BrokerId| match scope {
+        Scope::Broker(id) => id == broker,
+        Scope::Account(id) => topology.broker_of(id) == broker,
+        Scope::Agent(id) => {
+            let account = topology.agent(id).map(|agent| agent.account);
+            account.is_none_or(|account| topology.broker_of(account) == broker)
+        }
+        Scope::Global | Scope::Symbol(_) => true,
+    };
+    let links = core.oms.links().iter().enumerate().map(|(at, link)| (BrokerId(at as u8), link));
+    links
+        .filter(|(id, link)| covers(*id) && !link.reconciled && !core.enforcement.is_isolated(*id))
+        .map(|(id, _)| topology.names.broker(id).to_owned())
         .collect()
 }
 

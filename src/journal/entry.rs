@@ -3,7 +3,7 @@
 use super::frame::{Frame, FrameError, FrameReader, FrameWriter};
 use super::market_codec::{KIND_OTHER, MarketCodec, is_tick};
 use super::varint;
-use crate::msg::{Input, MarketData, OrderRequest};
+use crate::msg::{Input, Intervention, MarketData, OrderRequest};
 use crate::types::{BrokerId, ClientOrderId, InstrumentTable, Reason, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -62,6 +62,8 @@ pub enum Derived {
         /// Why.
         reason: Reason,
     },
+    /// The guardian raised a kill, or began or ended a hold.
+    Intervened(Intervention),
 }
 
 /// Where the inputs of a session come from.

@@ -1,29 +1,21 @@
 //! The two-step arm: the only way a kill level falls.
 //!
 //! Step one shows the operator the facts and hands out a challenge bound to them; step two returns
-//! it. If the facts have changed in between, or 60 seconds have passed, the operator looks again.
+//! it: see [`TwoStep`]. The trip must still be the one that was shown.
 
 use super::board::KillBoard;
 use super::latch::{Latch, LatchError, Trip};
-use crate::types::{KillLevel, Nanos, Scope, Timestamp};
-use sha2::{Digest, Sha256};
+use super::two_step::{StepError, TwoStep};
+use crate::types::{KillLevel, Scope, Timestamp};
 
-/// How long a challenge is good.
-pub const VALID: Nanos = Nanos::from_secs(60);
-
-/// What step one hands out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Challenge {
-    /// The word to return.
-    pub code: String,
+#[derive(Debug)]
+struct Wish {
     /// The scope as it was named.
-    pub name: String,
+    name: String,
     scope: Scope,
     /// The trip it will end.
-    pub trip: Trip,
+    trip: Trip,
     reason: String,
-    facts: [u8; 32],
-    expires: Timestamp,
 }
 
 /// Why an arm was refused.
@@ -35,15 +27,12 @@ pub enum ArmError {
     /// Reasons are read later by others.
     #[error("a reason of at least 3 characters is needed")]
     NoReason,
-    /// Wrong word, or none was asked for.
-    #[error("no such challenge: ask for a new one with `arm --scope`")]
-    NoChallenge,
-    /// Too late.
-    #[error("the challenge has expired: ask for a new one")]
-    Expired,
-    /// The world moved.
-    #[error("orders, positions or kills changed since the challenge was given: look again")]
-    FactsChanged,
+    /// The challenge no longer holds.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// An automatic trip was raised too short a time ago.
+    #[error("{0} is cooling off for another {1} s: find the cause meanwhile")]
+    CoolingOff(String, u64),
     /// The change could not be made durable, so it was not made.
     #[error(transparent)]
     Latch(#[from] LatchError),
@@ -51,15 +40,13 @@ pub enum ArmError {
 
 /// Holds the one open challenge.
 #[derive(Debug, Default)]
-pub struct ArmDesk {
-    open: Option<Challenge>,
-}
+pub struct ArmDesk(TwoStep<Wish>);
 
 impl ArmDesk {
-    /// Step one. `random` makes the code unguessable, `facts` is what the operator is shown.
+    /// Step one: the code to return. `random` makes it unguessable, `facts` is what the operator is shown.
     ///
     /// # Errors
-    /// [`ArmError::NotKilled`], [`ArmError::NoReason`].
+    /// [`ArmError::NotKilled`], [`ArmError::NoReason`], [`ArmError::CoolingOff`].
     pub fn request(
         &mut self,
         latch: &Latch,
@@ -68,20 +55,18 @@ impl ArmDesk {
         facts: &str,
         random: [u8; 8],
         now: Timestamp,
-    ) -> Result<&Challenge, ArmError> {
+    ) -> Result<String, ArmError> {
         let trip = latch.get(name).ok_or_else(|| ArmError::NotKilled(name.to_owned()))?;
         if reason.trim().len() < 3 {
             return Err(ArmError::NoReason);
         }
-        Ok(self.open.insert(Challenge {
-            code: random.iter().map(|byte| format!("{byte:02x}")).collect(),
-            name: name.to_owned(),
-            scope,
-            trip: trip.clone(),
-            reason: reason.to_owned(),
-            facts: Sha256::digest(facts.as_bytes()).into(),
-            expires: now + VALID,
-        }))
+        let left = (trip.since + trip.cool_off).since(now);
+        if left.0 > 0 {
+            return Err(ArmError::CoolingOff(name.to_owned(), left.0.div_ceil(1_000_000_000)));
+        }
+        let wish =
+            Wish { name: name.to_owned(), scope, trip: trip.clone(), reason: reason.to_owned() };
+        Ok(self.0.request(wish, facts, random, now))
     }
 
     /// Step two: lowers the scope to normal on the board and in the file.
@@ -96,20 +81,17 @@ impl ArmDesk {
         facts: &str,
         now: Timestamp,
     ) -> Result<(Scope, Trip, String), ArmError> {
-        let challenge = self.open.take().ok_or(ArmError::NoChallenge)?;
-        if challenge.code != code {
-            return Err(ArmError::NoChallenge);
-        }
-        if now > challenge.expires {
-            return Err(ArmError::Expired);
-        }
-        let facts: [u8; 32] = Sha256::digest(facts.as_bytes()).into();
-        if facts != challenge.facts || latch.get(&challenge.name) != Some(&challenge.trip) {
-            return Err(ArmError::FactsChanged);
+        let challenge = self.0.confirm(code, facts, now)?;
+        if latch.get(&challenge.name) != Some(&challenge.trip) {
+            return Err(StepError::FactsChanged.into());
         }
         // File first: a crash in between leaves the board's level in memory, which is gone anyway.
         latch.clear(&challenge.name)?;
-        board.lower(challenge.scope, challenge.trip.level, KillLevel::Normal);
+        if !board.lower(challenge.scope, challenge.trip.level, KillLevel::Normal) {
+            // The guardian has raised it in this very moment; its trip is about to be recorded.
+            latch.record(challenge.trip)?;
+            return Err(StepError::FactsChanged.into());
+        }
         Ok((challenge.scope, challenge.trip, challenge.reason))
     }
 }
@@ -118,6 +100,7 @@ impl ArmDesk {
 mod tests {
     use super::*;
     use crate::disk::{Folder, MemoryFolder};
+    use crate::types::Nanos;
     use std::sync::Arc;
 
     fn killed() -> (Latch, KillBoard) {
@@ -131,6 +114,22 @@ mod tests {
 
     /// INV-4: the two-step arm is the only way down.
     #[test]
+    fn an_automatic_trip_cools_off_first() {
+        let (mut latch, board) = killed();
+        let (rule, cool_off) = (crate::msg::Rule::DailyLoss, Nanos::from_secs(30));
+        let start = Timestamp::from_nanos(7);
+        let scope = "account:paper";
+        latch.raise_by(Some((rule, cool_off)), scope, KillLevel::Block, "loss", start).unwrap();
+        board.raise(Scope::Account(crate::types::AccountId(0)), KillLevel::Block);
+        let mut desk = ArmDesk::default();
+        let named = (Scope::Account(crate::types::AccountId(0)), scope);
+        let mut ask = |now| desk.request(&latch, named, "found", "f", [7; 8], now).map(|_| ());
+        let end = start + cool_off;
+        assert!(matches!(ask(end - Nanos(1)), Err(ArmError::CoolingOff(_, 1))));
+        assert!(ask(end).is_ok());
+    }
+
+    #[test]
     fn both_steps_lower_and_nothing_else_does() {
         let (mut latch, board) = killed();
         let mut desk = ArmDesk::default();
@@ -138,34 +137,31 @@ mod tests {
         let later = Timestamp::ZERO + Nanos::from_secs(61);
         assert!(matches!(
             desk.confirm(&mut latch, &board, "00", "f", Timestamp::ZERO),
-            Err(ArmError::NoChallenge)
+            Err(ArmError::Step(StepError::NoChallenge))
         ));
         let ask = |desk: &mut ArmDesk, latch: &Latch| {
-            desk.request(latch, global, "all clear", "f", [7; 8], Timestamp::ZERO)
-                .unwrap()
-                .code
-                .clone()
+            desk.request(latch, global, "all clear", "f", [7; 8], Timestamp::ZERO).unwrap()
         };
         let code = ask(&mut desk, &latch);
         assert!(matches!(
             desk.confirm(&mut latch, &board, &code, "f", later),
-            Err(ArmError::Expired)
+            Err(ArmError::Step(StepError::Expired))
         ));
         assert!(matches!(
             desk.confirm(&mut latch, &board, &code, "f", Timestamp::ZERO),
-            Err(ArmError::NoChallenge)
+            Err(ArmError::Step(StepError::NoChallenge))
         ));
         let code = ask(&mut desk, &latch);
         assert!(matches!(
             desk.confirm(&mut latch, &board, &code, "other facts", Timestamp::ZERO),
-            Err(ArmError::FactsChanged)
+            Err(ArmError::Step(StepError::FactsChanged))
         ));
         let code = ask(&mut desk, &latch);
         latch.raise("global", KillLevel::Isolate, "worse", Timestamp::ZERO).unwrap();
         board.raise(Scope::Global, KillLevel::Isolate);
         assert!(matches!(
             desk.confirm(&mut latch, &board, &code, "f", Timestamp::ZERO),
-            Err(ArmError::FactsChanged)
+            Err(ArmError::Step(StepError::FactsChanged))
         ));
         assert_eq!(board.level(Scope::Global), KillLevel::Isolate);
         let code = ask(&mut desk, &latch);

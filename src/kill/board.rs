@@ -8,7 +8,7 @@ use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Scope}
 use crossbeam_utils::CachePadded;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// Whose order it is: the indices of its five scopes, looked up once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,17 @@ pub struct Route {
 }
 
 impl Route {
+    /// The five scopes that cover this order.
+    pub const fn scopes(&self) -> [Scope; 5] {
+        [
+            Scope::Global,
+            Scope::Broker(self.broker),
+            Scope::Account(self.account),
+            Scope::Agent(self.agent),
+            Scope::Symbol(self.instrument),
+        ]
+    }
+
     /// Whether `scope` covers this order.
     pub fn covered_by(&self, scope: Scope) -> bool {
         match scope {
@@ -43,15 +54,22 @@ pub enum Effect {
     Opens,
     /// Makes the worst-case position strictly smaller and never crosses zero.
     Reduces,
+    /// A way out that a flatten asked for: reduces, and passes where the flatten itself stands.
+    Exits,
     /// Takes an order back.
     Cancels,
 }
 
 impl Effect {
-    /// Whether a request with this effect may leave at `level`.
+    /// Whether a request with this effect may leave while one of its scopes stands at `level`. All
+    /// five must allow it; for all effects but [`Self::Exits`] the highest decides.
     pub const fn allowed_at(self, level: KillLevel) -> bool {
         match self {
             Self::Cancels => true,
+            // A block or cancel next to the flatten is another decision, and it stands in the way.
+            Self::Exits => {
+                matches!(level, KillLevel::Normal | KillLevel::ReduceOnly | KillLevel::Flatten)
+            }
             Self::Reduces => matches!(level, KillLevel::Normal | KillLevel::ReduceOnly),
             Self::Opens => matches!(level, KillLevel::Normal),
         }
@@ -71,6 +89,10 @@ pub struct KillBoard {
     /// One count per writer; odd while a write is under way.
     writers: Vec<CachePadded<AtomicU64>>,
     taken: Vec<AtomicBool>,
+    /// Counts every time a level was stored or lowered.
+    epoch: AtomicU64,
+    /// Version of the limits in force.
+    limits: AtomicU32,
 }
 
 fn levels(count: usize) -> Vec<AtomicU8> {
@@ -89,6 +111,8 @@ impl KillBoard {
             signals: [Arc::default(), Arc::default()],
             writers: (0..brokers).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
             taken: (0..brokers).map(|_| AtomicBool::new(false)).collect(),
+            epoch: AtomicU64::new(0),
+            limits: AtomicU32::new(0),
         }
     }
 
@@ -123,6 +147,20 @@ impl KillBoard {
             .max(at(&self.agents, route.agent.index()))
             .max(at(&self.symbols, route.instrument.index()));
         level(highest).max(self.signalled())
+    }
+
+    /// The first level of an order's scopes that forbids this effect.
+    #[inline]
+    fn forbids(&self, route: Route, effect: Effect) -> Option<KillLevel> {
+        let forbidden = |level: &KillLevel| !effect.allowed_at(*level);
+        if effect != Effect::Exits {
+            return Some(self.effective(route)).filter(forbidden);
+        }
+        let stored = |scope| {
+            self.slot(scope).map_or(KillLevel::Isolate, |s| level(s.load(Ordering::SeqCst)))
+        };
+        let scopes = route.scopes().map(stored);
+        scopes.into_iter().chain([self.signalled()]).find(forbidden)
     }
 
     fn signalled(&self) -> KillLevel {
@@ -162,7 +200,26 @@ impl KillBoard {
     pub fn latch(&self, scope: Scope, to: KillLevel) -> bool {
         let Some(slot) = self.slot(scope) else { return false };
         slot.fetch_max(to as u8, Ordering::SeqCst);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         true
+    }
+
+    /// A number that changes with every kill and every arm: what was decided before one is not to
+    /// leave after it.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Version of the limits in force: an approval under an older one is not to leave.
+    #[inline]
+    pub fn limits(&self) -> u32 {
+        self.limits.load(Ordering::SeqCst)
+    }
+
+    /// Other limits are in force from now on.
+    pub fn set_limits(&self, version: u32) {
+        self.limits.fetch_max(version, Ordering::SeqCst);
     }
 
     /// Waits until every write that had its permit before now has finished.
@@ -187,6 +244,7 @@ impl KillBoard {
 
     /// Lowers a scope. Only [`super::arm`] may.
     pub(super) fn lower(&self, scope: Scope, from: KillLevel, to: KillLevel) -> bool {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         self.slot(scope).is_some_and(|slot| {
             slot.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
         })
@@ -213,6 +271,12 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// The board that its permits come from.
+    #[inline]
+    pub fn board(&self) -> &KillBoard {
+        &self.board
+    }
+
     /// A permit to start one write now. Keep it until the write call has returned.
     ///
     /// # Errors
@@ -222,8 +286,10 @@ impl Writer {
         let slot = &self.board.writers[self.broker.index()];
         slot.fetch_add(1, Ordering::SeqCst);
         let permit = Permit { slot };
-        let level = self.board.effective(route);
-        if effect.allowed_at(level) { Ok(permit) } else { Err(level) }
+        match self.board.forbids(route, effect) {
+            None => Ok(permit),
+            Some(level) => Err(level),
+        }
     }
 }
 

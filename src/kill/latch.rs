@@ -5,7 +5,8 @@
 //! missing after the first run, or that cannot be read, means a global block at boot.
 
 use crate::disk::Folder;
-use crate::types::{KillLevel, Timestamp};
+use crate::msg::Rule;
+use crate::types::{KillLevel, Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -26,6 +27,10 @@ pub struct Trip {
     pub episode: u64,
     /// Since when.
     pub since: Timestamp,
+    /// The automatic trigger behind it; none for what a person did.
+    pub rule: Option<Rule>,
+    /// How long after `since` it cannot be armed; nothing for what a person did.
+    pub cool_off: Nanos,
 }
 
 /// Why the file cannot be trusted.
@@ -127,6 +132,22 @@ impl Latch {
         reason: &str,
         now: Timestamp,
     ) -> Result<Trip, LatchError> {
+        self.raise_by(None, scope, level, reason, now)
+    }
+
+    /// [`Self::raise`] by an automatic trigger, if there is one: its trip cools off before it can be
+    /// armed.
+    ///
+    /// # Errors
+    /// As [`Self::raise`].
+    pub fn raise_by(
+        &mut self,
+        by: Option<(Rule, Nanos)>,
+        scope: &str,
+        level: KillLevel,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Trip, LatchError> {
         if let Some(trip) = self.get(scope)
             && trip.level >= level
         {
@@ -138,12 +159,35 @@ impl Latch {
             reason: reason.to_owned(),
             episode: self.content.next_episode,
             since: now,
+            rule: by.map(|(rule, _)| rule),
+            cool_off: by.map_or(Nanos(0), |(_, cool_off)| cool_off),
         };
         self.content.next_episode += 1;
-        self.content.trips.retain(|old| old.scope != scope);
-        self.content.trips.push(trip.clone());
-        self.save()?;
+        self.put(trip.clone())?;
         Ok(trip)
+    }
+
+    /// Takes over a trip that the core decided, with the number that the core gave it, and writes the
+    /// file. A scope that stands higher keeps its own.
+    ///
+    /// # Errors
+    /// As [`Self::raise`].
+    pub fn record(&mut self, trip: Trip) -> Result<(), LatchError> {
+        match self.get(&trip.scope).cloned() {
+            Some(stands) if stands.level > trip.level => Ok(()),
+            Some(stands) if stands.level == trip.level => match stands.episode == trip.episode {
+                true => Ok(()),
+                // The arm names the trip that the core knows.
+                false => self.put(Trip { episode: trip.episode, ..stands }),
+            },
+            _ => self.put(trip),
+        }
+    }
+
+    fn put(&mut self, trip: Trip) -> Result<(), LatchError> {
+        self.content.trips.retain(|old| old.scope != trip.scope);
+        self.content.trips.push(trip);
+        self.save()
     }
 
     /// Ends the trip of a scope and writes the file.

@@ -6,7 +6,9 @@
 pub mod arm;
 pub mod board;
 pub mod latch;
+pub mod two_step;
 
-pub use arm::{ArmDesk, ArmError, Challenge};
+pub use arm::{ArmDesk, ArmError};
 pub use board::{Effect, KillBoard, Permit, Route, Writer};
 pub use latch::{Latch, LatchError, Trip};
+pub use two_step::{StepError, TwoStep};

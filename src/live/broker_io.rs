@@ -8,7 +8,7 @@ use super::edge::ReportEdge;
 use super::keeper::{Guard, inject};
 use super::status::{ActorState, ActorStatus};
 use crate::broker::{BrokerSession, Frame, Output};
-use crate::desk::gate::{NoWire, Wire, release};
+use crate::desk::gate::{Gate, NoWire, Wire};
 use crate::desk::{Cleared, Link, NotSent};
 use crate::kill::{Effect, KillBoard, Permit};
 use crate::msg::{Report, SessionStatus};
@@ -30,6 +30,8 @@ pub struct CommandEdge {
     snapshot: AtomicBool,
     /// Cancel everything, whatever the core says: it may be dead.
     cancel_all: AtomicBool,
+    /// A kill closed the session.
+    closed: AtomicBool,
     notify: Notify,
 }
 
@@ -43,6 +45,7 @@ impl CommandEdge {
             requests: ArrayQueue::new(1024),
             snapshot: AtomicBool::new(false),
             cancel_all: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             notify: Notify::new(),
         }
     }
@@ -59,18 +62,31 @@ impl CommandEdge {
 pub struct RemoteLink {
     commands: Arc<CommandEdge>,
     reports: ReportEdge,
+    board: Arc<KillBoard>,
 }
 
 impl RemoteLink {
-    /// The lane's end of these edges.
-    pub const fn new(commands: Arc<CommandEdge>, reports: ReportEdge) -> Self {
-        Self { commands, reports }
+    /// The lane's end of these edges; `board` is the one that the other end writes under.
+    pub const fn new(
+        commands: Arc<CommandEdge>,
+        reports: ReportEdge,
+        board: Arc<KillBoard>,
+    ) -> Self {
+        Self { commands, reports, board }
     }
 }
 
 impl Link for RemoteLink {
-    /// The actor dials and logs in on its own.
-    fn start(&mut self, _now: Timestamp) {}
+    /// The actor dials and logs in on its own, unless it was told not to.
+    fn start(&mut self, _now: Timestamp) {
+        self.commands.closed.store(false, Ordering::SeqCst);
+        self.commands.notify.notify_one();
+    }
+
+    fn close(&mut self, _now: Timestamp) {
+        self.commands.closed.store(true, Ordering::SeqCst);
+        self.commands.notify.notify_one();
+    }
 
     fn send(&mut self, _now: Timestamp, cleared: Cleared) -> Result<(), NotSent> {
         let free = self.commands.requests.capacity() - self.commands.requests.len();
@@ -78,7 +94,7 @@ impl Link for RemoteLink {
         if !is_cancel && free <= CommandEdge::RESERVE {
             return Err(NotSent::of(&cleared, Reason::Busy));
         }
-        let pushed = self.commands.requests.push(cleared);
+        let pushed = self.commands.requests.push(cleared.wait(&self.board));
         self.commands.notify.notify_one();
         pushed.map_err(|cleared| NotSent::of(&cleared, Reason::Busy))
     }
@@ -216,18 +232,20 @@ impl Wire for SocketWire<'_> {
 async fn serve(mut parts: BrokerParts) -> bool {
     let clock = Clock::new();
     // After a panic the old actor may still be on its way out.
-    let mut writer = loop {
+    let mut gate = loop {
         match parts.board.writer(parts.broker) {
-            Some(writer) => break writer,
+            Some(writer) => break Gate::new(writer),
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
     let mut socket: Option<Socket> = None;
     let mut up = false;
-    let mut frame = Frame::default();
+    let mut closed = parts.commands.closed.load(Ordering::SeqCst);
     let mut buffer = vec![0u8; 1 << 16];
     parts.status.set(ActorState::Running);
-    parts.session.start(clock.now());
+    if !closed {
+        parts.session.start(clock.now());
+    }
     loop {
         carry_out(&mut parts, &mut socket, &mut up, &clock).await;
         if parts.stop.load(Ordering::SeqCst) && parts.commands.requests.is_empty() {
@@ -272,6 +290,14 @@ async fn serve(mut parts: BrokerParts) -> bool {
             }
             Event::Commands | Event::Nothing => {}
         }
+        let close = parts.commands.closed.load(Ordering::SeqCst);
+        if close != closed {
+            closed = close;
+            match close {
+                true => parts.session.close(now),
+                false => parts.session.start(now),
+            }
+        }
         if up && parts.commands.cancel_all.swap(false, Ordering::SeqCst) {
             parts.session.cancel_all(now);
         }
@@ -280,8 +306,7 @@ async fn serve(mut parts: BrokerParts) -> bool {
         while let Some(cleared) = parts.commands.requests.pop() {
             let effect = cleared.approved().effect();
             let mut wire = SocketWire { socket: socket.as_mut(), effect, broken: false };
-            let sent =
-                release(now, &cleared, parts.session.as_mut(), &mut writer, &mut wire, &mut frame);
+            let sent = gate.release(clock.now(), &cleared, parts.session.as_mut(), &mut wire);
             let broken = wire.broken;
             if let Err(refused) = sent {
                 push(&parts, refused.report()).await;

@@ -6,10 +6,11 @@ use super::edge::Waker;
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
+use crate::actors::Notice;
 use crate::desk::Desk;
-use crate::kill::arm::VALID;
-use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, Trip};
-use crate::msg::{Control, Input, KillOrder};
+use crate::kill::two_step::VALID;
+use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, StepError, Trip, TwoStep};
+use crate::msg::{Act, Control, Input, Intervention, KillOrder, LimitsChange, Rule};
 use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
@@ -39,6 +40,9 @@ pub(super) struct Shared {
     /// Control plane only: no order waits for these.
     pub latch: Mutex<Latch>,
     pub arm: Mutex<ArmDesk>,
+    pub limits: Mutex<TwoStep<LimitsChange>>,
+    /// From the core: what a person has to hear of.
+    pub notices: Arc<ArrayQueue<Notice>>,
 }
 
 /// The core did not answer in time: it is starting, ending or stalled.
@@ -96,6 +100,11 @@ impl Handle {
     /// Wall time.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// How far the system's time has moved away from the gateway's.
+    pub fn clock_off(&self) -> crate::types::Nanos {
+        self.0.clock.off()
     }
 
     /// Wakes the core lane.
@@ -163,24 +172,50 @@ impl Handle {
         lock(&self.0.latch).trips().to_vec()
     }
 
-    /// Raises a kill: the latch first, then the file, then the core. When this returns no covered
-    /// write is under way.
+    /// Raises a kill that a person wants: the latch first, then the file, then the core. When this
+    /// returns no covered write is under way.
     ///
     /// # Errors
     /// The trip holds on the board but its file could not be written.
     pub fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<Trip, LatchError> {
+        self.raise(None, scope, level, reason)
+    }
+
+    /// [`Self::kill`] by an automatic trigger of the driver.
+    ///
+    /// # Errors
+    /// As [`Self::kill`].
+    pub fn trip(
+        &self,
+        rule: Rule,
+        scope: Scope,
+        level: KillLevel,
+        reason: &str,
+    ) -> Result<Trip, LatchError> {
+        self.raise(Some(rule), scope, level, reason)
+    }
+
+    fn raise(
+        &self,
+        rule: Option<Rule>,
+        scope: Scope,
+        level: KillLevel,
+        reason: &str,
+    ) -> Result<Trip, LatchError> {
         self.0.board.raise(scope, level);
         let name = self.0.topology.names.scope_name(scope);
         // File, board and core change together, so that an arm which is under way comes wholly before
         // or wholly after.
         let mut latch = lock(&self.0.latch);
-        let trip = latch.raise(&name, level, reason, self.now());
+        let by = rule.map(|rule| (rule, self.0.topology.guardian.cool_off));
+        let trip = latch.raise_by(by, &name, level, reason, self.now());
         self.0.board.raise(scope, level);
         let order = KillOrder {
             scope,
             level,
             reason: reason.to_owned(),
             episode: trip.as_ref().map_or(0, |trip| trip.episode),
+            rule,
         };
         tracing::warn!(scope = %name, level = %level, reason, "kill");
         if self.deliver(Input::Control(Control::Kill(order))).is_err() {
@@ -188,6 +223,47 @@ impl Handle {
             self.cancel_without_core(level);
         }
         trip
+    }
+
+    /// Hears what the core has to say to a person: logs it, and makes its kills durable.
+    pub fn hear_core(&self) {
+        while let Some(notice) = self.0.notices.pop() {
+            let name = |scope| self.0.topology.names.scope_name(scope);
+            match notice {
+                Notice::Intervened(done) => self.intervened(done),
+                Notice::Confirmed { scope, flat } => {
+                    tracing::warn!(scope = %name(scope), flat, "the broker confirmed the kill");
+                }
+                Notice::Unconfirmed { scope } => tracing::error!(
+                    scope = %name(scope),
+                    "the broker has not confirmed the kill in time: look at the broker itself"
+                ),
+                Notice::Exit { order, refused: None } => tracing::warn!(%order, "exit sent"),
+                Notice::Exit { order, refused: Some(reason) } => tracing::error!(
+                    %order, %reason, "exit refused, not tried again: see `qtos flatten`"
+                ),
+                Notice::ExitEnded { order } => tracing::error!(
+                    %order, "exit ended before all of it traded: see `qtos flatten`"
+                ),
+            }
+        }
+    }
+
+    fn intervened(&self, Intervention { rule, scope, act }: Intervention) {
+        let name = self.0.topology.names.scope_name(scope);
+        match act {
+            Act::Hold(on) => tracing::warn!(rule = rule.name(), scope = %name, on, "hold"),
+            Act::Kill { level, episode, cool_off } => {
+                tracing::error!(rule = rule.name(), scope = %name, level = %level, "kill by the guardian");
+                self.0.board.raise(scope, level);
+                let reason = format!("guardian: {}", rule.name());
+                let (rule, since) = (Some(rule), self.now());
+                let trip = Trip { scope: name, level, reason, episode, since, rule, cool_off };
+                if let Err(error) = lock(&self.0.latch).record(trip) {
+                    tracing::error!(%error, "the kill holds, but its file could not be written");
+                }
+            }
+        }
     }
 
     /// Has every broker cancel all open orders without asking the core.
@@ -204,11 +280,11 @@ impl Handle {
     pub fn arm(&self, scope: Scope, reason: &str, facts: &str) -> Result<(String, u64), ArmError> {
         let name = self.0.topology.names.scope_name(scope);
         let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|_| ArmError::NoChallenge)?;
+        getrandom::fill(&mut random).map_err(|_| StepError::NoChallenge)?;
         let latch = lock(&self.0.latch);
         let mut desk = lock(&self.0.arm);
-        let challenge = desk.request(&latch, (scope, &name), reason, facts, random, self.now())?;
-        Ok((challenge.code.clone(), VALID.0 / 1_000_000_000))
+        let code = desk.request(&latch, (scope, &name), reason, facts, random, self.now())?;
+        Ok((code, VALID.0 / 1_000_000_000))
     }
 
     /// Second step of the arm.
@@ -220,9 +296,49 @@ impl Handle {
         let (scope, trip, reason) =
             lock(&self.0.arm).confirm(&mut latch, &self.0.board, code, facts, self.now())?;
         tracing::warn!(scope = %trip.scope, episode = trip.episode, reason, "armed");
-        let arm = KillOrder { scope, level: KillLevel::Normal, reason, episode: trip.episode };
+        let arm = KillOrder {
+            scope,
+            level: KillLevel::Normal,
+            reason,
+            episode: trip.episode,
+            rule: trip.rule,
+        };
         // The core must hear of it: without it, it goes on refusing, which is the safe side.
         let _ = self.deliver(Input::Control(Control::Arm(arm)));
         Ok(scope)
+    }
+
+    /// Puts other limits in force. Approvals under the old ones do not leave from this call on; the
+    /// core judges by the new ones when it comes to them.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn set_limits(&self, change: LimitsChange) -> Result<(), NoAnswer> {
+        tracing::warn!(version = change.version, who = change.who, why = change.why, "limits");
+        self.0.board.set_limits(change.version);
+        self.deliver(Input::Control(Control::Limits(change)))
+    }
+
+    /// First step of limits that loosen: the code to return and how long it is good.
+    ///
+    /// # Errors
+    /// [`StepError::NoChallenge`]: the system has no random numbers.
+    pub fn ask_limits(
+        &self,
+        change: LimitsChange,
+        facts: &str,
+    ) -> Result<(String, u64), StepError> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|_| StepError::NoChallenge)?;
+        let code = lock(&self.0.limits).request(change, facts, random, self.now());
+        Ok((code, VALID.0 / 1_000_000_000))
+    }
+
+    /// Second step: the change that was asked for. `facts` are those of now.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub fn confirm_limits(&self, code: &str, facts: &str) -> Result<LimitsChange, StepError> {
+        lock(&self.0.limits).confirm(code, facts, self.now())
     }
 }

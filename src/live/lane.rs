@@ -9,6 +9,7 @@ use super::edge::{Heard, MarketEdge, RequestEdge, Rest, Waker};
 use super::feed_io::FeedEnd;
 use super::journal_file::SyncEdge;
 use super::status::{ActorState, ActorStatus};
+use crate::actors::Notice;
 use crate::actors::oms::Stage;
 use crate::desk::{Desk, snapshot};
 use crate::disk::Folder;
@@ -120,6 +121,8 @@ pub struct CoreLane {
     pub requests: RequestEdge,
     /// Lanes of agents elsewhere.
     pub lanes: Vec<AgentOut>,
+    /// To the control plane: what a person has to hear of.
+    pub notices: Arc<ArrayQueue<Notice>>,
     /// Wants of the control plane.
     pub asks: Arc<ArrayQueue<Ask>>,
     /// Wakes this lane.
@@ -175,6 +178,7 @@ impl CoreLane {
             worked |= self.outside(now);
             worked |= self.market(now);
             self.tell(&mut heard);
+            self.notify();
             if self.orders() != orders {
                 figures.tick_to_order.saturating_record(clock.now().since(now).0);
             }
@@ -351,6 +355,14 @@ impl CoreLane {
         for agent in lost {
             let control = Control::Agent { agent, state: AgentState::Quarantined };
             self.desk.deliver(at, &Input::Control(control));
+        }
+    }
+
+    /// Notices for the control plane. What finds no room waits for the next turn.
+    fn notify(&mut self) {
+        while !self.notices.is_full() {
+            let Some(notice) = self.desk.next_notice() else { return };
+            let _ = self.notices.push(notice);
         }
     }
 

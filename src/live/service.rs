@@ -17,7 +17,7 @@ use crate::desk::segments;
 use crate::desk::{Desk, Link};
 use crate::feed::{FeedError, Speed};
 use crate::journal::{Header, HeaderKind, Log, World};
-use crate::kill::{ArmDesk, Latch, LatchError};
+use crate::kill::{ArmDesk, Latch, LatchError, Trip};
 use crate::msg::KillOrder;
 use crate::types::{BrokerId, KillLevel, Scope};
 use crate::wiring::{
@@ -126,6 +126,10 @@ impl Service {
             tracing::warn!(file, bytes, "the journal's torn tail was cut off");
         }
 
+        if let Some(core) = &desk.lane.core {
+            board.set_limits(core.risk.limits_version());
+        }
+
         let mut latch = match Latch::open(&folder.disk, false) {
             Ok(latch) => latch,
             Err(why) => {
@@ -133,24 +137,25 @@ impl Service {
                 Latch::distrusted(&folder.disk, &why, clock.now())?
             }
         };
-        // A kill that the journal knows and the file does not: the file was lost, could not be
-        // written, or its arm was cut off half-way. It stands until an operator arms it.
+        // A kill that the journal knows and the file does not: the guardian decided it and the file was
+        // not written in time, the file was lost, or its arm was cut off half-way. It stands until an
+        // operator arms it.
         let journaled: Vec<_> = desk
             .lane
             .core
             .iter()
             .flat_map(|core| core.risk.halts.kills().collect::<Vec<_>>())
             .collect();
-        for (scope, level) in journaled {
-            let name = topology.names.scope_name(scope);
-            if latch.get(&name).is_none() {
-                latch.raise(
-                    &name,
-                    level,
-                    "known from the journal, not from the file",
-                    clock.now(),
-                )?;
-            }
+        for (scope, kill) in journaled {
+            latch.record(Trip {
+                scope: topology.names.scope_name(scope),
+                level: kill.level,
+                reason: "known from the journal, not from the file".to_owned(),
+                episode: kill.episode,
+                since: kill.since,
+                rule: kill.rule,
+                cool_off: kill.cool_off,
+            })?;
         }
         let mut kills = Vec::new();
         for trip in latch.trips() {
@@ -163,6 +168,7 @@ impl Service {
                 level: trip.level,
                 reason: trip.reason.clone(),
                 episode: trip.episode,
+                rule: trip.rule,
             });
         }
 
@@ -197,7 +203,12 @@ impl Service {
                 Venue::Remote(addr) => {
                     let edge = Arc::new(CommandEdge::new());
                     let reports = ReportEdge::new(Arc::clone(&waker));
-                    links.push(Box::new(RemoteLink::new(Arc::clone(&edge), reports.clone())));
+                    let (edge_end, reports_end) = (Arc::clone(&edge), reports.clone());
+                    links.push(Box::new(RemoteLink::new(
+                        edge_end,
+                        reports_end,
+                        Arc::clone(&board),
+                    )));
                     commands.push(Arc::clone(&edge));
                     remote.push((broker, *addr, edge, reports));
                 }
@@ -210,6 +221,8 @@ impl Service {
         }
         let lanes = agent_lanes(topology, registry, &desk, &mut plan)?;
         desk.go_live(log, (world == World::Open).then_some(links), !lanes.is_empty());
+        desk.guard(Arc::clone(&board));
+        let notices = Arc::new(ArrayQueue::new(256));
 
         let core_status = plan.status("lane:core".to_owned());
         let feeds =
@@ -228,6 +241,8 @@ impl Service {
             epoch: folder.identity.epoch,
             latch: Mutex::new(latch),
             arm: Mutex::new(ArmDesk::default()),
+            limits: Mutex::default(),
+            notices: Arc::clone(&notices),
             statuses: {
                 for (broker, ..) in &remote {
                     plan.status(format!("broker:{}", topology.names.broker(*broker)));
@@ -273,6 +288,7 @@ impl Service {
             feeds: feeds.iter().map(|(_, feed)| feed.inlet()).collect(),
             requests: requests.clone(),
             lanes: lanes.iter().map(|lane| lane.out(topology)).collect(),
+            notices,
             asks,
             waker,
             board: Arc::clone(&board),

@@ -5,12 +5,12 @@
 //! thread makes them durable. The file `KILL` in the state folder is a kill at level cancel. SIGTERM
 //! and SIGINT drain; a second one is a kill at level cancel and the end. A journal that cannot be
 //! written blocks. A core lane that stands still is killed at the brokers without its help, an agent
-//! lane that stands still puts its agents on hold until it moves.
+//! lane that stands still puts its agents on hold until it moves, a step of the system's time everything.
 
 use super::handle::Handle;
 use super::status::{ActorState, ActorStatus};
 use crate::kill::Trip;
-use crate::msg::{Control, HoldKind, Input};
+use crate::msg::{Control, HoldKind, Input, Rule};
 use crate::types::{AgentId, KillLevel, Nanos, Scope, Timestamp};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
@@ -22,6 +22,8 @@ use std::time::Duration;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(20);
+/// The system's time may move so far away from the gateway's.
+const CLOCK_STEP: Nanos = Nanos::from_secs(1);
 /// A lane that has not moved for so long stands still.
 const STALLED: Nanos = Nanos::from_secs(3);
 /// This thread itself was stopped, and with it the process or the machine: the lanes get their time
@@ -41,8 +43,16 @@ pub fn start(handle: Handle, state: PathBuf, ended: Arc<AtomicBool>) -> io::Resu
     flag::register(SIGINT, Arc::clone(&terms[1]))?;
     let awake = handle.now();
     let looked = awake;
-    let mut watch =
-        Watch { handle, state, terms, draining: false, held: Vec::new(), looked, awake };
+    let mut watch = Watch {
+        handle,
+        state,
+        terms,
+        draining: false,
+        stepped: false,
+        held: Vec::new(),
+        looked,
+        awake,
+    };
     std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
         while !ended.load(Ordering::SeqCst) {
             watch.look();
@@ -57,6 +67,8 @@ struct Watch {
     state: PathBuf,
     terms: [Arc<AtomicBool>; 2],
     draining: bool,
+    /// On hold because the system's time was set.
+    stepped: bool,
     /// Agents on hold because their lane stands still.
     held: Vec<AgentId>,
     /// When it looked last.
@@ -85,11 +97,13 @@ impl Watch {
         }
         let blocked = |trip: &Trip| trip.scope == "global" && trip.level >= KillLevel::Block;
         if self.handle.journal_failed() && !self.handle.trips().iter().any(blocked) {
-            self.kill(KillLevel::Block, "the journal cannot be written");
+            self.trip(Rule::JournalError, KillLevel::Block, "the journal cannot be written");
         }
         if self.terms.iter().any(|term| term.swap(false, Ordering::SeqCst)) {
             self.term();
         }
+        self.clock();
+        self.handle.hear_core();
         self.lanes();
         #[cfg(feature = "inject")]
         self.inject();
@@ -102,6 +116,12 @@ impl Watch {
     /// A kill whose file cannot be written holds all the same; the log says so.
     fn kill(&self, level: KillLevel, reason: &str) {
         if let Err(error) = self.handle.kill(Scope::Global, level, reason) {
+            tracing::error!(%error, reason, "the kill holds, but its file could not be written");
+        }
+    }
+
+    fn trip(&self, rule: Rule, level: KillLevel, reason: &str) {
+        if let Err(error) = self.handle.trip(rule, Scope::Global, level, reason) {
             tracing::error!(%error, reason, "the kill holds, but its file could not be written");
         }
     }
@@ -130,7 +150,8 @@ impl Watch {
             if name == "lane:core" {
                 if still && self.below(KillLevel::Cancel) {
                     tracing::error!("the core lane stands still");
-                    self.kill(KillLevel::Cancel, "the core lane stands still");
+                    let still = "the core lane stands still";
+                    self.trip(Rule::CoreStalled, KillLevel::Cancel, still);
                     self.handle.cancel_without_core(KillLevel::Cancel);
                 }
                 continue;
@@ -146,6 +167,20 @@ impl Watch {
             for agent in agents {
                 self.hold(agent, still);
             }
+        }
+    }
+
+    /// The gateway's time goes on evenly; when the system's jumps, one of them is wrong, and so is any
+    /// age of a price. The hold goes when they agree again, or with a restart, which takes the new one.
+    fn clock(&mut self) {
+        let stepped = self.handle.clock_off() > CLOCK_STEP;
+        if stepped == self.stepped {
+            return;
+        }
+        let hold = Control::Hold { scope: Scope::Global, kind: HoldKind::ClockStep, on: stepped };
+        if self.handle.deliver(Input::Control(hold)).is_ok() {
+            tracing::warn!(on = stepped, "clock step");
+            self.stepped = stepped;
         }
     }
 

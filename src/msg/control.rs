@@ -1,6 +1,7 @@
 //! Control: decisions of operators, the guardian and the driver, as inputs like any other.
 
-use crate::types::{AgentId, KillLevel, Scope};
+use super::Rule;
+use crate::types::{AgentId, KillLevel, LimitRow, Scope};
 use serde::{Deserialize, Serialize};
 
 /// One control message.
@@ -33,6 +34,30 @@ pub enum Control {
         /// Its state from now on.
         state: AgentState,
     },
+    /// Other limits hold from now on.
+    Limits(LimitsChange),
+    /// An operator wants the positions in a scope closed, now and once.
+    Flatten {
+        /// Which positions.
+        scope: Scope,
+        /// Who and why, in the words given.
+        reason: String,
+    },
+    /// An operator is at the console: what the dead-man rule waits for.
+    Heartbeat,
+}
+
+/// A new version of the limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsChange {
+    /// One more than the version that it takes the place of; with another number it changes nothing.
+    pub version: u32,
+    /// Every row that holds from now on.
+    pub rows: Vec<LimitRow>,
+    /// Who changed it.
+    pub who: String,
+    /// Why, in the words given.
+    pub why: String,
 }
 
 /// A kill or an arm.
@@ -46,6 +71,8 @@ pub struct KillOrder {
     pub reason: String,
     /// Number of the trip; an arm names the trip it ends.
     pub episode: u64,
+    /// The automatic trigger behind it; none for what a person did.
+    pub rule: Option<Rule>,
 }
 
 /// A condition that blocks new orders while it is true (Decision 7). Each has its row in
@@ -63,6 +90,10 @@ pub enum HoldKind {
     Stalled,
     /// The service is ending.
     Draining,
+    /// The system's time was set.
+    ClockStep,
+    /// A rule of the guardian that is set to hold found something.
+    Guardian(Rule),
 }
 
 impl HoldKind {
@@ -74,6 +105,8 @@ impl HoldKind {
             Self::PositionMismatch => "position_mismatch",
             Self::Stalled => "stalled",
             Self::Draining => "draining",
+            Self::ClockStep => "clock_step",
+            Self::Guardian(rule) => rule.name(),
         }
     }
 }

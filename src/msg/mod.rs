@@ -8,11 +8,13 @@
 //! | [`Control`] | operator, guardian → all | the sender waits; a kill is an atomic first, a message second | on arrival |
 
 pub mod control;
+pub mod guardian;
 pub mod market;
 pub mod report;
 pub mod request;
 
-pub use control::{AgentState, Control, HoldKind, KillOrder};
+pub use control::{AgentState, Control, HoldKind, KillOrder, LimitsChange};
+pub use guardian::{Act, Intervention, Rule};
 pub use market::{
     Bar, BookAction, BookLevel, Gap, MarketData, Ohlc, Quote, QuoteBar, SecurityStatus, Trade,
 };
@@ -20,12 +22,15 @@ pub use report::{
     BrokerSnapshot, CancelReject, ExecutionReport, FillSnapshot, OrderSnapshot, PositionSnapshot,
     Report, RequestKind, SessionStatus,
 };
-pub use request::{CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
+pub use request::{
+    CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,
+};
 
 use crate::types::{AgentId, BrokerId};
 use serde::{Deserialize, Serialize};
 
 /// Everything a decision actor can learn. What is not in here cannot influence a decision.
+#[allow(clippy::large_enum_variant, reason = "one at a time, never in a queue of its own")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// A market record.

@@ -1,11 +1,12 @@
 //! Order requests: what agents and operators ask for. FIX D (new), E (list), G (replace), F (cancel).
 
 use crate::types::{
-    AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Qty, Side, TimeInForce, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 /// A request to change the set of open orders.
+#[allow(clippy::large_enum_variant, reason = "plain data; nearly all requests are the large one")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderRequest {
     /// A new order, or a list of orders that depend on each other.
@@ -88,6 +89,18 @@ pub struct NewOrder {
     pub terms: OrderTerms,
     /// Orders that depend on it.
     pub contingent: Contingent,
+    /// The larger order that it is a part of. A list has none.
+    pub parent: Option<Parent>,
+}
+
+/// A larger order that an agent cuts into smaller ones. What they fill and may still fill never
+/// comes to more than its quantity, whatever the agent sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The agent's own number of it.
+    pub id: u64,
+    /// All of it, in units. The first child says it; a later one may only say less.
+    pub qty: Qty,
 }
 
 /// New terms for an open order (FIX G). `qty` is the new total, filled part included.

@@ -11,7 +11,7 @@ use crate::desk::segments::JournalError;
 use crate::desk::{Desk, Link};
 use crate::disk::OsFolder;
 use crate::journal::{Derived, Entry, Log};
-use crate::msg::{Control, Input, OrderRequest, OrderTerms};
+use crate::msg::{Act, Control, Input, Intervention, OrderRequest, OrderTerms};
 use crate::types::{AgentId, BrokerId, InstrumentId, Notional, OrderQty, text};
 use crate::venue::ExchangeConfig;
 use crate::view::{Divergence, Summary, word};
@@ -153,7 +153,14 @@ const fn from_outside(input: &Input) -> bool {
     match input {
         Input::Request(from, _) => from.0 == AgentId::OPERATOR.0,
         Input::Control(control) => {
-            matches!(control, Control::Kill(_) | Control::Arm(_) | Control::Agent { .. })
+            matches!(
+                control,
+                Control::Kill(_)
+                    | Control::Arm(_)
+                    | Control::Agent { .. }
+                    | Control::Flatten { .. }
+                    | Control::Heartbeat
+            )
         }
         Input::Market(_) | Input::Report(..) | Input::Tick => false,
     }
@@ -194,6 +201,14 @@ fn meaning(derived: &Derived, names: &Names) -> String {
     match derived {
         Derived::Denied { cl_ord_id, reason } => {
             format!("{}: denied, {}", names.agent(cl_ord_id.agent), word(reason))
+        }
+        Derived::Intervened(Intervention { rule, scope, act }) => {
+            let act = match act {
+                Act::Hold(true) => "holds".to_owned(),
+                Act::Hold(false) => "ends its hold on".to_owned(),
+                Act::Kill { level, .. } => format!("raises to {level}"),
+            };
+            format!("guardian: {} {act} {}", rule.name(), names.scope_name(*scope))
         }
         Derived::Sent { request, .. } => match request {
             OrderRequest::New(new) => {

@@ -77,6 +77,16 @@ pub struct ClientOrderId {
     pub seq: u32,
 }
 
+impl ClientOrderId {
+    /// Numbers from here on are those of exits, which the core counts in their agent's name.
+    pub const EXITS: u32 = 1 << 31;
+
+    /// Whether the order is an exit of a flatten.
+    pub const fn is_exit(self) -> bool {
+        self.seq >= Self::EXITS && self.agent.0 != AgentId::EXTERNAL.0
+    }
+}
+
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 fn write_base32(f: &mut fmt::Formatter<'_>, mut value: u32) -> fmt::Result {

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod fixed;
 pub mod id;
 pub mod instrument;
+pub mod limit;
 pub mod order;
 pub mod reason;
 pub mod scope;
@@ -18,6 +19,7 @@ pub use id::{
     AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, ExecId, InstrumentId, VenueOrderId,
 };
 pub use instrument::{Currency, Instrument, InstrumentTable};
+pub use limit::{LimitRow, LimitValue};
 pub use order::{ExecType, OrdStatus, OrdType, OrderQty, Side, TimeInForce, TrailingOffset};
 pub use reason::Reason;
 pub use scope::{KillLevel, Scope};

@@ -83,6 +83,44 @@ reasons! {
     BrokerOther = "broker_other",
     /// The journal cannot be written, so nothing that opens or changes an order may leave.
     Journal = "journal",
+    /// The account is not on the list.
+    AccountList = "account_list",
+    /// The worst-case position would be worth more than `max_position_value`.
+    MaxPositionValue = "max_position_value",
+    /// The account may not go short.
+    ShortSelling = "short_selling",
+    /// Too many open orders.
+    OpenOrders = "open_orders",
+    /// The agent sends the same order over and over.
+    RepeatedOrder = "repeated_order",
+    /// The agent's own prices have moved too far in too short a time.
+    PriceDrift = "price_drift",
+    /// It would trade with an order of the same account.
+    SelfMatch = "self_match",
+    /// Positions and open orders would be worth too much at the worst case.
+    GrossExposure = "gross_exposure",
+    /// The same with long and short set off.
+    NetExposure = "net_exposure",
+    /// Too much exposure for the equity.
+    Leverage = "leverage",
+    /// The account's cash would fall below its floor at the worst case.
+    BuyingPower = "buying_power",
+    /// No data of the instrument for longer than `stale_data` allows.
+    StaleData = "stale_data",
+    /// The time of the market or of the broker is too far from ours.
+    ClockSkew = "clock_skew",
+    /// Too many orders on this day.
+    DayOrders = "day_orders",
+    /// Orders of too much worth on this day.
+    DayValueSent = "day_value_sent",
+    /// Fills of too much worth on this day.
+    DayValueTraded = "day_value_traded",
+    /// The approval was too old at the wire, or limits or kills had changed since.
+    ApprovalAge = "approval_age",
+    /// The broker takes no more messages now; what is left is for cancels.
+    MessageBudget = "message_budget",
+    /// The orders of a parent would come to more than its quantity.
+    ParentQty = "parent_qty",
     /// The market is closed and the order would not live until it opens.
     MarketClosed = "market_closed",
     /// Before or after regular hours, and order or instrument are not for that.

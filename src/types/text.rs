@@ -64,6 +64,47 @@ pub fn exact_digits(number: f64) -> Result<String, &'static str> {
     }
 }
 
+/// A text or plain number, or a list of them, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// A list.
+    Many(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+struct OneOrManyVisitor;
+
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number or a list of them")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany::One(text.to_owned()))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<OneOrMany, E> {
+        Ok(OneOrMany::One(number.to_string()))
+    }
+    fn visit_f64<E: Error>(self, number: f64) -> Result<OneOrMany, E> {
+        exact_digits(number).map(OneOrMany::One).map_err(E::custom)
+    }
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Text(item)) = seq.next_element::<Text<String>>()? {
+            list.push(item);
+        }
+        Ok(OneOrMany::Many(list))
+    }
+}
+
 /// Writes the value as text.
 ///
 /// # Errors

@@ -31,6 +31,12 @@ impl Loopback {
         self.settle(now);
     }
 
+    /// Hangs up and stays down until [`Self::start`].
+    pub fn stop(&mut self, now: Timestamp) {
+        self.session.close(now);
+        self.settle(now);
+    }
+
     /// Takes a market record in. `now` is the moment of delivery, never before the record's own
     /// time. Without an open order on its instrument this costs no more than the exchange's own
     /// update. Whether anything came of it: reports, or another [`Self::next_event`].

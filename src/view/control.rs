@@ -61,6 +61,9 @@ pub struct NewOrderRequest {
     /// request may be repeated after a lost answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<u64>,
+    /// `qty` or `cash` once more: needed where the order uses more than half of a limit.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Notional>,
 }
 
 const fn day() -> TimeInForce {
@@ -80,6 +83,9 @@ pub struct ReplaceOrderRequest {
     /// New trigger.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub stop_px: Option<Price>,
+    /// The new total once more: needed where the order then uses more than half of a limit.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Notional>,
 }
 
 /// Body of a flatten.
@@ -142,6 +148,14 @@ pub struct KillResult {
     pub open_orders: u64,
 }
 
+/// The answer to an operator's heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// When it was heard.
+    #[serde(with = "text")]
+    pub heard: Timestamp,
+}
+
 /// Body of the arm's first step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +192,48 @@ pub struct ArmResult {
     pub scope: String,
     /// Its level now.
     pub level: KillLevel,
+}
+
+/// Body of a change of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitRequest {
+    /// Which control.
+    pub control: String,
+    /// What it covers.
+    pub scope: String,
+    /// As in the config; names of a list with commas between them.
+    pub value: String,
+    /// Why; goes into the journal.
+    pub reason: String,
+}
+
+/// What came of it: in force, or a challenge to return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitResult {
+    /// Which control.
+    pub control: String,
+    /// What it covers.
+    pub scope: String,
+    /// The value before; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// The value wanted.
+    pub value: String,
+    /// It is in force.
+    pub applied: bool,
+    /// Version of the limits in force.
+    pub version: u32,
+    /// It loosens: look again, then return this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<ArmChallenge>,
+}
+
+/// Limits that were confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsVersion {
+    /// Version of the limits in force.
+    pub version: u32,
 }
 
 /// What an operator does with an agent.

@@ -10,7 +10,8 @@ mod state;
 
 pub use control::{
     AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult, ControlFile, FlattenRequest,
-    FlattenResult, KillRequest, KillResult, NewOrderRequest, OrderDenied, ReplaceOrderRequest,
+    FlattenResult, Heartbeat, KillRequest, KillResult, LimitRequest, LimitResult, LimitsVersion,
+    NewOrderRequest, OrderDenied, ReplaceOrderRequest,
 };
 pub use render::{Render, Table, word};
 pub use report::{
@@ -18,8 +19,9 @@ pub use report::{
     JournalRecords, Summary, VenueResult, VerifyResult,
 };
 pub use state::{
-    ActorView, Actors, AgentView, Agents, FillView, Fills, HoldView, KillView, LimitView, Limits,
-    OrderView, Orders, PositionView, Positions, Readiness, Status, TripView,
+    ActorView, Actors, AgentView, Agents, ControlView, Controls, FillView, Fills, HoldView,
+    KillView, LimitView, Limits, OrderView, Orders, PositionView, Positions, Readiness, Status,
+    TripView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,10 @@
 //! Border values for people: aligned columns, one idea a line.
 
 use super::{
-    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Copied, Fills,
-    FlattenResult, Import, JournalCheck, JournalRecords, KillResult, Limits, OrderView, Orders,
-    PositionView, Positions, Status, Summary, VenueResult, VerifyResult,
+    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Copied,
+    Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult, LimitResult,
+    Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status, Summary,
+    VenueResult, VerifyResult,
 };
 use crate::feed::Info;
 use serde::Serialize;
@@ -127,8 +128,8 @@ impl Render for Status {
         for trip in &self.kill.scopes {
             let (scope, level, episode) = (&trip.scope, trip.level, trip.episode);
             text += &format!(
-                "  kill {scope} {level} since {}, trip {episode}: {}\n",
-                trip.since, trip.reason
+                "  kill {scope} {level} ({}) since {}, trip {episode}: {}\n",
+                trip.progress, trip.since, trip.reason
             );
         }
         for hold in &self.holds {
@@ -224,7 +225,40 @@ impl Render for Limits {
             let used = or_dash(limit.used.as_ref());
             table.row([&limit.control, &limit.scope, &limit.value, &used, &limit.denied]);
         }
-        table.text("no limits")
+        format!("version {}\n{}", self.version, table.text("no limits"))
+    }
+}
+
+impl Render for Controls {
+    fn render(&self) -> String {
+        let mut table = Table::new(&["id", "control", "acts", "scope", "value", ">used"]);
+        for row in &self.controls {
+            let (scope, used) = (or_dash(row.scope.as_ref()), or_dash(row.used.as_ref()));
+            table.row([&row.id, &row.name, &row.acts, &scope, &row.value, &used]);
+        }
+        let source =
+            if self.running { "as they stand in the running gateway" } else { "as in the file" };
+        format!("{source}\n{}", table.text("no controls"))
+    }
+}
+
+impl Render for LimitResult {
+    fn render(&self) -> String {
+        let before = or_dash(self.before.as_ref());
+        let change = format!("{} {}: {before} -> {}", self.control, self.scope, self.value);
+        match &self.challenge {
+            None => format!("{change}\nin force, version {}\n", self.version),
+            Some(ArmChallenge { challenge, expires_seconds, facts }) => format!(
+                "{change}\n{}\nwithin {expires_seconds} s, if this is as it should be:\n  qtos limits confirm {challenge}\n",
+                facts.join("\n")
+            ),
+        }
+    }
+}
+
+impl Render for LimitsVersion {
+    fn render(&self) -> String {
+        format!("in force, version {}\n", self.version)
     }
 }
 
@@ -236,6 +270,12 @@ impl Render for FlattenResult {
             text += &format!("denied {symbol} of {agent} in {account}: {}\n", denied.reason);
         }
         text
+    }
+}
+
+impl Render for Heartbeat {
+    fn render(&self) -> String {
+        format!("heard at {}\n", self.heard)
     }
 }
 

@@ -50,6 +50,9 @@ pub struct TripView {
     /// When it was raised.
     #[serde(with = "text")]
     pub since: Timestamp,
+    /// How far it has been carried out: `in_force` below level cancel, else `requested`, `cancelled`
+    /// or `flat`, the latter two on two snapshots of each broker.
+    pub progress: String,
 }
 
 /// A condition that blocks new orders.
@@ -203,6 +206,34 @@ pub struct FillView {
     pub time: Timestamp,
 }
 
+/// A control, as `check --controls` lists it: one row for each of its limits, one if it has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlView {
+    /// C1 to C28.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it acts.
+    pub acts: String,
+    /// What the row covers; absent for a rule without rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Its value; `off` for a control that is not in force, `always` for a rule without rows.
+    pub value: String,
+    /// How much of it is used, where a gateway runs and the control can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<String>,
+}
+
+/// `check --controls`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Controls {
+    /// The figures are those of a running gateway, not of the file alone.
+    pub running: bool,
+    /// By number.
+    pub controls: Vec<ControlView>,
+}
+
 /// A limit as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitView {
@@ -266,6 +297,8 @@ pub struct Agents {
 /// `limits`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
+    /// How often they were changed since the state folder began.
+    pub version: u32,
     /// In the order of the chain.
     pub limits: Vec<LimitView>,
 }

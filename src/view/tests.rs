@@ -43,12 +43,13 @@ fn status_and_kill_have_the_fixed_names() {
         reason: "drill".to_owned(),
         episode: 3,
         since: Timestamp::from_nanos(1),
+        progress: "requested".to_owned(),
     };
     let kill = KillView { level: KillLevel::Cancel, scopes: vec![trip] };
     assert_eq!(
         serde_json::to_value(&kill).unwrap(),
         json!({"level": "cancel", "scopes": [{"scope": "global", "level": "cancel", "reason": "drill",
-               "episode": 3, "since": "1970-01-01T00:00:00.000000001Z"}]})
+               "episode": 3, "since": "1970-01-01T00:00:00.000000001Z", "progress": "requested"}]})
     );
     let status = Status {
         mode: "sandbox".to_owned(),
@@ -62,7 +63,9 @@ fn status_and_kill_have_the_fixed_names() {
     };
     let text = status.render();
     assert!(
-        text.starts_with("mode sandbox, not ready, kill cancel\n  kill global cancel since"),
+        text.starts_with(
+            "mode sandbox, not ready, kill cancel\n  kill global cancel (requested) since"
+        ),
         "{text}"
     );
     assert!(text.ends_with("actor  state    restarts\ncore   running         0\n"), "{text}");

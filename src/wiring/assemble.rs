@@ -3,10 +3,11 @@
 use super::source::ConfigError;
 use super::topology::{LaneId, Topology, Venue, Vocabulary};
 use crate::actors::agent::Host;
+use crate::actors::guardian::Guardian;
 use crate::actors::market::Market;
 use crate::actors::oms::books::Fx;
 use crate::actors::oms::{Books, Oms, Patience};
-use crate::actors::risk::{CHECKS, Risk, check};
+use crate::actors::risk::{CHECKS, Known, Risk};
 use crate::actors::{Core, Lane};
 use crate::agents::{AGENTS, AgentSpec, BuildAgent};
 use crate::broker::{SandboxConfig, SandboxSession};
@@ -47,7 +48,7 @@ impl Registry {
     pub fn vocabulary(&self) -> Vocabulary {
         Vocabulary {
             agent_kinds: self.agents.keys().cloned().collect(),
-            controls: CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            controls: CHECKS.iter().map(|own| (own.name.to_owned(), own.required)).collect(),
         }
     }
 }
@@ -108,11 +109,18 @@ impl Topology {
 
     fn core(&self) -> Result<Core, ConfigError> {
         let instruments = Arc::new(self.names.instruments().clone());
-        let checks = check::build_all(&self.limits, &instruments).map_err(|error| ConfigError {
-            file: self.source().file().to_owned(),
-            line: error.line.unwrap_or(1),
-            column: 1,
-            message: error.message,
+        let known = Known {
+            instruments: Arc::clone(&instruments),
+            accounts: self.names.accounts().to_vec(),
+        };
+        let brokers: Vec<BrokerId> = self.accounts.iter().map(|account| account.broker).collect();
+        let risk = Risk::new(self.limits.clone(), known, brokers.clone()).map_err(|error| {
+            ConfigError {
+                file: self.source().file().to_owned(),
+                line: error.line.unwrap_or(1),
+                column: 1,
+                message: error.message,
+            }
         })?;
         let rates = instruments
             .iter()
@@ -127,6 +135,7 @@ impl Topology {
             .collect();
         let books =
             Books::new(self.accounts.len(), self.names.agents().len(), instruments, Fx::new(rates))
+                .with_capital(self.accounts.iter().map(|account| account.capital).collect())
                 .with_day_start(self.day_start);
         let patience = self
             .brokers
@@ -142,9 +151,17 @@ impl Topology {
                 },
             })
             .collect();
-        let brokers: Vec<BrokerId> = self.accounts.iter().map(|account| account.broker).collect();
-        let oms = Oms::new(books, patience, brokers.clone());
-        Ok(Core::new(Risk::new(checks, brokers), oms))
+        let oms = Oms::new(books, patience, brokers);
+        let capital: Vec<_> =
+            self.accounts.iter().map(|account| (account.broker, account.capital)).collect();
+        let guardian = Guardian::new(&self.guardian, &capital, self.names.agents().len());
+        let guardian = guardian.map_err(|error| ConfigError {
+            file: self.source().file().to_owned(),
+            line: error.line,
+            column: 1,
+            message: error.message,
+        })?;
+        Ok(Core::new(risk, oms).guarded_by(guardian, &self.guardian))
     }
 
     /// The accounts of a broker, with their names there.

@@ -1,8 +1,8 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
 use super::config::{
-    BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Name,
-    SuperviseSection,
+    BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode,
+    Name, SuperviseSection,
 };
 use super::names::{EXTERNAL, Names, OPERATOR, unknown};
 use super::session;
@@ -11,10 +11,11 @@ use super::topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
     LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
 };
-use crate::actors::risk::LimitRow;
 use crate::actors::risk::check::SESSION;
 use crate::types::text::Text;
-use crate::types::{AgentId, Currency, Instrument, InstrumentTable, Nanos, Notional, Price, Qty};
+use crate::types::{
+    AgentId, Currency, Instrument, InstrumentTable, LimitRow, Nanos, Notional, Price, Qty,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -135,6 +136,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         control: ControlSpec { listen, token: config.control.token.map(|token| token.0) },
         stale_after: read.span("stale_after", config.market.stale_after, Nanos::from_secs(5))?,
         restarts: read.restarts(config.supervise)?,
+        guardian: super::guardian::read(&read, config.guardian)?,
         fx: read.fx(config.fx, currency, names.instruments())?,
         feeds: read.feeds(feeds)?,
         brokers: brokers
@@ -150,6 +152,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
             session::rows(&source, config.session, permits, &names)?,
             &names,
             vocabulary,
+            config.mode,
         )?,
         names,
         source,
@@ -161,12 +164,12 @@ fn text(name: &Spanned<Name>) -> &str {
 }
 
 /// The sections' reader: it knows the file, so that its errors have a place.
-struct Reader<'a> {
-    source: &'a Source,
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
 }
 
 impl Reader<'_> {
-    fn at<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> ConfigError {
+    pub(super) fn at<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> ConfigError {
         self.source.error(value.span().start, message)
     }
 
@@ -195,7 +198,7 @@ impl Reader<'_> {
     }
 
     /// A span above zero.
-    fn span(
+    pub(super) fn span(
         &self,
         key: &str,
         value: Option<Spanned<Text<Nanos>>>,
@@ -366,29 +369,30 @@ impl Reader<'_> {
         })
     }
 
-    /// Rows in the order of the controls. A control without a global row is an error: a limit that
-    /// nobody wrote is not "no limit".
+    /// Rows in the order of the controls. A required control without a global row is an error: a limit
+    /// that nobody wrote is not "no limit". Where money is at stake that goes for every control.
     fn limits(
         &self,
         sections: Vec<super::config::LimitSection>,
         sessions: Vec<LimitRow>,
         names: &Names,
         vocabulary: &Vocabulary,
+        mode: Mode,
     ) -> Result<Vec<LimitRow>, ConfigError> {
         let mut rows: BTreeMap<(usize, crate::types::Scope), LimitRow> = BTreeMap::new();
         for row in sessions {
-            let place = vocabulary.controls.iter().position(|known| *known == row.control);
+            let place = vocabulary.controls.iter().position(|(known, _)| *known == row.control);
             rows.extend(place.map(|place| ((place, row.scope), row)));
         }
         for section in sections {
             let control = section.control.as_ref();
-            let place = vocabulary.controls.iter().position(|known| known == control);
+            let place = vocabulary.controls.iter().position(|(known, _)| known == control);
             if control == SESSION {
                 let message = "`session` is written in [session] and [[instrument]]";
                 return Err(self.at(&section.control, message));
             }
             let place = place.ok_or_else(|| {
-                let known = vocabulary.controls.iter().map(String::as_str);
+                let known = vocabulary.controls.iter().map(|(name, _)| name.as_str());
                 self.at(&section.control, unknown("control", control, known))
             })?;
             let scope = names
@@ -403,10 +407,13 @@ impl Reader<'_> {
             let row = LimitRow { control: control.clone(), scope, value: section.value, line };
             rows.insert((place, scope), row);
         }
-        for (place, control) in vocabulary.controls.iter().enumerate() {
-            if !rows.contains_key(&(place, crate::types::Scope::Global)) {
+        for (place, (control, required)) in vocabulary.controls.iter().enumerate() {
+            if (*required || mode == Mode::Live)
+                && !rows.contains_key(&(place, crate::types::Scope::Global))
+            {
                 return Err(self.source.missing(format!(
-                    "missing limit: `{control}` needs a [[limit]] with scope = \"global\""
+                    "missing limit: `{control}` needs a [[limit]] with scope = \"global\"{}",
+                    if *required { "" } else { ", if only with value = \"off\"" }
                 )));
             }
         }

@@ -1,10 +1,9 @@
 //! What a config file says: the shape of its sections. [`super::Topology`] is what it means.
 
 use super::secret::SecretRef;
-use crate::actors::risk::LimitValue;
 use crate::journal::Durability;
-use crate::types::text::Text;
-use crate::types::{Calendar, Currency, DayStart, Nanos, Notional, Price, Qty};
+use crate::types::text::{OneOrMany, Text};
+use crate::types::{Calendar, Currency, DayStart, LimitValue, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
@@ -84,6 +83,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub supervise: SuperviseSection,
     #[serde(default)]
+    pub guardian: GuardianSection,
+    #[serde(default)]
     pub instrument: Vec<InstrumentSection>,
     #[serde(default)]
     pub fx: Vec<FxSection>,
@@ -133,7 +134,7 @@ pub(super) struct SessionSection {
     #[serde(default)]
     pub short_restricted: Vec<Spanned<String>>,
     #[serde(default)]
-    pub short_locate: BTreeMap<String, Spanned<LimitValue>>,
+    pub short_locate: BTreeMap<String, Spanned<OneOrMany>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -143,6 +144,17 @@ pub(super) struct SuperviseSection {
     pub window: Option<Spanned<Text<Nanos>>>,
     pub backoff_min: Option<Spanned<Text<Nanos>>>,
     pub backoff_max: Option<Spanned<Text<Nanos>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuardianSection {
+    pub every: Option<Spanned<Text<Nanos>>>,
+    pub cool_off: Option<Spanned<Text<Nanos>>>,
+    pub confirm_within: Option<Spanned<Text<Nanos>>>,
+    pub exit_collar: Option<Spanned<String>>,
+    #[serde(default)]
+    pub rules: BTreeMap<Spanned<String>, BTreeMap<String, Text<String>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -237,5 +249,6 @@ pub(super) struct AgentSection {
 pub(super) struct LimitSection {
     pub control: Spanned<String>,
     pub scope: Spanned<String>,
+    #[serde(deserialize_with = "LimitValue::written")]
     pub value: LimitValue,
 }

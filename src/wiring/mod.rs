@@ -5,6 +5,7 @@ mod assemble;
 mod build;
 mod config;
 mod feeds;
+mod guardian;
 mod market;
 mod names;
 mod print;

@@ -2,7 +2,7 @@
 
 use super::config::Idle;
 use super::topology::{FeedSource, LaneId, Topology, Venue};
-use crate::actors::risk::LimitRow;
+use crate::types::LimitRow;
 use std::fmt;
 
 impl fmt::Display for Idle {

@@ -5,8 +5,7 @@ use super::config::{InstrumentSection, SessionSection};
 use super::names::Names;
 use super::source::{ConfigError, Source};
 use crate::actors::risk::check::SESSION;
-use crate::actors::risk::{LimitRow, LimitValue};
-use crate::types::{Calendar, DayStart, InstrumentTable, Scope};
+use crate::types::{Calendar, DayStart, InstrumentTable, LimitRow, LimitValue, Scope};
 use std::collections::BTreeMap;
 
 /// A word about a symbol, and where it was written.
@@ -60,7 +59,7 @@ pub(super) fn rows(
     }
     for (symbol, located) in section.short_locate {
         let at = located.span().start;
-        words.push((symbol, at, format!("locate {}", located.into_inner())));
+        words.push((symbol, at, format!("locate {}", LimitValue::from(located.into_inner()))));
     }
     let mut by_symbol: BTreeMap<Scope, (usize, Vec<String>)> = BTreeMap::new();
     for (symbol, at, word) in words {

@@ -58,7 +58,7 @@ value = ["IBM", 7]
 
 fn words() -> Vocabulary {
     Vocabulary {
-        controls: vec!["symbol_list".to_owned(), "max_order_qty".to_owned()],
+        controls: ["symbol_list", "max_order_qty"].map(|name| (name.to_owned(), true)).to_vec(),
         ..Vocabulary::default()
     }
 }

@@ -4,10 +4,10 @@ use super::config::{Idle, Mode};
 use super::names::Names;
 use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
-use crate::actors::risk::LimitRow;
+use crate::actors::guardian;
 use crate::journal::Durability;
 use crate::types::{
-    AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, Nanos, Notional,
+    AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, LimitRow, Nanos, Notional,
 };
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 pub struct Vocabulary {
     /// Kinds of agents.
     pub agent_kinds: Vec<String>,
-    /// Controls of the risk gate, in the order of its chain. Each needs a global row.
-    pub controls: Vec<String>,
+    /// Controls of the risk gate, in the order of its chain, and whether each needs a global row in
+    /// every configuration. In live mode each does, if only to say `off`.
+    pub controls: Vec<(String, bool)>,
 }
 
 /// Everything a driver needs to build a gateway. Only [`Topology::parse`] makes one, so every id in
@@ -43,6 +44,8 @@ pub struct Topology {
     pub day_start: DayStart,
     /// When an actor that fails is started again.
     pub restarts: RestartPolicy,
+    /// What the guardian watches, and what it does.
+    pub guardian: guardian::Settings,
     /// All names and instruments.
     pub names: Names,
     /// FX marks, sorted by currency.

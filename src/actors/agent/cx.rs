@@ -3,7 +3,9 @@
 use super::TimerId;
 use crate::actors::market::{Market, MarketState, Touch};
 use crate::actors::oms::OrderUpdate;
-use crate::msg::{CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
+use crate::msg::{
+    CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,
+};
 use crate::types::{
     AccountId, AgentId, ClientOrderId, ExecType, InstrumentId, Nanos, OrdStatus, OrdType, OrderQty,
     Price, Qty, Side, TimeInForce, Timestamp,
@@ -23,6 +25,8 @@ pub struct Ticket {
     pub terms: OrderTerms,
     /// The agent's own number of this wish, where it has one; the same number never trades twice.
     pub intent: Option<u64>,
+    /// The larger order that it is a part of.
+    pub parent: Option<Parent>,
     legs: Legs,
 }
 
@@ -37,7 +41,7 @@ enum Legs {
 impl Ticket {
     /// A ticket with these terms.
     pub const fn new(instrument: InstrumentId, terms: OrderTerms) -> Self {
-        Self { instrument, terms, intent: None, legs: Legs::None }
+        Self { instrument, terms, intent: None, parent: None, legs: Legs::None }
     }
 
     /// A day market order.
@@ -61,6 +65,13 @@ impl Ticket {
     #[must_use]
     pub const fn intent(mut self, intent: u64) -> Self {
         self.intent = Some(intent);
+        self
+    }
+
+    /// As a part of a larger order: all parts together never trade more than that. Not for lists.
+    #[must_use]
+    pub const fn child_of(mut self, parent: Parent) -> Self {
+        self.parent = Some(parent);
         self
     }
 
@@ -280,6 +291,7 @@ impl AgentCx<'_> {
             intent,
             terms: ticket.terms,
             contingent,
+            parent: ticket.parent,
         };
         let first = (cl_ord_id, ticket.terms);
         for (cl_ord_id, terms) in

@@ -36,6 +36,8 @@ struct Symbol {
     /// Length of the last bar: prices by bars are fresh for longer.
     interval: Nanos,
     updated: Timestamp,
+    /// Between the time of the last record and ours when it came.
+    skew: Nanos,
     halted: bool,
     gap: bool,
     gaps: u64,
@@ -82,6 +84,7 @@ impl Market {
             symbol.stales += 1;
         }
         symbol.updated = at;
+        symbol.skew = Nanos(at.nanos().abs_diff(record.ts().nanos()));
         match record {
             MarketData::Quote(quote) => {
                 if quote.suspicious {
@@ -187,6 +190,25 @@ impl Market {
         } else {
             MarketState::Live
         }
+    }
+
+    /// How long ago the last data came, as far as that is longer than data of its kind may take: bars
+    /// are fresh for twice their length.
+    pub fn age(&self, id: InstrumentId, at: Timestamp) -> Nanos {
+        let Some(symbol) = self.symbols.get(id.index()) else { return Nanos(u64::MAX) };
+        let age = at.since(symbol.updated);
+        if age.0 <= symbol.interval.0.saturating_mul(2) { Nanos(0) } else { age }
+    }
+
+    /// By how much the time in the last record differed from ours when it came.
+    pub fn skew(&self, id: InstrumentId) -> Nanos {
+        self.symbols.get(id.index()).map_or(Nanos(0), |symbol| symbol.skew)
+    }
+
+    /// When the last record of an instrument came.
+    #[inline]
+    pub fn updated(&self, id: InstrumentId) -> Timestamp {
+        self.symbols.get(id.index()).map_or(Timestamp::ZERO, |symbol| symbol.updated)
     }
 
     /// How often data was missing, and how often it came back after having been stale.

@@ -62,6 +62,11 @@ pub struct Books {
     agents: Exposures,
     /// Cash by account and instrument in the instrument's currency: what trading it brought in.
     cash: BTreeMap<(AccountId, InstrumentId), Notional>,
+    /// What open buy orders may cost, likewise.
+    open_cost: BTreeMap<(AccountId, InstrumentId), Notional>,
+    /// By account: what it began with, in the account currency.
+    #[serde(skip)]
+    capital: Vec<Notional>,
     pub(super) day: Day,
 }
 
@@ -76,8 +81,17 @@ impl Books {
             accounts: Exposures::new(accounts, count),
             agents: Exposures::new(agents, count),
             cash: BTreeMap::new(),
+            open_cost: BTreeMap::new(),
+            capital: Vec::new(),
             day: Day::new(accounts, DayStart::UTC),
         }
+    }
+
+    /// With what each account began with; without, that is nothing.
+    #[must_use]
+    pub fn with_capital(mut self, capital: Vec<Notional>) -> Self {
+        self.capital = capital;
+        self
     }
 
     /// With trading days that begin by this rule; without it they are UTC days.
@@ -87,13 +101,14 @@ impl Books {
         self
     }
 
-    pub(super) fn definitions(&self) -> (Arc<InstrumentTable>, Fx, DayStart) {
-        (Arc::clone(&self.instruments), self.fx.clone(), self.day.start)
+    /// Instruments, rates, capital and the rule of the day stay those of `new`.
+    pub(super) fn redefine(&mut self, new: Self) {
+        (self.instruments, self.fx, self.capital) = (new.instruments, new.fx, new.capital);
+        self.day.redefine(new.day.start);
     }
 
-    pub(super) fn redefine(&mut self, instruments: Arc<InstrumentTable>, fx: Fx, day: DayStart) {
-        (self.instruments, self.fx) = (instruments, fx);
-        self.day.redefine(day);
+    pub(super) const fn exposures(&self) -> (&Exposures, &Exposures) {
+        (&self.accounts, &self.agents)
     }
 
     /// The instruments.
@@ -157,6 +172,12 @@ impl Books {
         }
     }
 
+    /// Moves what an order may cost, in its instrument's currency.
+    pub(super) fn reserve_cost(&mut self, route: Route, from: Notional, to: Notional) {
+        let cost = self.open_cost.entry((route.account, route.instrument)).or_default();
+        *cost = cost.saturating_sub(from).saturating_add(to);
+    }
+
     /// Moves the reservation of an order from `from` to `to` units.
     pub(super) fn reserve(&mut self, route: Route, side: Side, from: Qty, to: Qty) {
         let cells = [
@@ -170,6 +191,37 @@ impl Books {
             };
             *open = open.saturating_sub(from).saturating_add(to);
         }
+    }
+
+    /// Cash of an account in its currency: its capital, and what trading brought in and took; `None`
+    /// without a rate that is needed.
+    pub fn cash(&self, account: AccountId, market: &Market) -> Option<Notional> {
+        let capital = self.capital.get(account.index()).copied().unwrap_or_default();
+        self.sum(&self.cash, account, market).map(|sum| sum.saturating_add(capital))
+    }
+
+    /// What the open buy orders of an account may cost, in its currency; `None` without a rate that
+    /// is needed.
+    pub fn open_cost(&self, account: AccountId, market: &Market) -> Option<Notional> {
+        self.sum(&self.open_cost, account, market)
+    }
+
+    fn sum(
+        &self,
+        amounts: &BTreeMap<(AccountId, InstrumentId), Notional>,
+        account: AccountId,
+        market: &Market,
+    ) -> Option<Notional> {
+        let all = (account, InstrumentId(0))..=(account, InstrumentId(u16::MAX));
+        amounts.range(all).try_fold(Notional::ZERO, |sum, ((_, instrument), amount)| {
+            Some(sum.saturating_add(self.fx.convert(*instrument, *amount, market)?))
+        })
+    }
+
+    /// Capital and profit of an account, open positions at the market; `None` as for [`Self::pnl`].
+    pub fn equity(&self, account: AccountId, market: &Market) -> Option<Notional> {
+        let capital = self.capital.get(account.index()).copied().unwrap_or_default();
+        self.pnl(account, market).map(|pnl| pnl.saturating_add(capital))
     }
 
     /// Profit of an account since the books were opened, in its currency, fees taken off; `None` if

@@ -62,12 +62,18 @@ impl Exposure {
 pub struct Exposures {
     instruments: usize,
     cells: Vec<Exposure>,
+    /// By owner: the instruments whose cells were ever changed.
+    used: Vec<Vec<InstrumentId>>,
 }
 
 impl Exposures {
     /// For so many owners and instruments.
     pub fn new(owners: usize, instruments: usize) -> Self {
-        Self { instruments, cells: vec![Exposure::default(); owners * instruments] }
+        Self {
+            instruments,
+            cells: vec![Exposure::default(); owners * instruments],
+            used: vec![Vec::new(); owners],
+        }
     }
 
     /// One cell; nothing for an unknown owner.
@@ -76,8 +82,27 @@ impl Exposures {
         self.cells.get(owner * self.instruments + instrument.index()).copied().unwrap_or_default()
     }
 
+    /// How many owners there are.
+    pub fn owners(&self) -> usize {
+        self.used.len()
+    }
+
+    /// Everything of an owner that was ever held or open.
+    #[inline]
+    pub fn of(&self, owner: usize) -> impl Iterator<Item = (InstrumentId, Exposure)> {
+        let used = self.used.get(owner).map_or(&[][..], Vec::as_slice);
+        used.iter().map(move |&instrument| (instrument, self.get(owner, instrument)))
+    }
+
     pub(super) fn cell(&mut self, owner: usize, instrument: InstrumentId) -> Option<&mut Exposure> {
-        self.cells.get_mut(owner * self.instruments + instrument.index())
+        let cell = self.cells.get_mut(owner * self.instruments + instrument.index())?;
+        if *cell == Exposure::default()
+            && let Some(used) = self.used.get_mut(owner)
+            && !used.contains(&instrument)
+        {
+            used.push(instrument);
+        }
+        Some(cell)
     }
 }
 

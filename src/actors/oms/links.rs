@@ -32,6 +32,8 @@ pub struct Link {
     pub(super) merged: Timestamp,
     /// When the link last went down.
     pub(super) down: Timestamp,
+    /// By how much the last report was made later than it came: the broker's clock is ahead of ours.
+    pub ahead: Nanos,
     /// Consecutive snapshots whose positions are not ours.
     pub mismatches: u32,
 }
@@ -107,6 +109,7 @@ impl Oms {
     ) {
         let Some(link) = self.links.get_mut(broker.index()) else { return };
         link.up = up;
+        link.ahead = Nanos(0);
         link.reconciled = false;
         // The session itself asks for a snapshot as part of its logon.
         link.asked = up.then_some(at);
@@ -126,7 +129,12 @@ impl Oms {
     }
 
     /// Asks a broker that is up for a snapshot, unless one is under way.
-    pub(super) fn ask_snapshot(&mut self, at: Timestamp, broker: BrokerId, news: &mut News) {
+    pub(in crate::actors) fn ask_snapshot(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        news: &mut News,
+    ) {
         let Some(link) = self.links.get_mut(broker.index()) else { return };
         if link.up && link.asked.is_none() {
             link.asked = Some(at);

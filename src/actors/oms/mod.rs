@@ -3,6 +3,7 @@
 //! `transition.rs` is the lifecycle table, `books.rs` the accounting, `reconcile.rs` what a broker's
 //! snapshot changes.
 
+mod accept;
 pub mod books;
 mod day;
 pub mod exposure;
@@ -11,7 +12,10 @@ mod links;
 pub mod order;
 pub mod position;
 mod reconcile;
+mod refusals;
+mod room;
 pub mod transition;
+mod worth;
 
 pub use books::{Books, Fx};
 pub use exposure::Exposure;
@@ -19,10 +23,10 @@ pub use links::{Link, Patience};
 pub use order::{Order, OrderIndex, Role};
 pub use position::Position;
 pub use transition::{Event, Oddity, Pending, Stage, State};
+pub use worth::Worth;
 
 use crate::kill::Route;
-use crate::msg::report::RequestKind;
-use crate::msg::{CancelReject, ExecutionReport, NewOrder, OrderTerms, ReplaceOrder};
+use crate::msg::{ExecutionReport, ReplaceOrder};
 use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecId, ExecType, Notional, OrdStatus, Price, Qty, Reason,
     Side, Timestamp,
@@ -31,6 +35,7 @@ use id_hasher::IdHasher;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
+use worth::{Family, Working};
 
 /// What an agent, the API and the metrics are told about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -98,15 +103,6 @@ pub struct News {
     pub snapshots: Vec<BrokerId>,
 }
 
-/// Orders that [`Oms::make_room`] makes room for.
-const ROOM: usize = 1 << 14;
-
-fn touch<T: Clone>(list: &mut Vec<T>, blank: &T) {
-    let length = list.len();
-    list.resize(length + ROOM, blank.clone());
-    list.truncate(length);
-}
-
 /// The order manager.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Oms {
@@ -120,6 +116,10 @@ pub struct Oms {
     /// By order: its place in `open`.
     open_at: Vec<u32>,
     arrivals: Vec<Option<Price>>,
+    /// By order: what is reserved of the account's cash, in the instrument's currency.
+    costs: Vec<Notional>,
+    working: Working,
+    families: BTreeMap<(AgentId, u64), Family>,
     fills: Vec<Fill>,
     oddities: Oddities,
     links: Vec<Link>,
@@ -142,6 +142,9 @@ impl Oms {
             open: Vec::new(),
             open_at: Vec::new(),
             arrivals: Vec::new(),
+            costs: Vec::new(),
+            working: Working::default(),
+            families: BTreeMap::new(),
             fills: Vec::new(),
             oddities: BTreeMap::new(),
             links: vec![Link::default(); patience.len()],
@@ -152,26 +155,14 @@ impl Oms {
         }
     }
 
-    /// Makes room for more orders and touches it, so that none of them waits for the system to find
-    /// memory.
-    pub fn make_room(&mut self) {
-        touch(&mut self.orders, &Order::BLANK);
-        touch(&mut self.open, &0);
-        touch(&mut self.open_at, &0);
-        touch(&mut self.arrivals, &None);
-        self.by_id.reserve(ROOM);
-        self.waiting.reserve(ROOM);
-    }
-
     /// Takes over all that `old` knows; instruments, rates and patience stay this one's.
     pub(in crate::actors) fn carry_over(&mut self, old: Self) {
         let patience = std::mem::take(&mut self.patience);
         let brokers = std::mem::take(&mut self.brokers);
-        let (instruments, fx, day_start) = self.books.definitions();
-        *self = old;
+        let Self { books, .. } = std::mem::replace(self, old);
         self.patience = patience;
         self.brokers = brokers;
-        self.books.redefine(instruments, fx, day_start);
+        self.books.redefine(books);
     }
 
     /// All orders of these books, oldest first.
@@ -207,74 +198,6 @@ impl Oms {
     /// How many open orders are in doubt.
     pub fn in_doubt(&self) -> usize {
         self.open().filter(|(_, order)| order.state.stage == Stage::InDoubt).count()
-    }
-
-    /// Takes an approved new order or list into the books: from here on it counts.
-    pub(super) fn accept(
-        &mut self,
-        at: Timestamp,
-        new: &NewOrder,
-        route: Route,
-        units: Qty,
-        arrival: Option<Price>,
-    ) {
-        let index = self.orders.len() as OrderIndex;
-        let legs = new.contingent.legs().count() as u8;
-        let role = match new.contingent {
-            crate::msg::Contingent::None => Role::Single,
-            crate::msg::Contingent::OneCancelsOther(_) => Role::First(index + 1),
-            _ => Role::Parent { legs },
-        };
-        self.insert(at, new.cl_ord_id, route, new.intent, new.terms, units, role, arrival);
-        for (number, leg) in new.contingent.legs().enumerate() {
-            let place = index + 1 + number as OrderIndex;
-            let role = match new.contingent {
-                crate::msg::Contingent::OneCancelsOther(_) => Role::Second(index),
-                crate::msg::Contingent::Bracket { .. } => Role::Child {
-                    parent: index,
-                    other: Some(if number == 0 { place + 1 } else { place - 1 }),
-                },
-                _ => Role::Child { parent: index, other: None },
-            };
-            let leg_units = match leg.terms.qty {
-                crate::types::OrderQty::Units(qty) => qty,
-                crate::types::OrderQty::Cash(_) => units,
-            };
-            self.insert(at, leg.cl_ord_id, route, new.intent, leg.terms, leg_units, role, arrival);
-        }
-        self.refresh(index);
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn insert(
-        &mut self,
-        at: Timestamp,
-        cl_ord_id: ClientOrderId,
-        route: Route,
-        intent: u64,
-        terms: OrderTerms,
-        units: Qty,
-        role: Role,
-        arrival: Option<Price>,
-    ) -> OrderIndex {
-        let index = self.orders.len() as OrderIndex;
-        self.orders.push(Order {
-            cl_ord_id,
-            route,
-            intent,
-            terms,
-            units,
-            role,
-            sent_at: at,
-            asked_at: at,
-            ..Order::BLANK
-        });
-        self.by_id.insert(cl_ord_id, index);
-        self.open_at.push(self.open.len() as u32);
-        self.open.push(index);
-        self.arrivals.push(arrival);
-        self.waiting.push_back((at, index));
-        index
     }
 
     /// Notes that a replace is on its way: both sizes are reserved until the broker decides.
@@ -322,6 +245,9 @@ impl Oms {
         if !matches!(event, Event::Lost | Event::CancelSent | Event::ReplaceSent) {
             order.absent_since = None;
         }
+        if done != was_done {
+            self.working.count(order.route, !done);
+        }
         if done && !was_done {
             let place = self.open_at[index as usize];
             self.open.swap_remove(place as usize);
@@ -341,6 +267,7 @@ impl Oms {
     /// Brings the reservation of an order and of its list up to date. Counted once: of two orders
     /// that exclude each other the larger, of a waiting leg what its parent has filled.
     fn refresh(&mut self, index: OrderIndex) {
+        self.count_child(index);
         let order = &self.orders[index as usize];
         let group = match order.role {
             Role::Single => [Some(index), None, None],
@@ -380,6 +307,11 @@ impl Oms {
                 }
             };
             carried = (side, target);
+            let cost = self.worst_cost(member, target);
+            let reserved = std::mem::replace(&mut self.costs[member as usize], cost);
+            if reserved != cost {
+                self.books.reserve_cost(order.route, reserved, cost);
+            }
             let order = &mut self.orders[member as usize];
             if order.reserved != target {
                 let (route, from) = (order.route, order.reserved);
@@ -407,6 +339,9 @@ impl Oms {
         if order.route.broker != broker {
             *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
             return;
+        }
+        if let Some(link) = self.links.get_mut(broker.index()) {
+            link.ahead = report.transact_time.since(at);
         }
         order.venue_order_id.get_or_insert(report.venue_order_id);
         if report.reason.is_some() {
@@ -523,82 +458,6 @@ impl Oms {
         if gap {
             self.ask_snapshot(fill.at, broker, news);
         }
-    }
-
-    /// A cancel or replace was refused by the broker.
-    pub(super) fn on_cancel_reject(
-        &mut self,
-        at: Timestamp,
-        broker: BrokerId,
-        reject: &CancelReject,
-        news: &mut News,
-    ) {
-        let event = match reject.request {
-            RequestKind::Replace => {
-                let order = self.find(reject.orig_cl_ord_id).map(|(_, order)| order);
-                let stale = order.is_some_and(|order| order.cl_ord_id != reject.orig_cl_ord_id);
-                if stale || reject.reason == Reason::BrokerDuplicate {
-                    // The same request twice: what became of it, a snapshot says.
-                    *self.oddities.entry(Oddity::Duplicate).or_default() += 1;
-                    return self.ask_snapshot(at, broker, news);
-                }
-                Event::ReplaceRejected
-            }
-            RequestKind::Cancel | RequestKind::New => Event::CancelRejected,
-        };
-        self.refused_change(at, reject.orig_cl_ord_id, event, reject.reason, news);
-        if matches!(reject.reason, Reason::UnknownOrder | Reason::BrokerTooLate) {
-            // The broker's view of the order is not ours.
-            self.ask_snapshot(at, broker, news);
-        }
-    }
-
-    /// A request never left: proof that the broker has not seen it.
-    pub(super) fn on_not_sent(
-        &mut self,
-        at: Timestamp,
-        id: ClientOrderId,
-        kind: RequestKind,
-        reason: Reason,
-        news: &mut News,
-    ) {
-        match kind {
-            RequestKind::New => {
-                let Some(index) = self.by_id.get(&id).copied() else { return };
-                let legs = match self.orders[index as usize].role {
-                    Role::Parent { legs } => u32::from(legs),
-                    Role::First(_) => 1,
-                    _ => 0,
-                };
-                for member in index..=index + legs {
-                    self.orders[member as usize].reason = Some(reason);
-                    self.apply(member, Event::Rejected);
-                    self.tell(at, member, Some(ExecType::Rejected), Qty::ZERO, Price::ZERO, news);
-                }
-            }
-            RequestKind::Replace => {
-                self.refused_change(at, id, Event::ReplaceRejected, reason, news)
-            }
-            RequestKind::Cancel => self.refused_change(at, id, Event::CancelRejected, reason, news),
-        }
-    }
-
-    fn refused_change(
-        &mut self,
-        at: Timestamp,
-        id: ClientOrderId,
-        event: Event,
-        reason: Reason,
-        news: &mut News,
-    ) {
-        let Some(index) = self.by_id.get(&id).copied() else {
-            *self.oddities.entry(Oddity::Unasked).or_default() += 1;
-            return;
-        };
-        self.apply(index, event);
-        let mut update = self.update(at, index, None);
-        update.reason = Some(reason);
-        news.updates.push(update);
     }
 
     fn update(&self, at: Timestamp, index: OrderIndex, exec_type: Option<ExecType>) -> OrderUpdate {

@@ -64,6 +64,10 @@ pub struct Order {
     pub reserved: Qty,
     /// Its list.
     pub role: Role,
+    /// The larger order that it is a part of, by its agent's number.
+    pub parent: Option<u64>,
+    /// What it counts for in that: filled, and what may still fill.
+    pub counted: Qty,
     /// When it was handed to the broker.
     pub sent_at: Timestamp,
     /// When the last request about it was handed to the broker.
@@ -102,6 +106,8 @@ impl Order {
         value: Notional::ZERO,
         reserved: Qty::ZERO,
         role: Role::Single,
+        parent: None,
+        counted: Qty::ZERO,
         sent_at: Timestamp::ZERO,
         asked_at: Timestamp::ZERO,
         absent_since: None,

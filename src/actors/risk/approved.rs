@@ -1,9 +1,10 @@
 //! The approval. Its fields and its constructor are private to the risk gate, it cannot be cloned,
 //! and it has no wire form: it cannot be read back from a journal, a socket or a config (INV-3).
 
+use super::value::Rate;
 use crate::kill::{Effect, Route};
 use crate::msg::OrderRequest;
-use crate::types::Timestamp;
+use crate::types::{Qty, Timestamp};
 
 /// A request that risk has approved. Whoever holds one may journal and send it, once.
 #[derive(Debug)]
@@ -13,6 +14,31 @@ pub struct Approved {
     request: OrderRequest,
     route: Route,
     effect: Effect,
+    terms: Terms,
+}
+
+/// Under which terms an approval may leave; the gate at the wire holds it to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Version of the limits that it was judged by.
+    pub limits: u32,
+    /// It is void after this.
+    pub expires: Timestamp,
+    /// Messages that its broker connection may carry: the rows for everything and for the broker.
+    pub quotas: [Option<Quota>; 2],
+    /// What the orders of its parent come to with it, filled and open.
+    pub children: Qty,
+    /// What they may come to; both are zero for an order without a parent.
+    pub parent: Qty,
+}
+
+/// How many messages a broker connection may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// In any window of a length.
+    pub rate: Rate,
+    /// How many of them are kept for cancels.
+    pub reserve: u32,
 }
 
 impl Approved {
@@ -21,8 +47,14 @@ impl Approved {
         request: OrderRequest,
         route: Route,
         effect: Effect,
+        terms: Terms,
     ) -> Self {
-        Self { at, request, route, effect }
+        Self { at, request, route, effect, terms }
+    }
+
+    /// Under which terms it may leave.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// When it was decided.

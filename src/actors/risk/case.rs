@@ -1,11 +1,28 @@
 //! The facts that the checks judge, put together once for each order.
 
-use super::{price_state, terms_fit, worst_price};
+use super::check::Check;
+use super::form::{price_state, terms_fit, worst_price};
 use crate::actors::market::Market;
-use crate::actors::oms::{Exposure, Oms, Order};
+use crate::actors::oms::{Exposure, Oms, Order, OrderIndex, Worth};
 use crate::kill::{Effect, Route};
 use crate::msg::OrderTerms;
-use crate::types::{Instrument, Notional, OrderQty, Price, Qty, Reason, Timestamp};
+use crate::types::{
+    AgentId, Instrument, Notional, OrdType, OrderQty, Price, Qty, Reason, Scope, Side, Timestamp,
+};
+
+/// What is the same for all orders of a list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground<'a, 'c> {
+    pub at: Timestamp,
+    pub route: Route,
+    pub intent: u64,
+    pub oms: &'a Oms,
+    pub market: &'a Market,
+    /// The control that says how far a market order may be filled from the touch.
+    pub collar: Option<&'c dyn Check>,
+    /// Half of the limits, instead of the limits.
+    pub half: bool,
+}
 
 /// One order, or one replace, before the gate.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +41,13 @@ pub struct Case<'a> {
     pub units: Qty,
     /// Units that it adds to what is open; for a replace the growth, nothing for a leg that waits.
     pub added: Qty,
-    /// Its worst price, in the instrument's currency.
+    /// Orders that it adds to those that are open: none for a replace.
+    pub opens: u32,
+    /// Its worst price, in the instrument's currency: for a market order the far touch and the price
+    /// collar on top.
     pub price: Price,
+    /// The best price of the other side; the mark where there is none.
+    pub touch: Price,
     /// Its value at that price, in the account's currency.
     pub value: Notional,
     /// Middle of bid and ask, or the last trade.
@@ -38,6 +60,14 @@ pub struct Case<'a> {
     pub agent: Exposure,
     /// It is a leg of a list.
     pub is_leg: bool,
+    /// It begins with fills of another order of its list.
+    pub waits: bool,
+    /// It is to be held against half of each limit.
+    pub half: bool,
+    /// Filled of the order that it replaces.
+    filled: Qty,
+    /// What is reserved for the order that it replaces, in the instrument's currency.
+    released: Notional,
     /// For checks that need more.
     pub oms: &'a Oms,
     /// For checks that need more.
@@ -49,15 +79,12 @@ impl<'a> Case<'a> {
     ///
     /// # Errors
     /// No or stale price, halted, no FX mark, terms that no broker accepts.
-    pub fn new(
-        at: Timestamp,
-        route: Route,
+    pub(super) fn new(
+        ground: &Ground<'a, '_>,
         terms: &'a OrderTerms,
-        replaces: Option<&Order>,
-        intent: u64,
-        oms: &'a Oms,
-        market: &'a Market,
+        replaces: Option<(OrderIndex, &Order)>,
     ) -> Result<Self, Reason> {
+        let Ground { at, route, intent, oms, market, .. } = *ground;
         if !terms_fit(terms, at) {
             return Err(Reason::InvalidOrder);
         }
@@ -65,7 +92,7 @@ impl<'a> Case<'a> {
         let mark = market.mark(route.instrument).ok_or(Reason::NoPrice)?;
         let touch = market.far_touch(route.instrument, terms.side);
         let instrument = oms.books.instruments().get(route.instrument);
-        let price = worst_price(terms, touch, mark);
+        let mut price = worst_price(terms, touch, mark);
         let units = match terms.qty {
             OrderQty::Units(units) => units,
             OrderQty::Cash(amount) => cash_units(amount, price.min(mark), instrument)?,
@@ -78,18 +105,34 @@ impl<'a> Case<'a> {
         {
             return Err(Reason::InvalidOrder);
         }
+        let open_ended = matches!(
+            terms.ord_type,
+            OrdType::Market | OrdType::Stop { .. } | OrdType::TrailingStop { .. }
+        );
+        if let (true, OrderQty::Units(_), Some(collar)) = (open_ended, terms.qty, ground.collar) {
+            price = price.saturating_add(collar.margin(route, price, instrument.tick));
+        }
         let account = oms.books.account(route.account, route.instrument);
         let agent = oms.books.agent(route.agent, route.instrument);
-        let added = replaces.map_or(units, |order| {
+        let added = replaces.map_or(units, |(_, order)| {
             units.saturating_sub(order.filled()).saturating_sub(order.worst_leaves()).max(Qty::ZERO)
         });
         let reduces = match replaces {
             // Judged as if it were new: a better price fills what the old one did not.
-            Some(order) => account
+            Some((_, order)) => account
                 .without(terms.side, order.reserved)
                 .reduced_by(terms.side, units.saturating_sub(order.filled())),
             None => account.reduced_by(terms.side, units),
         };
+        // A strategy's own position must shrink as well: another agent's is no cover for its own.
+        let reduces = reduces
+            && (route.agent.0 < AgentId::FIRST
+                || match replaces {
+                    Some((_, order)) => agent
+                        .without(terms.side, order.reserved)
+                        .reduced_by(terms.side, units.saturating_sub(order.filled())),
+                    None => agent.reduced_by(terms.side, units),
+                });
         let value = value(units, price, route, instrument, oms, market)?;
         Ok(Self {
             at,
@@ -99,13 +142,19 @@ impl<'a> Case<'a> {
             intent,
             units,
             added,
+            opens: u32::from(replaces.is_none()),
             price,
+            touch: touch.unwrap_or(mark),
             value,
             mark: Some(mark),
             effect: if reduces { Effect::Reduces } else { Effect::Opens },
             account,
             agent,
             is_leg: false,
+            waits: false,
+            half: ground.half,
+            filled: replaces.map_or(Qty::ZERO, |(_, order)| order.filled()),
+            released: replaces.map_or(Notional::ZERO, |(index, _)| oms.cost(index)),
             oms,
             market,
         })
@@ -118,10 +167,15 @@ impl<'a> Case<'a> {
     ///
     /// # Errors
     /// As [`Self::new`]; a leg that waits for less than it trades.
-    pub fn leg(entry: &Self, terms: &'a OrderTerms, waits: bool) -> Result<Self, Reason> {
-        let (oms, market) = (entry.oms, entry.market);
-        let mut case = Self::new(entry.at, entry.route, terms, None, entry.intent, oms, market)?;
+    pub(super) fn leg(
+        ground: &Ground<'a, '_>,
+        entry: &Self,
+        terms: &'a OrderTerms,
+        waits: bool,
+    ) -> Result<Self, Reason> {
+        let mut case = Self::new(ground, terms, None)?;
         case.is_leg = true;
+        case.waits = waits;
         if waits {
             if case.units > entry.units {
                 return Err(Reason::InvalidOrder);
@@ -130,6 +184,74 @@ impl<'a> Case<'a> {
             case.effect = Effect::Opens;
         }
         Ok(case)
+    }
+
+    /// Size of the worst position in the instrument on the order's side with it: an agent's own, or
+    /// the account's. The other side is left out: a position over a lowered limit may be reduced.
+    #[inline]
+    pub fn worst(&self, scope: Scope) -> Qty {
+        let after = self.cell(scope).with(self.terms.side, self.added);
+        match self.terms.side {
+            Side::Buy => after.longest(),
+            Side::Sell => -after.shortest(),
+        }
+    }
+
+    fn cell(&self, scope: Scope) -> Exposure {
+        match scope {
+            Scope::Agent(_) => self.agent,
+            _ => self.account,
+        }
+    }
+
+    /// What all that a scope covers is worth at its worst case, without the order and with it.
+    ///
+    /// # Errors
+    /// Something held or open has no price or no rate; an order that reduces passes without.
+    pub fn worth(&self, scope: Scope) -> Result<(Worth, Worth), Reason> {
+        let before = match self.oms.worth(scope, self.market) {
+            Ok(worth) => worth,
+            Err(_) if self.effect == Effect::Reduces => return Ok(Default::default()),
+            Err(reason) => return Err(reason),
+        };
+        let high = self.mark.map_or(self.price, |mark| mark.max(self.price));
+        let multiplier = self.instrument.multiplier;
+        let money = |price: Price, units: Qty| {
+            let own = price.checked_notional(units, multiplier).ok_or(Reason::InvalidOrder)?;
+            let fx = self.oms.books.fx();
+            fx.convert(self.route.instrument, own, self.market).ok_or(Reason::NoFxMark)
+        };
+        let (cell, mark) = (self.cell(scope), self.mark.unwrap_or(high));
+        let (long, short) = (money(mark, cell.longest())?, money(mark, cell.shortest())?);
+        let added = money(high, self.added)?;
+        let mut after = before;
+        let (long_after, short_after) = match self.terms.side {
+            Side::Buy => {
+                after.longest = after.longest.saturating_add(added);
+                (long.saturating_add(added), short)
+            }
+            Side::Sell => {
+                after.shortest = after.shortest.saturating_sub(added);
+                (long, short.saturating_sub(added))
+            }
+        };
+        let (old, new) = (long.abs().max(short.abs()), long_after.abs().max(short_after.abs()));
+        after.gross = after.gross.saturating_sub(old).saturating_add(new);
+        Ok((before, after))
+    }
+
+    /// What the order may cost at most beyond what is reserved for it, in the account's currency.
+    ///
+    /// # Errors
+    /// [`Reason::NoFxMark`].
+    pub fn cost(&self) -> Result<Notional, Reason> {
+        if self.waits {
+            return Ok(Notional::ZERO);
+        }
+        let open = self.units.saturating_sub(self.filled);
+        let own = self.price.notional(open, self.instrument.multiplier);
+        let own = own.saturating_sub(self.released).max(Notional::ZERO);
+        self.oms.books.fx().convert(self.route.instrument, own, self.market).ok_or(Reason::NoFxMark)
     }
 }
 

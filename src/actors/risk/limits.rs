@@ -1,71 +1,21 @@
-//! Limits as data: rows of control, scope and value. Each control parses its own values. All rows
-//! that cover an order hold at once, so a narrower row can only tighten (INV-10).
+//! The rows of one control, parsed. All rows that cover an order hold at once, so a narrower row can
+//! only tighten (INV-10). The rows may change while the gateway runs; what a control has counted is
+//! kept apart from them, in [`PerScope`].
 
+use super::Case;
+use super::value::Value;
 use crate::kill::Route;
-use crate::types::Scope;
-use crate::types::text::Text;
+use crate::types::{InstrumentTable, LimitRow, Scope};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// A value as written in the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LimitValue {
-    /// One value: `"1000"`, `"5%"`, `"100/1s"`.
-    Text(String),
-    /// A list of names.
-    List(Vec<String>),
-}
-
-impl<'de> serde::Deserialize<'de> for LimitValue {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = LimitValue;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("text, a number or a list of them")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<LimitValue, E> {
-                Ok(LimitValue::Text(text.to_owned()))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<LimitValue, E> {
-                Ok(LimitValue::Text(number.to_string()))
-            }
-            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<LimitValue, E> {
-                crate::types::text::exact_digits(number).map(LimitValue::Text).map_err(E::custom)
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<LimitValue, A::Error> {
-                let mut list = Vec::new();
-                while let Some(Text(item)) = seq.next_element::<Text<String>>()? {
-                    list.push(item);
-                }
-                Ok(LimitValue::List(list))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-impl std::fmt::Display for LimitValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::List(list) => f.write_str(&list.join(", ")),
-        }
-    }
-}
-
-/// One `[[limit]]` row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LimitRow {
-    /// The control's name.
-    pub control: String,
-    /// What it covers.
-    pub scope: Scope,
-    /// How much.
-    pub value: LimitValue,
-    /// Line in the configuration.
-    pub line: usize,
+/// The names that a row may use.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Instruments, in the order of their ids.
+    pub instruments: Arc<InstrumentTable>,
+    /// Accounts, in the order of their ids.
+    pub accounts: Vec<String>,
 }
 
 /// A limit that cannot be used.
@@ -78,79 +28,136 @@ pub struct LimitError {
     pub message: String,
 }
 
-/// The parsed limits of one control, strictest scope not preferred: every matching row must hold.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Limits<T> {
-    rows: Vec<(Scope, T)>,
+impl LimitError {
+    /// What is wrong with a row.
+    pub fn of(row: &LimitRow, message: impl std::fmt::Display) -> Self {
+        let line = (row.line > 0).then_some(row.line);
+        Self { line, message: format!("limit {}: {message}", row.control) }
+    }
 }
 
-impl<T> Limits<T> {
-    /// Parses the rows of `control`. There is no default: a control without a global row is an error.
+/// A control's rows, whatever their type: how they are listed and changed.
+pub trait Table {
+    /// Scope and value of every row, as people write it.
+    fn list(&self) -> Vec<(Scope, String)>;
+
+    /// Takes the place of all rows.
     ///
     /// # Errors
-    /// A missing global row, or a value that `parse` refuses, with its line.
-    pub fn parse(
-        control: &str,
-        rows: &[LimitRow],
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Self, LimitError> {
+    /// The first row that cannot be used; then nothing has changed.
+    fn set(&mut self, rows: &[LimitRow], known: &Known) -> Result<(), LimitError>;
+
+    /// Whether `row`, in the place of the one with its scope, lets nothing through that is held back
+    /// now. What cannot be compared does not.
+    ///
+    /// # Errors
+    /// The row cannot be used.
+    fn tightens(&self, row: &LimitRow, known: &Known) -> Result<bool, LimitError>;
+}
+
+#[derive(Debug, Clone)]
+struct Row<T> {
+    scope: Scope,
+    value: T,
+    half: T,
+}
+
+/// The rows of one control.
+#[derive(Debug, Clone)]
+pub struct Limits<T> {
+    name: &'static str,
+    rows: Vec<Row<T>>,
+}
+
+impl<T: Value> Limits<T> {
+    /// Parses the rows of the control `name`; rows that say `off` are none.
+    ///
+    /// # Errors
+    /// A value that the control refuses, with its line.
+    pub fn new(name: &'static str, rows: &[LimitRow], known: &Known) -> Result<Self, LimitError> {
         let mut parsed = Vec::new();
-        for row in rows.iter().filter(|row| row.control == control) {
-            let value = match &row.value {
-                LimitValue::Text(text) => parse(text),
-                LimitValue::List(_) => Err("takes one value, not a list".to_owned()),
-            };
-            let value = value.map_err(|message| LimitError {
-                line: Some(row.line),
-                message: format!("limit {control}: {message}"),
-            })?;
-            parsed.push((row.scope, value));
+        for row in rows.iter().filter(|row| row.control == name && !row.value.is_off()) {
+            let value = T::parse(&row.value, known).map_err(|error| LimitError::of(row, error))?;
+            parsed.push(Row { scope: row.scope, half: value.half(), value });
         }
-        if !parsed.iter().any(|(scope, _)| *scope == Scope::Global) {
-            return Err(missing(control));
-        }
-        parsed.sort_by_key(|(scope, _)| *scope);
-        Ok(Self { rows: parsed })
+        parsed.sort_by_key(|row| row.scope);
+        Ok(Self { name, rows: parsed })
     }
 
-    /// The rows that cover an order.
+    /// The rows that cover an order; their halves where the case asks for them.
     #[inline]
-    pub fn covering(&self, route: Route) -> impl Iterator<Item = (Scope, &T)> {
+    pub fn covering(&self, case: &Case<'_>) -> impl Iterator<Item = (Scope, &T)> {
+        let (route, half) = (case.route, case.half);
         self.rows
             .iter()
-            .filter(move |(scope, _)| route.covered_by(*scope))
-            .map(|(scope, value)| (*scope, value))
+            .filter(move |row| route.covered_by(row.scope))
+            .map(move |row| (row.scope, if half { &row.half } else { &row.value }))
     }
 
-    /// All rows.
-    pub fn rows(&self) -> &[(Scope, T)] {
-        &self.rows
+    /// The rows that cover what is on this route.
+    #[inline]
+    pub fn on(&self, route: Route) -> impl Iterator<Item = (Scope, &T)> {
+        self.rows
+            .iter()
+            .filter(move |row| route.covered_by(row.scope))
+            .map(|row| (row.scope, &row.value))
     }
 
-    /// All rows, to change state kept in them.
-    pub fn rows_mut(&mut self) -> &mut [(Scope, T)] {
-        &mut self.rows
-    }
-}
-
-/// The error of a control without a global row.
-pub fn missing(control: &str) -> LimitError {
-    LimitError {
-        line: None,
-        message: format!(
-            "limit {control} is missing: add a [[limit]] with control = \"{control}\" and scope = \"global\""
-        ),
+    /// The row of exactly this scope.
+    pub fn of(&self, scope: Scope) -> Option<&T> {
+        self.rows.iter().find(|row| row.scope == scope).map(|row| &row.value)
     }
 }
 
-/// A quantity or amount above zero, or an error that says so.
-///
-/// # Errors
-/// What is wrong with the text.
-pub fn positive<T>(text: &str) -> Result<T, String>
-where
-    T: std::str::FromStr<Err = crate::types::NumberError> + Default + PartialOrd,
-{
-    let value: T = text.parse().map_err(|error| format!("`{text}`: {error}"))?;
-    if value > T::default() { Ok(value) } else { Err(format!("`{text}` must be above zero")) }
+impl<T: Value> Table for Limits<T> {
+    fn list(&self) -> Vec<(Scope, String)> {
+        self.rows.iter().map(|row| (row.scope, row.value.text())).collect()
+    }
+
+    fn set(&mut self, rows: &[LimitRow], known: &Known) -> Result<(), LimitError> {
+        *self = Self::new(self.name, rows, known)?;
+        Ok(())
+    }
+
+    fn tightens(&self, row: &LimitRow, known: &Known) -> Result<bool, LimitError> {
+        let old = self.of(row.scope);
+        if row.value.is_off() {
+            return Ok(old.is_none());
+        }
+        let new = T::parse(&row.value, known).map_err(|error| LimitError::of(row, error))?;
+        Ok(old.map_or(new.only_denies(), |old| new.within(old)))
+    }
+}
+
+/// What a control counts for each of its rows. It outlives the rows' values.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PerScope<S>(Vec<(Scope, S)>);
+
+impl<S> Default for PerScope<S> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<S: Default> PerScope<S> {
+    /// What was counted for a scope, if anything.
+    #[inline]
+    pub fn get(&self, scope: Scope) -> Option<&S> {
+        self.0.iter().find(|(known, _)| *known == scope).map(|(_, state)| state)
+    }
+
+    /// The count of a scope, to change it.
+    #[inline]
+    pub fn entry(&mut self, scope: Scope) -> &mut S {
+        let at = self.0.iter().position(|(known, _)| *known == scope).unwrap_or_else(|| {
+            self.0.push((scope, S::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &(Scope, S)> {
+        self.0.iter()
+    }
 }

@@ -6,26 +6,35 @@
 
 mod approved;
 pub mod case;
+mod change;
 pub mod check;
+mod form;
 pub mod halts;
 pub mod limits;
+pub mod value;
+mod window;
 
-pub use approved::Approved;
+pub use approved::{Approved, Quota, Terms};
 pub use case::Case;
+pub use change::Proposal;
 pub use check::{CHECKS, Check};
 pub use halts::Halts;
-pub use limits::{LimitError, LimitRow, LimitValue, Limits};
+pub use limits::{Known, LimitError, Limits};
 
-use super::market::{Market, MarketState};
-use super::oms::{Oms, Order, Pending, Role};
+pub use window::Window;
+
+use case::Ground;
+use check::Traded;
+use form::list_fits;
+
+use super::market::Market;
+use super::oms::{Fill, Oms, Order, OrderIndex, Pending, Role};
 use super::saved::{BadState, Saved, put, take};
 use crate::kill::{Effect, Route};
-use crate::msg::{
-    AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, OrderTerms, ReplaceOrder,
-};
+use crate::msg::{AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
-    AccountId, AgentId, BrokerId, Notional, OrdType, OrderQty, Price, Qty, Reason, Side,
-    TimeInForce, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, Notional, OrderQty, Price, Qty, Reason,
+    Scope, Timestamp,
 };
 
 /// An approval with what the order manager needs to know about it.
@@ -37,12 +46,24 @@ pub struct Verdict {
     pub units: Qty,
     /// Middle of bid and ask at the decision.
     pub arrival: Option<Price>,
+    /// Open orders to take back first: it would trade with them.
+    pub displaces: Vec<ClientOrderId>,
 }
 
 /// The risk actor.
 #[derive(Debug)]
 pub struct Risk {
     checks: Vec<Box<dyn Check>>,
+    /// The places of the price collar and of self-match prevention in `checks`.
+    collar: Option<usize>,
+    self_match: Option<usize>,
+    /// The places of those that act at the wire.
+    at_wire: Vec<usize>,
+    /// The limits of the configuration, those in force, and how often they were changed.
+    written: Vec<LimitRow>,
+    rows: Vec<LimitRow>,
+    version: u32,
+    known: Known,
     /// Kills, holds and agent states as the journal knows them.
     pub halts: Halts,
     /// By account: the broker that carries it.
@@ -50,12 +71,36 @@ pub struct Risk {
 }
 
 impl Risk {
-    /// A gate with these checks; `brokers` names the broker of every account.
-    pub fn new(checks: Vec<Box<dyn Check>>, brokers: Vec<BrokerId>) -> Self {
-        Self { checks, halts: Halts::default(), brokers }
+    /// A gate with these limits; `brokers` names the broker of every account.
+    ///
+    /// # Errors
+    /// The first limit that is missing or cannot be used.
+    pub fn new(
+        rows: Vec<LimitRow>,
+        known: Known,
+        brokers: Vec<BrokerId>,
+    ) -> Result<Self, LimitError> {
+        let checks = check::build_all(&rows, &known)?;
+        let place = |name| checks.iter().position(|check| check.name() == name);
+        let (collar, self_match) = (place("price_collar"), place("self_match"));
+        let at_wire = ["approval_age", "message_budget"].into_iter().filter_map(place).collect();
+        let written = rows.clone();
+        Ok(Self {
+            checks,
+            collar,
+            self_match,
+            at_wire,
+            written,
+            rows,
+            version: 0,
+            known,
+            halts: Halts::default(),
+            brokers,
+        })
     }
 
     pub(in crate::actors) fn carry_over(&mut self, old: Self, oms: &Oms) {
+        self.inherit_limits(&old);
         self.halts = old.halts;
         for check in &mut self.checks {
             check.adopt(oms);
@@ -65,6 +110,13 @@ impl Risk {
     /// The checks, for listing.
     pub fn checks(&self) -> &[Box<dyn Check>] {
         &self.checks
+    }
+
+    /// The limits in force of a control whose values are amounts.
+    pub fn amounts(&self, control: &str) -> Vec<(Scope, Notional)> {
+        let rows = self.checks.iter().filter(|check| check.name() == control);
+        let rows = rows.flat_map(|check| check.table().list());
+        rows.filter_map(|(scope, text)| text.parse().ok().map(|amount| (scope, amount))).collect()
     }
 
     /// Where an account's orders go.
@@ -90,39 +142,99 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Result<Verdict, Reason> {
+        let (case, legs) = self.weigh_new(at, new, oms, market, false)?;
+        self.approve_new(new, &case, &legs, case.effect)
+    }
+
+    /// Judges an exit of a flatten like any new order; it must reduce, and may pass where the flatten
+    /// itself stands.
+    ///
+    /// # Errors
+    /// The reason of the first control that objects; [`Reason::Kill`] for one that would not reduce.
+    pub fn review_exit(
+        &mut self,
+        at: Timestamp,
+        new: &NewOrder,
+        oms: &Oms,
+        market: &Market,
+    ) -> Result<Verdict, Reason> {
+        let (case, legs) = self.weigh_new(at, new, oms, market, false)?;
+        if case.effect != Effect::Reduces {
+            return Err(Reason::Kill);
+        }
+        self.approve_new(new, &case, &legs, Effect::Exits)
+    }
+
+    fn approve_new(
+        &mut self,
+        new: &NewOrder,
+        case: &Case<'_>,
+        legs: &[Option<Case<'_>>; 2],
+        effect: Effect,
+    ) -> Result<Verdict, Reason> {
+        let (at, route) = (case.at, case.route);
+        self.halts.allow(route, effect)?;
+        for check in &mut self.checks {
+            check.check(case)?;
+            for leg in legs.iter().flatten() {
+                check.check(leg)?;
+            }
+        }
+        let displaces = self.displaced(case);
+        let mut terms = self.terms(at, route);
+        if let Some(parent) = new.parent {
+            let family = case.oms.family(route.agent, parent.id);
+            terms.children = family.sum.saturating_add(case.units);
+            terms.parent = family.cap(parent.qty);
+        }
+        for check in &mut self.checks {
+            check.commit(case);
+        }
+        Ok(Verdict {
+            approved: Approved::new(at, OrderRequest::New(*new), route, effect, terms),
+            units: case.units,
+            arrival: case.mark,
+            displaces,
+        })
+    }
+
+    fn weigh_new<'a>(
+        &self,
+        at: Timestamp,
+        new: &'a NewOrder,
+        oms: &'a Oms,
+        market: &'a Market,
+        half: bool,
+    ) -> Result<(Case<'a>, [Option<Case<'a>>; 2]), Reason> {
         let route = self.route(new).ok_or(Reason::InvalidOrder)?;
         if new.instrument.index() >= oms.books.instruments().len() {
             return Err(Reason::SymbolList);
         }
         list_fits(new)?;
-        let mut case = Case::new(at, route, &new.terms, None, new.intent, oms, market)?;
+        let ground = Ground {
+            at,
+            route,
+            intent: new.intent,
+            oms,
+            market,
+            collar: self.collar.map(|place| &*self.checks[place]),
+            half,
+        };
+        let mut case = Case::new(&ground, &new.terms, None)?;
+        case.opens += new.contingent.legs().count() as u32;
         let waits = !matches!(new.contingent, Contingent::OneCancelsOther(_));
         let mut legs = [None, None];
         for (slot, leg) in legs.iter_mut().zip(new.contingent.legs()) {
             if matches!(leg.terms.qty, OrderQty::Cash(_)) {
                 return Err(Reason::InvalidOrder);
             }
-            let leg = slot.insert(Case::leg(&case, &leg.terms, waits)?);
+            let leg = slot.insert(Case::leg(&ground, &case, &leg.terms, waits)?);
             // A list opens if any of it does: it is approved, and permitted, as a whole.
             if leg.effect == Effect::Opens {
                 case.effect = Effect::Opens;
             }
         }
-        self.halts.allow(route, case.effect)?;
-        for check in &mut self.checks {
-            check.check(&case)?;
-            for leg in legs.iter().flatten() {
-                check.check(leg)?;
-            }
-        }
-        for check in &mut self.checks {
-            check.commit(&case);
-        }
-        Ok(Verdict {
-            approved: Approved::new(at, OrderRequest::New(*new), route, case.effect),
-            units: case.units,
-            arrival: case.mark,
-        })
+        Ok((case, legs))
     }
 
     /// Judges new terms for an open order as if the difference were a new order, with all of the new
@@ -138,7 +250,40 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Result<Verdict, Reason> {
-        let order = changeable(oms, from, replace.orig_cl_ord_id)?;
+        let (case, order) = self.weigh_replace(at, from, replace, oms, market, false)?;
+        self.halts.allow(order.route, case.effect)?;
+        for check in &mut self.checks {
+            check.check(&case)?;
+        }
+        let displaces = self.displaced(&case);
+        let mut terms = self.terms(at, order.route);
+        if let Some(parent) = order.parent {
+            let family = oms.family(order.route.agent, parent);
+            terms.children = family.sum.saturating_add(case.added);
+            terms.parent = family.most;
+        }
+        for check in &mut self.checks {
+            check.commit(&case);
+        }
+        let request = OrderRequest::Replace(*replace);
+        Ok(Verdict {
+            approved: Approved::new(at, request, order.route, case.effect, terms),
+            units: case.units,
+            arrival: case.mark,
+            displaces,
+        })
+    }
+
+    fn weigh_replace<'a>(
+        &self,
+        at: Timestamp,
+        from: AgentId,
+        replace: &'a ReplaceOrder,
+        oms: &'a Oms,
+        market: &'a Market,
+        half: bool,
+    ) -> Result<(Case<'a>, &'a Order), Reason> {
+        let (index, order) = changeable(oms, from, replace.orig_cl_ord_id)?;
         let (old, new) = (&order.terms, &replace.terms);
         let same = old.side == new.side
             && old.tif == new.tif
@@ -147,23 +292,50 @@ impl Risk {
         if !same || oms.find(replace.cl_ord_id).is_some() {
             return Err(Reason::InvalidOrder);
         }
-        let case = Case::new(at, order.route, new, Some(order), replace.intent, oms, market)?;
+        let ground = Ground {
+            at,
+            route: order.route,
+            intent: replace.intent,
+            oms,
+            market,
+            collar: self.collar.map(|place| &*self.checks[place]),
+            half,
+        };
+        let case = Case::new(&ground, new, Some((index, order)))?;
         let child = matches!(order.role, Role::Child { .. });
         if case.units <= order.filled() || child && case.units > order.units {
             return Err(Reason::InvalidOrder);
         }
-        self.halts.allow(order.route, case.effect)?;
-        for check in &mut self.checks {
-            check.check(&case)?;
+        Ok((case, order))
+    }
+
+    /// Which limit an operator's request would use more than half of, so that it is to be confirmed.
+    /// A request that cannot be judged needs no confirmation: it will be refused. Changes nothing.
+    pub fn large(
+        &mut self,
+        at: Timestamp,
+        request: &OrderRequest,
+        oms: &Oms,
+        market: &Market,
+    ) -> Option<&'static str> {
+        let (case, legs) = match request {
+            OrderRequest::New(new) => self.weigh_new(at, new, oms, market, true).ok()?,
+            OrderRequest::Replace(replace) => {
+                let from = AgentId::OPERATOR;
+                let weighed = self.weigh_replace(at, from, replace, oms, market, true).ok()?;
+                (weighed.0, [None, None])
+            }
+            OrderRequest::Cancel(_) => return None,
+        };
+        let sized = self.checks.iter_mut().filter(|check| check::SIZED.contains(&check.name()));
+        let mut cases = std::iter::once(case).chain(legs.into_iter().flatten());
+        let cases = [cases.next(), cases.next(), cases.next()];
+        for check in sized {
+            if cases.iter().flatten().any(|case| check.check(case).is_err()) {
+                return Some(check.name());
+            }
         }
-        for check in &mut self.checks {
-            check.commit(&case);
-        }
-        Ok(Verdict {
-            approved: Approved::new(at, OrderRequest::Replace(*replace), order.route, case.effect),
-            units: case.units,
-            arrival: case.mark,
-        })
+        None
     }
 
     /// Lets a cancel through: it needs an open order and its owner, nothing else.
@@ -188,7 +360,46 @@ impl Risk {
             return Err(Reason::ChangePending);
         }
         let current = CancelOrder { orig_cl_ord_id: order.cl_ord_id };
-        Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels))
+        let terms = self.terms(at, order.route);
+        Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels, terms))
+    }
+
+    /// What every control asks of the gate at the wire.
+    fn terms(&self, at: Timestamp, route: Route) -> Terms {
+        let mut terms = Terms {
+            limits: self.version,
+            expires: Timestamp::MAX,
+            quotas: [None; 2],
+            children: Qty::ZERO,
+            parent: Qty::ZERO,
+        };
+        for &place in &self.at_wire {
+            self.checks[place].at_wire(at, route, &mut terms);
+        }
+        terms
+    }
+
+    /// Open orders that the order of this case would trade with and that are to make way. No memory
+    /// is taken where there are none.
+    fn displaced(&self, case: &Case<'_>) -> Vec<ClientOrderId> {
+        if !self.self_match.is_some_and(|place| self.checks[place].displaces(case)) {
+            return Vec::new();
+        }
+        check::self_match::met(case)
+            .filter(|(_, order)| order.state.pending != Pending::Cancel)
+            .map(|(_, order)| order.cl_ord_id)
+            .collect()
+    }
+
+    /// Counts a fill that was booked.
+    pub(in crate::actors) fn traded(&mut self, fill: &Fill, oms: &Oms, market: &Market) {
+        let order = &oms.orders()[fill.order as usize];
+        let instrument = order.route.instrument;
+        let own = fill.price.notional(fill.qty, oms.books.instruments().get(instrument).multiplier);
+        let value = oms.books.fx().convert(instrument, own, market).unwrap_or(own);
+        let (at, day) = (fill.at, oms.books.date());
+        let traded = Traded { at, day, route: order.route, price: fill.price, value };
+        self.checks.iter_mut().for_each(|check| check.traded(&traded));
     }
 
     /// An agent that does not run sends nothing new.
@@ -204,6 +415,7 @@ impl Risk {
 
     /// Appends everything that decides the next verdict.
     pub(in crate::actors) fn save(&self, into: &mut Vec<u8>) {
+        put(&(self.version, &self.rows), into);
         for check in &self.checks {
             put(check.name(), into);
             if let Some(state) = check.state() {
@@ -215,6 +427,9 @@ impl Risk {
 
     /// Takes what [`Self::save`] made of a gate with the same checks.
     pub(in crate::actors) fn load(&mut self, from: &mut &[u8]) -> Result<(), BadState> {
+        let rows: Vec<LimitRow>;
+        (self.version, rows) = take(from)?;
+        self.install(&rows).map_err(|_| BadState("limits"))?;
         for check in &mut self.checks {
             if take::<String>(from)? != check.name() {
                 return Err(BadState(check.name()));
@@ -233,8 +448,8 @@ impl Risk {
 }
 
 /// An open order of this agent that no change is under way for.
-fn changeable(oms: &Oms, from: AgentId, id: crate::types::ClientOrderId) -> Result<&Order, Reason> {
-    let (_, order) = oms.find(id).ok_or(Reason::UnknownOrder)?;
+fn changeable(oms: &Oms, from: AgentId, id: ClientOrderId) -> Result<(OrderIndex, &Order), Reason> {
+    let (index, order) = oms.find(id).ok_or(Reason::UnknownOrder)?;
     if order.state.is_done() {
         return Err(Reason::UnknownOrder);
     }
@@ -244,72 +459,5 @@ fn changeable(oms: &Oms, from: AgentId, id: crate::types::ClientOrderId) -> Resu
     if order.state.pending != Pending::None || order.cl_ord_id != id {
         return Err(Reason::ChangePending);
     }
-    Ok(order)
-}
-
-/// Whether the orders of a list make sense together.
-fn list_fits(new: &NewOrder) -> Result<(), Reason> {
-    let entry = &new.terms;
-    let exits = |leg: &OrderTerms| leg.side == entry.side.opposite();
-    let fits = match &new.contingent {
-        Contingent::None => true,
-        Contingent::OneCancelsOther(_) => matches!(entry.qty, OrderQty::Units(_)),
-        Contingent::OneTriggersOther(leg) => exits(&leg.terms),
-        Contingent::Bracket { take_profit, stop_loss } => {
-            exits(&take_profit.terms)
-                && exits(&stop_loss.terms)
-                && matches!(take_profit.terms.ord_type, OrdType::Limit { .. })
-                && !matches!(stop_loss.terms.ord_type, OrdType::Market | OrdType::Limit { .. })
-        }
-    };
-    if fits { Ok(()) } else { Err(Reason::InvalidOrder) }
-}
-
-/// Whether the price data of an instrument can carry a decision.
-fn price_state(market: &Market, case_at: Timestamp, route: Route) -> Result<(), Reason> {
-    match market.state(route.instrument, case_at) {
-        // A halt stops what opens, which the control `session` says; the way out stays open.
-        MarketState::Live | MarketState::Halted => Ok(()),
-        MarketState::Empty => Err(Reason::NoPrice),
-        MarketState::Stale | MarketState::Gap => Err(Reason::StalePrice),
-    }
-}
-
-/// The price that a unit of this order costs at worst, before slippage of a market order.
-fn worst_price(terms: &OrderTerms, touch: Option<Price>, mark: Price) -> Price {
-    match terms.ord_type {
-        OrdType::Limit { price } | OrdType::StopLimit { price, .. } => match terms.side {
-            Side::Buy => price,
-            // A sell may bring more than its limit; the market is what it is worth.
-            Side::Sell => price.max(mark),
-        },
-        OrdType::Stop { stop_px } => stop_px.max(touch.unwrap_or(mark)),
-        OrdType::Market | OrdType::TrailingStop { .. } => touch.unwrap_or(mark).max(mark),
-    }
-}
-
-/// Whether a time in force comes with what it needs.
-fn terms_fit(terms: &OrderTerms, at: Timestamp) -> bool {
-    let prices = [terms.ord_type.limit_price(), terms.ord_type.stop_price()];
-    let trailing = match terms.ord_type {
-        OrdType::TrailingStop { offset: crate::types::TrailingOffset::Price(distance) } => {
-            distance.is_positive()
-        }
-        OrdType::TrailingStop { offset: crate::types::TrailingOffset::BasisPoints(points) } => {
-            (1..10_000).contains(&points)
-        }
-        _ => true,
-    };
-    let expiry = match terms.tif {
-        TimeInForce::Gtd => terms.expire_at.is_some_and(|end| end > at),
-        _ => terms.expire_at.is_none(),
-    };
-    let size = match terms.qty {
-        OrderQty::Units(qty) => qty.is_positive(),
-        OrderQty::Cash(amount) => {
-            amount > Notional::ZERO
-                && matches!(terms.ord_type, OrdType::Market | OrdType::Limit { .. })
-        }
-    };
-    size && expiry && trailing && prices.into_iter().flatten().all(Price::is_positive)
+    Ok((index, order))
 }

@@ -1,6 +1,7 @@
 //! The control `session` at its edges, and the trading day of the books.
 
 use super::*;
+use crate::actors::risk::check;
 use crate::msg::market::SecurityStatus;
 
 /// What is said of IBM, on a calendar of US stocks.
@@ -169,9 +170,11 @@ fn a_word_that_the_control_does_not_know_is_an_error() {
         (Scope::Agent(AGENT), "restricted"),
     ] {
         let rows = [row("session", scope, word)];
-        let (_, build) = check::CHECKS.iter().find(|(name, _)| *name == "session").unwrap();
+        let control = check::find("session").unwrap();
         let table = rig_of(Calendar::UsEquity, Timestamp::ZERO, &[]);
-        let error = build(&rows, table.core.oms.books.instruments()).unwrap_err();
+        let instruments = Arc::new(table.core.oms.books.instruments().clone());
+        let known = Known { instruments, accounts: Vec::new() };
+        let error = (control.build)(&rows, &known).unwrap_err();
         assert_eq!(error.line, Some(1), "{word}");
     }
 }

@@ -57,6 +57,9 @@ pub struct PlaceArgs {
     /// Your own number of this order: the same number is never executed twice
     #[arg(long, value_name = "N")]
     pub intent: Option<u64>,
+    /// The size once more, for an order that uses more than half of a limit
+    #[arg(long, value_name = "SIZE")]
+    pub confirm: Option<Notional>,
     /// Where the gateway is.
     #[command(flatten)]
     pub control: ControlArgs,
@@ -87,6 +90,9 @@ pub struct ReplaceArgs {
     /// New trigger
     #[arg(long, value_name = "PRICE")]
     pub stop: Option<Price>,
+    /// The total once more, for an order that then uses more than half of a limit
+    #[arg(long, value_name = "QTY")]
+    pub confirm: Option<Notional>,
     /// Where the gateway is.
     #[command(flatten)]
     pub control: ControlArgs,
@@ -147,6 +153,58 @@ pub enum AgentCommand {
 pub struct AgentName {
     /// Its name
     pub name: String,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+/// `limits`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct LimitsArgs {
+    /// What to do with them [default: show]
+    #[command(subcommand)]
+    pub command: Option<LimitsCommand>,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+/// What to do with the limits.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LimitsCommand {
+    /// Show them, with what is used
+    Show(ControlArgs),
+    /// Set one: at once where that tightens, else it hands out a challenge to confirm
+    Set(LimitArgs),
+    /// Confirm one that loosens
+    Confirm(ConfirmArgs),
+}
+
+/// `limits set`.
+#[derive(Debug, Clone, Args)]
+pub struct LimitArgs {
+    /// Which control
+    #[arg(value_name = "CONTROL")]
+    pub name: String,
+    /// global, broker:N, account:N, agent:N or symbol:N
+    pub scope: String,
+    /// As in the config file; names of a list with commas between them
+    #[arg(allow_hyphen_values = true)]
+    pub value: String,
+    /// Why; goes into the journal
+    #[arg(long, value_name = "R")]
+    pub reason: String,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+/// `limits confirm`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfirmArgs {
+    /// The challenge of the first step
+    pub challenge: String,
     /// Where the gateway is.
     #[command(flatten)]
     pub control: ControlArgs,

@@ -14,6 +14,17 @@ pub struct DemoArgs {
     pub seconds: Option<u64>,
 }
 
+/// `check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// List every control and rule with its value, and with what is used of it if a gateway runs
+    #[arg(long)]
+    pub controls: bool,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub control: super::ControlArgs,
+}
+
 /// `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {

@@ -6,13 +6,13 @@ mod engine;
 
 pub use chaos::{ChaosCommand, Kill9Args, ProxyArgs};
 pub use client::{
-    AgentCommand, AgentName, ArmArgs, CancelArgs, FillsArgs, FlattenArgs, KillArgs, OrderCommand,
-    OrdersArgs, PlaceArgs, ReplaceArgs,
+    AgentCommand, AgentName, ArmArgs, CancelArgs, ConfirmArgs, FillsArgs, FlattenArgs, KillArgs,
+    LimitArgs, LimitsArgs, LimitsCommand, OrderCommand, OrdersArgs, PlaceArgs, ReplaceArgs,
 };
 pub use engine::{
-    BackupArgs, BenchArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand, ImportCsv,
-    ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs, RestoreArgs, RunArgs, ShowArgs,
-    VenueArgs, VenueCommand,
+    BackupArgs, BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand,
+    ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs, RestoreArgs, RunArgs,
+    ShowArgs, VenueArgs, VenueCommand,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -95,8 +95,8 @@ pub enum EngineCommand {
     Backup(BackupArgs),
     /// Make a new state folder of a backup, globally blocked
     Restore(RestoreArgs),
-    /// Check a config file and print its topology
-    Check,
+    /// Check a config file and print its topology, or list every control
+    Check(CheckArgs),
     /// Measure this machine and this build
     Bench(BenchArgs),
 }
@@ -117,11 +117,13 @@ pub enum ClientCommand {
     Positions(ControlArgs),
     /// Close positions
     Flatten(FlattenArgs),
+    /// Tell the gateway that an operator is there (guardian rule `dead_man`)
+    Heartbeat(ControlArgs),
     /// List, pause or resume agents
     #[command(subcommand)]
     Agent(AgentCommand),
-    /// Show the limits
-    Limits(ControlArgs),
+    /// Show or set the limits
+    Limits(LimitsArgs),
     /// Stop trading, at once and until it is armed again
     Kill(KillArgs),
     /// Lower a kill, in two steps

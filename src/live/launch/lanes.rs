@@ -10,7 +10,7 @@ use crate::live::keeper::{Factory, Guard};
 use crate::live::lane::AgentOut;
 use crate::live::service::ServiceError;
 use crate::live::status::ActorStatus;
-use crate::msg::Control;
+use crate::msg::{Control, Rule};
 use crate::types::{AgentId, KillLevel, Scope};
 use crate::wiring::{LaneId, Placement, Registry, Topology};
 use std::sync::Arc;
@@ -95,7 +95,9 @@ impl PlannedLane {
         let escalate: Box<dyn FnMut(&ActorStatus)> = Box::new(move |status| {
             for &agent in &agents {
                 let reason = format!("{} is out of restarts", status.name);
-                let _ = escalate_handle.kill(Scope::Agent(agent), KillLevel::Cancel, &reason);
+                let scope = Scope::Agent(agent);
+                let _ =
+                    escalate_handle.trip(Rule::RestartBudget, scope, KillLevel::Cancel, &reason);
             }
         });
         let start: Factory = Box::new(move |mut guard: Guard| {

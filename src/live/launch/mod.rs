@@ -13,6 +13,7 @@ pub use lanes::agent_lanes;
 use super::handle::Handle;
 use super::keeper::{Factory, Keeper};
 use super::status::ActorStatus;
+use crate::msg::Rule;
 use crate::types::{KillLevel, Scope};
 use crate::wiring::Topology;
 use actix::prelude::*;
@@ -60,6 +61,6 @@ impl Plan {
 pub fn escalation(handle: Handle, scope: Scope) -> Box<dyn FnMut(&ActorStatus)> {
     Box::new(move |status| {
         let reason = format!("{} is out of restarts", status.name);
-        let _ = handle.kill(scope, KillLevel::Block, &reason);
+        let _ = handle.trip(Rule::RestartBudget, scope, KillLevel::Block, &reason);
     })
 }

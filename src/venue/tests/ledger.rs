@@ -68,6 +68,7 @@ impl House {
 }
 
 /// Requests and records as the random sessions of the property tests make them.
+#[allow(clippy::large_enum_variant, reason = "a test")]
 enum Step {
     Market(MarketData),
     Request(OrderRequest),

@@ -84,6 +84,7 @@ pub fn new_order(seq: u32, terms: OrderTerms) -> NewOrder {
         intent: u64::from(seq),
         terms,
         contingent: Contingent::None,
+        parent: None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::types::{Calendar, DayStart};
 
 fn parse(text: &str) -> Result<Topology, ConfigError> {
     let mut words = words();
-    words.controls.push("session".to_owned());
+    words.controls.push(("session".to_owned(), true));
     Topology::parse("t.toml", text, &words)
 }
 

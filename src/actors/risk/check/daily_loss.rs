@@ -2,18 +2,18 @@
 //! (`[session] day_start`; open positions at the mark, fees included), only orders that reduce pass. Value: amount in the
 //! account's currency, above zero. A held instrument without a mark denies.
 
-use super::super::limits::{LimitError, LimitRow, Limits, positive};
-use super::{Case, Check};
+use super::super::limits::{Known, LimitError, Limits};
+use super::{Case, Check, rows_in};
 use crate::kill::Effect;
-use crate::types::{InstrumentTable, Notional, Reason, Scope};
+use crate::types::{LimitRow, Notional, Reason};
 
 const NAME: &str = "daily_loss";
 
 #[derive(Debug)]
 struct DailyLoss(Limits<Notional>);
 
-pub fn build(rows: &[LimitRow], _: &InstrumentTable) -> Result<Box<dyn Check>, LimitError> {
-    Ok(Box::new(DailyLoss(Limits::parse(NAME, rows, positive)?)))
+pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    Ok(Box::new(DailyLoss(Limits::new(NAME, rows, known)?)))
 }
 
 impl Check for DailyLoss {
@@ -28,13 +28,11 @@ impl Check for DailyLoss {
         // What cannot be valued opens nothing; the way out stays free.
         let pnl = case.oms.books.day_pnl(case.route.account, case.market).ok_or(Reason::NoPrice)?;
         let loss = Notional::ZERO.saturating_sub(pnl);
-        match self.0.covering(case.route).all(|(_, limit)| loss < *limit) {
+        match self.0.covering(case).all(|(_, limit)| loss < *limit) {
             true => Ok(()),
             false => Err(Reason::DailyLoss),
         }
     }
 
-    fn limits(&self) -> Vec<(Scope, String)> {
-        self.0.rows().iter().map(|(scope, limit)| (*scope, limit.to_string())).collect()
-    }
+    rows_in!(0);
 }

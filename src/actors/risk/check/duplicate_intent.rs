@@ -2,11 +2,12 @@
 //!
 //! Numbers are kept as ranges, so that an agent that counts up costs one range however long it runs.
 
-use super::super::limits::{LimitError, LimitRow, Limits};
-use super::{Case, Check};
+use super::super::limits::{Known, LimitError, Limits};
+use super::super::value::{Value, one};
+use super::{Case, Check, rows_in};
 use crate::actors::oms::Oms;
 use crate::actors::saved::Saved;
-use crate::types::{AgentId, InstrumentTable, Reason, Scope};
+use crate::types::{AgentId, LimitRow, LimitValue, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,21 +39,34 @@ impl Ranges {
     }
 }
 
+/// The only value.
+#[derive(Debug, Clone, Copy)]
+struct Deny;
+
+impl Value for Deny {
+    fn parse(value: &LimitValue, _: &Known) -> Result<Self, String> {
+        match one(value)? {
+            "deny" => Ok(Self),
+            text => Err(format!("`{text}`: the only value is deny")),
+        }
+    }
+    fn text(&self) -> String {
+        "deny".to_owned()
+    }
+    fn within(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 #[derive(Debug)]
 struct DuplicateIntent {
-    limits: Limits<()>,
+    limits: Limits<Deny>,
     used: BTreeMap<AgentId, Ranges>,
 }
 
-pub fn build(rows: &[LimitRow], _: &InstrumentTable) -> Result<Box<dyn Check>, LimitError> {
-    let parse = |text: &str| match text {
-        "deny" => Ok(()),
-        _ => Err(format!("`{text}`: the only value is deny")),
-    };
-    Ok(Box::new(DuplicateIntent {
-        limits: Limits::parse(NAME, rows, parse)?,
-        used: BTreeMap::new(),
-    }))
+pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    let limits = Limits::new(NAME, rows, known)?;
+    Ok(Box::new(DuplicateIntent { limits, used: BTreeMap::new() }))
 }
 
 impl Check for DuplicateIntent {
@@ -86,9 +100,7 @@ impl Check for DuplicateIntent {
         Some(&mut self.used)
     }
 
-    fn limits(&self) -> Vec<(Scope, String)> {
-        self.limits.rows().iter().map(|(scope, ())| (*scope, "deny".to_owned())).collect()
-    }
+    rows_in!(limits);
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! C1: no order of more units than the limit. Value: units, above zero.
 
-use super::super::limits::{LimitError, LimitRow, Limits, positive};
-use super::{Case, Check};
-use crate::types::{InstrumentTable, Qty, Reason, Scope};
+use super::super::limits::{Known, LimitError, Limits};
+use super::{Case, Check, rows_in};
+use crate::types::{LimitRow, Qty, Reason};
 
 const NAME: &str = "max_order_qty";
 
 #[derive(Debug)]
 struct MaxOrderQty(Limits<Qty>);
 
-pub fn build(rows: &[LimitRow], _: &InstrumentTable) -> Result<Box<dyn Check>, LimitError> {
-    Ok(Box::new(MaxOrderQty(Limits::parse(NAME, rows, positive)?)))
+pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    Ok(Box::new(MaxOrderQty(Limits::new(NAME, rows, known)?)))
 }
 
 impl Check for MaxOrderQty {
@@ -19,13 +19,11 @@ impl Check for MaxOrderQty {
     }
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
-        match self.0.covering(case.route).all(|(_, limit)| case.units <= *limit) {
+        match self.0.covering(case).all(|(_, limit)| case.units <= *limit) {
             true => Ok(()),
             false => Err(Reason::MaxOrderQty),
         }
     }
 
-    fn limits(&self) -> Vec<(Scope, String)> {
-        self.0.rows().iter().map(|(scope, limit)| (*scope, limit.to_string())).collect()
-    }
+    rows_in!(0);
 }

@@ -1,17 +1,17 @@
-//! C2: no order worth more than the limit at its worst price, a market order at the far touch.
-//! Value: amount in the account's currency, above zero.
+//! C2: no order worth more than the limit at its worst price, a market order at the far touch and the
+//! price collar on top. Value: amount in the account's currency, above zero.
 
-use super::super::limits::{LimitError, LimitRow, Limits, positive};
-use super::{Case, Check};
-use crate::types::{InstrumentTable, Notional, Reason, Scope};
+use super::super::limits::{Known, LimitError, Limits};
+use super::{Case, Check, rows_in};
+use crate::types::{LimitRow, Notional, Reason};
 
 const NAME: &str = "max_order_value";
 
 #[derive(Debug)]
 struct MaxOrderValue(Limits<Notional>);
 
-pub fn build(rows: &[LimitRow], _: &InstrumentTable) -> Result<Box<dyn Check>, LimitError> {
-    Ok(Box::new(MaxOrderValue(Limits::parse(NAME, rows, positive)?)))
+pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    Ok(Box::new(MaxOrderValue(Limits::new(NAME, rows, known)?)))
 }
 
 impl Check for MaxOrderValue {
@@ -20,13 +20,11 @@ impl Check for MaxOrderValue {
     }
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
-        match self.0.covering(case.route).all(|(_, limit)| case.value <= *limit) {
+        match self.0.covering(case).all(|(_, limit)| case.value <= *limit) {
             true => Ok(()),
             false => Err(Reason::MaxOrderValue),
         }
     }
 
-    fn limits(&self) -> Vec<(Scope, String)> {
-        self.0.rows().iter().map(|(scope, limit)| (*scope, limit.to_string())).collect()
-    }
+    rows_in!(0);
 }

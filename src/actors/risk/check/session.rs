@@ -12,12 +12,13 @@
 //!
 //! Whatever is not granted is denied. Locates are for stocks: a calendar of `always` needs none.
 
-use super::super::limits::{LimitError, LimitRow, LimitValue, positive};
-use super::{Case, Check};
+use super::super::limits::{Known, LimitError, Limits};
+use super::super::value::Value;
+use super::{Case, Check, rows_in};
 use crate::actors::market::MarketState;
 use crate::kill::Effect;
 use crate::types::{
-    Calendar, InstrumentTable, OrdType, Phase, Qty, Reason, Scope, Side, TimeInForce,
+    Calendar, LimitRow, LimitValue, OrdType, Phase, Qty, Reason, Scope, Side, TimeInForce,
 };
 
 /// The control's name.
@@ -33,38 +34,62 @@ struct Rules {
     located: Qty,
 }
 
-#[derive(Debug)]
-struct Session {
-    /// By instrument.
-    rules: Vec<Rules>,
-    rows: Vec<(Scope, String)>,
+/// The words of a row and what they come to.
+#[derive(Debug, Clone)]
+struct Words {
+    rules: Rules,
+    text: String,
 }
 
-pub fn build(rows: &[LimitRow], table: &InstrumentTable) -> Result<Box<dyn Check>, LimitError> {
-    let mut session = Session { rules: vec![Rules::default(); table.len()], rows: Vec::new() };
-    for row in rows.iter().filter(|row| row.control == NAME) {
-        let error = |message: String| LimitError {
-            line: Some(row.line),
-            message: format!("limit {NAME}: {message}"),
+impl Value for Words {
+    fn parse(value: &LimitValue, _: &Known) -> Result<Self, String> {
+        let words: Vec<&str> = match value {
+            LimitValue::List(words) => words.iter().map(String::as_str).collect(),
+            LimitValue::Text(text) => text.split(',').map(str::trim).collect(),
         };
-        let words = match &row.value {
-            LimitValue::List(words) => words.as_slice(),
-            LimitValue::Text(word) => std::slice::from_ref(word),
-        };
-        let covered = match row.scope {
-            Scope::Global => session.rules.as_mut_slice(),
-            Scope::Symbol(id) => session.rules.get_mut(id.index()..=id.index()).unwrap_or(&mut []),
-            _ => return Err(error("the scope is global or a symbol".to_owned())),
-        };
-        for rules in covered {
-            words.iter().try_for_each(|word| rules.read(word)).map_err(error)?;
-        }
-        session.rows.push((row.scope, row.value.to_string()));
+        let mut rules = Rules::default();
+        words.iter().try_for_each(|word| rules.read(word))?;
+        Ok(Self { rules, text: words.join(", ") })
     }
-    Ok(Box::new(session))
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+    fn within(&self, old: &Self) -> bool {
+        let (new, old) = (self.rules, old.rules);
+        new.outside_hours <= old.outside_hours
+            && new.located <= old.located
+            && new.restricted >= old.restricted
+            && new.short_restricted >= old.short_restricted
+    }
+    fn only_denies(&self) -> bool {
+        !self.rules.outside_hours && self.rules.located.is_zero()
+    }
+}
+
+#[derive(Debug)]
+struct Session(Limits<Words>);
+
+pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    let narrow = |row: &&LimitRow| {
+        row.control == NAME && !matches!(row.scope, Scope::Global | Scope::Symbol(_))
+    };
+    if let Some(row) = rows.iter().find(narrow) {
+        return Err(LimitError::of(row, "the scope is global or a symbol"));
+    }
+    Ok(Box::new(Session(Limits::new(NAME, rows, known)?)))
 }
 
 impl Rules {
+    /// What both say: what either grants is granted, what either forbids is forbidden.
+    fn and(self, other: Self) -> Self {
+        Self {
+            outside_hours: self.outside_hours || other.outside_hours,
+            restricted: self.restricted || other.restricted,
+            short_restricted: self.short_restricted || other.short_restricted,
+            located: self.located.max(other.located),
+        }
+    }
+
     fn read(&mut self, word: &str) -> Result<(), String> {
         match word {
             "calendar" => {}
@@ -73,7 +98,12 @@ impl Rules {
             "short_restricted" => self.short_restricted = true,
             "locate any" => self.located = Qty::MAX,
             _ => match word.strip_prefix("locate ") {
-                Some(units) => self.located = positive(units)?,
+                Some(units) => {
+                    self.located = units.parse().map_err(|error| format!("`{units}`: {error}"))?;
+                    if !self.located.is_positive() {
+                        return Err(format!("`{units}` must be above zero"));
+                    }
+                }
                 None => return Err(format!("`{word}` is not one of its words")),
             },
         }
@@ -147,7 +177,8 @@ impl Check for Session {
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
         let instrument = case.route.instrument;
-        let rules = self.rules.get(instrument.index()).ok_or(Reason::SymbolList)?;
+        let rows = self.0.on(case.route).map(|(_, words)| words.rules);
+        let rules = rows.fold(Rules::default(), Rules::and);
         if rules.restricted {
             return Err(Reason::Restricted);
         }
@@ -159,7 +190,5 @@ impl Check for Session {
         rules.short_sale(case)
     }
 
-    fn limits(&self) -> Vec<(Scope, String)> {
-        self.rows.clone()
-    }
+    rows_in!(0);
 }

@@ -1,37 +1,37 @@
 //! C22: only instruments on the list. Value: a list of symbols. Every covering row must hold the
 //! instrument.
 
-use super::super::limits::{LimitError, LimitRow, LimitValue, missing};
-use super::{Case, Check};
-use crate::types::{InstrumentId, InstrumentTable, Reason, Scope};
-use std::collections::BTreeMap;
+use super::super::limits::{Known, LimitError, Limits};
+use super::super::value::{Listed, Value};
+use super::{Case, Check, rows_in};
+use crate::types::{LimitRow, LimitValue, Reason};
 
 const NAME: &str = "symbol_list";
 
-#[derive(Debug)]
-struct SymbolList(Vec<(Scope, BTreeMap<InstrumentId, String>)>);
+#[derive(Debug, Clone)]
+struct Symbols(Listed);
 
-pub fn build(rows: &[LimitRow], table: &InstrumentTable) -> Result<Box<dyn Check>, LimitError> {
-    let mut lists = Vec::new();
-    for row in rows.iter().filter(|row| row.control == NAME) {
-        let error = |message: String| LimitError { line: Some(row.line), message };
-        let names = match &row.value {
-            LimitValue::List(names) => names.clone(),
-            LimitValue::Text(name) => vec![name.clone()],
+impl Value for Symbols {
+    fn parse(value: &LimitValue, known: &Known) -> Result<Self, String> {
+        let find = |name: &str| match known.instruments.find(name) {
+            Some(id) => Ok(id.0),
+            None => Err(format!("`{name}` is not an instrument of this config")),
         };
-        let mut list = BTreeMap::new();
-        for name in names {
-            let id = table.find(&name).ok_or_else(|| {
-                error(format!("limit {NAME}: `{name}` is not an instrument of this config"))
-            })?;
-            list.insert(id, name);
-        }
-        lists.push((row.scope, list));
+        Listed::read(value, find).map(Self)
     }
-    if !lists.iter().any(|(scope, _)| *scope == Scope::Global) {
-        return Err(missing(NAME));
+    fn text(&self) -> String {
+        self.0.text()
     }
-    Ok(Box::new(SymbolList(lists)))
+    fn within(&self, old: &Self) -> bool {
+        self.0.within(&old.0)
+    }
+}
+
+#[derive(Debug)]
+struct SymbolList(Limits<Symbols>);
+
+pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    Ok(Box::new(SymbolList(Limits::new(NAME, rows, known)?)))
 }
 
 impl Check for SymbolList {
@@ -40,18 +40,11 @@ impl Check for SymbolList {
     }
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
-        let listed = self
-            .0
-            .iter()
-            .filter(|(scope, _)| case.route.covered_by(*scope))
-            .all(|(_, list)| list.contains_key(&case.route.instrument));
-        if listed { Ok(()) } else { Err(Reason::SymbolList) }
+        match self.0.covering(case).all(|(_, list)| list.0.holds(case.route.instrument.0)) {
+            true => Ok(()),
+            false => Err(Reason::SymbolList),
+        }
     }
 
-    fn limits(&self) -> Vec<(Scope, String)> {
-        let text = |list: &BTreeMap<InstrumentId, String>| {
-            list.values().map(String::as_str).collect::<Vec<_>>().join(" ")
-        };
-        self.0.iter().map(|(scope, list)| (*scope, text(list))).collect()
-    }
+    rows_in!(0);
 }

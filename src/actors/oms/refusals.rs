@@ -1,0 +1,85 @@
+//! Requests that a broker refused, and requests that never left.
+
+use super::order::Role;
+use super::transition::{Event, Oddity};
+use super::{News, Oms};
+use crate::msg::{CancelReject, RequestKind};
+use crate::types::{BrokerId, ClientOrderId, ExecType, Price, Qty, Reason, Timestamp};
+
+impl Oms {
+    /// A cancel or replace was refused by the broker.
+    pub(in crate::actors) fn on_cancel_reject(
+        &mut self,
+        at: Timestamp,
+        broker: BrokerId,
+        reject: &CancelReject,
+        news: &mut News,
+    ) {
+        let event = match reject.request {
+            RequestKind::Replace => {
+                let order = self.find(reject.orig_cl_ord_id).map(|(_, order)| order);
+                let stale = order.is_some_and(|order| order.cl_ord_id != reject.orig_cl_ord_id);
+                if stale || reject.reason == Reason::BrokerDuplicate {
+                    // The same request twice: what became of it, a snapshot says.
+                    *self.oddities.entry(Oddity::Duplicate).or_default() += 1;
+                    return self.ask_snapshot(at, broker, news);
+                }
+                Event::ReplaceRejected
+            }
+            RequestKind::Cancel | RequestKind::New => Event::CancelRejected,
+        };
+        self.refused_change(at, reject.orig_cl_ord_id, event, reject.reason, news);
+        if matches!(reject.reason, Reason::UnknownOrder | Reason::BrokerTooLate) {
+            // The broker's view of the order is not ours.
+            self.ask_snapshot(at, broker, news);
+        }
+    }
+
+    /// A request never left: proof that the broker has not seen it.
+    pub(in crate::actors) fn on_not_sent(
+        &mut self,
+        at: Timestamp,
+        id: ClientOrderId,
+        kind: RequestKind,
+        reason: Reason,
+        news: &mut News,
+    ) {
+        match kind {
+            RequestKind::New => {
+                let Some(index) = self.by_id.get(&id).copied() else { return };
+                let legs = match self.orders[index as usize].role {
+                    Role::Parent { legs } => u32::from(legs),
+                    Role::First(_) => 1,
+                    _ => 0,
+                };
+                for member in index..=index + legs {
+                    self.orders[member as usize].reason = Some(reason);
+                    self.apply(member, Event::Rejected);
+                    self.tell(at, member, Some(ExecType::Rejected), Qty::ZERO, Price::ZERO, news);
+                }
+            }
+            RequestKind::Replace => {
+                self.refused_change(at, id, Event::ReplaceRejected, reason, news)
+            }
+            RequestKind::Cancel => self.refused_change(at, id, Event::CancelRejected, reason, news),
+        }
+    }
+
+    fn refused_change(
+        &mut self,
+        at: Timestamp,
+        id: ClientOrderId,
+        event: Event,
+        reason: Reason,
+        news: &mut News,
+    ) {
+        let Some(index) = self.by_id.get(&id).copied() else {
+            *self.oddities.entry(Oddity::Unasked).or_default() += 1;
+            return;
+        };
+        self.apply(index, event);
+        let mut update = self.update(at, index, None);
+        update.reason = Some(reason);
+        news.updates.push(update);
+    }
+}

@@ -1,0 +1,120 @@
+//! C14: no order may trade with another of the same account. Value: `cancel_new` refuses the new
+//! order; `cancel_old` takes the open orders back that it would meet, and sends it behind their
+//! cancels. An order in doubt cannot be taken back by name: it refuses the new one either way.
+//!
+//! What can meet: open orders of the other side that rest with a price or are market orders on their
+//! way. Stops that wait and legs whose time has not come do not.
+
+use super::super::limits::{Known, LimitError, Limits};
+use super::super::value::{Value, one};
+use super::{Case, Check, rows_in};
+use crate::actors::oms::{Order, OrderIndex, Pending, Role, Stage};
+use crate::types::{LimitRow, LimitValue, OrdType, Price, Reason, Side};
+
+const NAME: &str = "self_match";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    CancelNew,
+    CancelOld,
+}
+
+impl Value for Mode {
+    fn parse(value: &LimitValue, _: &Known) -> Result<Self, String> {
+        match one(value)? {
+            "cancel_new" => Ok(Self::CancelNew),
+            "cancel_old" => Ok(Self::CancelOld),
+            text => Err(format!("`{text}` is neither cancel_new nor cancel_old")),
+        }
+    }
+    fn text(&self) -> String {
+        match self {
+            Self::CancelNew => "cancel_new".to_owned(),
+            Self::CancelOld => "cancel_old".to_owned(),
+        }
+    }
+    fn within(&self, old: &Self) -> bool {
+        self == old || *self == Self::CancelNew
+    }
+}
+
+#[derive(Debug)]
+struct SelfMatch(Limits<Mode>);
+
+pub(super) fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitError> {
+    Ok(Box::new(SelfMatch(Limits::new(NAME, rows, known)?)))
+}
+
+/// The price at which an order may trade now; `None` for one that waits for a trigger.
+#[derive(Clone, Copy)]
+enum Reach {
+    Any,
+    To(Price),
+}
+
+fn reach(ord_type: OrdType) -> Option<Reach> {
+    match ord_type {
+        OrdType::Market => Some(Reach::Any),
+        OrdType::Limit { price } => Some(Reach::To(price)),
+        OrdType::Stop { .. } | OrdType::StopLimit { .. } | OrdType::TrailingStop { .. } => None,
+    }
+}
+
+/// The open orders of the account that the order of this case could trade with.
+pub fn met<'a>(case: &Case<'a>) -> impl Iterator<Item = (OrderIndex, &'a Order)> + use<'a> {
+    let (route, side, oms) = (case.route, case.terms.side, case.oms);
+    let own = reach(case.terms.ord_type).filter(|_| !case.waits);
+    let opposite = match side {
+        Side::Buy => case.account.open_sell,
+        Side::Sell => case.account.open_buy,
+    };
+    let orders = own.filter(|_| opposite.is_positive()).map(|own| {
+        oms.open().filter(move |(_, order)| {
+            let waits = match order.role {
+                Role::Child { parent, .. } => !oms.orders()[parent as usize].filled().is_positive(),
+                _ => false,
+            };
+            let crosses = match (own, reach(order.terms.ord_type)) {
+                (_, None) => false,
+                (Reach::To(own), Some(Reach::To(theirs))) => side.within(theirs, own),
+                _ => true,
+            };
+            crosses
+                && !waits
+                && order.terms.side != side
+                && (order.route.account, order.route.instrument)
+                    == (route.account, route.instrument)
+        })
+    });
+    orders.into_iter().flatten()
+}
+
+impl SelfMatch {
+    /// The strictest of the rows.
+    fn mode(&self, case: &Case<'_>) -> Option<Mode> {
+        let modes = self.0.covering(case).map(|(_, mode)| *mode);
+        modes.reduce(|a, b| if a == Mode::CancelNew { a } else { b })
+    }
+}
+
+impl Check for SelfMatch {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
+        let Some(mode) = self.mode(case) else { return Ok(()) };
+        let refused = met(case).any(|(_, order)| {
+            mode == Mode::CancelNew
+                || order.state.stage == Stage::InDoubt
+                || order.state.pending == Pending::Replace
+        });
+        if refused { Err(Reason::SelfMatch) } else { Ok(()) }
+    }
+
+    fn displaces(&self, case: &Case<'_>) -> bool {
+        self.mode(case) == Some(Mode::CancelOld)
+    }
+
+    rows_in!(0);
+}
