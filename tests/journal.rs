@@ -102,6 +102,9 @@ impl Link for Spy {
     fn start(&mut self, now: Timestamp) {
         self.0.start(now);
     }
+    fn close(&mut self, now: Timestamp) {
+        self.0.close(now);
+    }
     fn on_market(&mut self, now: Timestamp, record: &MarketData) -> MarketEffect {
         self.0.on_market(now, record)
     }
