@@ -8,7 +8,8 @@
 
 // 1: values
 pub mod types;
-// 2: vocabulary
+// 2: vocabulary, and what outlives the process
+pub mod disk;
 pub mod msg;
 // 3: memory and the kill switch
 pub mod journal;

@@ -3,16 +3,14 @@
 
 use qtos_gateway::actors::enforce::Progress;
 use qtos_gateway::actors::{Core, Notice};
-use qtos_gateway::desk::Desk;
+use qtos_gateway::desk::{Desk, segments};
+use qtos_gateway::disk::MemoryFolder;
 use qtos_gateway::feed::Feed;
-use qtos_gateway::journal::{Disk, Durability, Header, HeaderKind, Log, World};
+use qtos_gateway::journal::{Durability, Header, HeaderKind, Log, World};
 use qtos_gateway::msg::{Act, Control, Input, KillOrder, Rule};
 use qtos_gateway::replay::verify::verify;
 use qtos_gateway::types::{KillLevel, Scope};
-use qtos_gateway::wiring::{Registry, Topology, closed_desk, walk};
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
+use qtos_gateway::wiring::{Registry, Start, Topology, closed_desk, walk};
 use std::sync::Arc;
 
 const DEMO: &str = include_str!("../config/sandbox.toml");
@@ -22,23 +20,6 @@ limit = \"5\"
 warn = \"off\"
 action = \"flatten\"
 ";
-
-struct Plain(File);
-
-impl Write for Plain {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Disk for Plain {
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-}
 
 /// The demo whose account may fall by five dollars from its peak.
 fn topology(registry: &Registry) -> Topology {
@@ -54,19 +35,20 @@ fn topology(registry: &Registry) -> Topology {
     Topology::parse("demo", &format!("{text}{RULE}"), &registry.vocabulary()).unwrap()
 }
 
-/// Writes a journal file below `folder` from here on.
-fn journal(desk: &mut Desk, topology: &Topology, folder: &Path, number: u32) {
+/// Writes a journal file in `folder` from here on.
+fn journal(desk: &mut Desk, topology: &Topology, folder: &MemoryFolder, number: u32) {
     let open = topology.open_feed(&topology.feeds[0]).unwrap().unwrap();
     let kind = HeaderKind::Journal {
         build: String::new(),
         config: topology.source().text().to_owned(),
         feed: Some((open.name, open.digest)),
         world: World::Closed,
+        follows: number - 1,
+        anew: false,
     };
-    std::fs::create_dir_all(folder.join("journal")).unwrap();
-    let file = File::create(folder.join(format!("journal/{number:08}.qlog"))).unwrap();
+    let file = segments::create(folder, number).unwrap();
     let header = Header::new(kind, topology.names.instruments().clone());
-    let log = Log::create(Box::new(Plain(file)), &header, Durability::Process).unwrap();
+    let log = Log::create(file, &header, Durability::Process).unwrap();
     desk.go_live(log, None, false);
 }
 
@@ -94,10 +76,10 @@ fn exits(desk: &Desk) -> (usize, usize) {
 fn a_flatten_of_the_guardian_trades_replays_and_survives_a_restart() {
     let registry = Registry::standard();
     let topology = topology(&registry);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = MemoryFolder::new();
     let board = topology.kill_board();
     let mut desk = closed_desk(&topology, &registry, &board, None).unwrap();
-    journal(&mut desk, &topology, folder.path(), 1);
+    journal(&mut desk, &topology, &folder, 1);
     desk.guard(Arc::clone(&board));
     let mut open = topology.open_feed(&topology.feeds[0]).unwrap().unwrap();
     let first = open.feed.next().unwrap().unwrap();
@@ -138,14 +120,14 @@ fn a_flatten_of_the_guardian_trades_replays_and_survives_a_restart() {
     desk.log.close().unwrap();
 
     // INV-7: the journal alone makes the same kill and the same exits.
-    let verified = verify(folder.path(), &registry, &mut |_| {}).unwrap().unwrap();
+    let verified = verify(&folder, &registry, &mut |_| {}).unwrap().unwrap();
     assert!(verified.identical(), "{verified:?}");
 
     // The next boot takes the kill from the latch file and exits nothing again.
-    let walked = walk(folder.path(), &registry, &mut |_| {}).unwrap().unwrap();
+    let walked = walk(&folder, &registry, Start::Newest, &mut |_| {}).unwrap().unwrap();
     let reference = (open.name.clone(), open.digest);
     let mut resumed = walked.resume(topology.clone(), World::Closed, Some(reference)).unwrap();
-    journal(&mut resumed.desk, &topology, folder.path(), 2);
+    journal(&mut resumed.desk, &topology, &folder, 2);
     let at = resumed.desk.now();
     resumed.desk.boot(at, 77, 2);
     let kill = KillOrder {
@@ -162,7 +144,7 @@ fn a_flatten_of_the_guardian_trades_replays_and_survives_a_restart() {
     let digest = resumed.desk.digest();
     resumed.desk.log.checkpoint(digest);
     resumed.desk.log.close().unwrap();
-    let verified = verify(folder.path(), &registry, &mut |_| {}).unwrap().unwrap();
+    let verified = verify(&folder, &registry, &mut |_| {}).unwrap().unwrap();
     assert!(verified.identical(), "{verified:?}");
 }
 

@@ -7,6 +7,7 @@ use super::market::Market;
 use super::notice::Notice;
 use super::oms::{News, Oms, OrderUpdate};
 use super::risk::{Approved, Risk, Verdict};
+use super::saved::{BadState, Saved, put, take};
 use crate::journal::Derived;
 use crate::kill::Route;
 use crate::msg::report::RequestKind;
@@ -18,6 +19,7 @@ use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecType, OrdStatus, Price, Qty, Reason, Scope, Side,
     Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -37,7 +39,7 @@ pub struct CoreOut {
 }
 
 /// Numbers of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// New orders approved and handed to a broker.
     pub orders: u64,
@@ -62,7 +64,8 @@ pub struct Core {
     /// Decisions that are in the chain but for the hash: small pieces are slow to hash.
     encoded: Vec<u8>,
     denied: BTreeMap<(AgentId, Reason), u64>,
-    chain: Sha256,
+    /// Digest of the decisions before those: of the chain so far and the next piece of it.
+    chain: [u8; 32],
 }
 
 /// Encoded bytes kept before they are hashed.
@@ -88,7 +91,7 @@ impl Core {
             tally: Tally::default(),
             encoded: Vec::with_capacity(ENCODED + LONGEST),
             denied: BTreeMap::new(),
-            chain: Sha256::new(),
+            chain: [0; 32],
         }
     }
 
@@ -384,7 +387,8 @@ impl Core {
         for derived in decisions {
             self.encoded.extend_from_slice(encode(derived, &mut buffer));
             if self.encoded.len() > ENCODED {
-                self.chain.update(&self.encoded);
+                let link = Sha256::new().chain_update(self.chain).chain_update(&self.encoded);
+                self.chain = link.finalize().into();
                 self.encoded.clear();
             }
         }
@@ -425,20 +429,32 @@ impl Core {
         self.oms.next_deadline().min(self.guardian.wake_at()).min(self.enforce_at())
     }
 
-    /// SHA-256 over every decision so far and the state that decides the next one.
+    /// Appends every decision so far, as a digest, and the state that decides the next one.
+    pub(super) fn save(&self, market: &Market, into: &mut Vec<u8>) {
+        put(&(&self.chain, &self.encoded, self.tally, &self.denied, &self.oms), into);
+        market.save(into);
+        self.risk.save(into);
+        self.guardian.save(into);
+        self.enforcement.save(into);
+    }
+
+    /// Takes what [`Self::save`] made of a core with the same configuration.
+    pub(super) fn load(&mut self, market: &mut Market, from: &mut &[u8]) -> Result<(), BadState> {
+        let oms: Oms;
+        (self.chain, self.encoded, self.tally, self.denied, oms) = take(from)?;
+        self.oms.carry_over(oms);
+        market.load(from)?;
+        self.risk.load(from)?;
+        self.guardian.load(from)?;
+        self.enforcement.carry_over(take(from)?);
+        Ok(())
+    }
+
+    /// SHA-256 of what [`Self::save`] appends.
     pub fn digest(&self, market: &Market) -> [u8; 32] {
-        let mut hasher = self.chain.clone();
-        hasher.update(&self.encoded);
-        for bytes in [
-            postcard::to_stdvec(&self.oms),
-            postcard::to_stdvec(&self.enforcement),
-            postcard::to_stdvec(market),
-        ] {
-            hasher.update(bytes.unwrap_or_default());
-        }
-        self.risk.hash(&mut |bytes| hasher.update(bytes));
-        self.guardian.hash(&mut |bytes| hasher.update(bytes));
-        hasher.finalize().into()
+        let mut state = Vec::new();
+        self.save(market, &mut state);
+        Sha256::digest(&state).into()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::msg::{Act, AgentState, CancelOrder, Control, HoldKind, Intervention};
 use crate::types::{
     AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Nanos, Scope, Timestamp,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// First and longest pause between two questions to a broker.
@@ -30,7 +30,7 @@ const PAUSE: [Nanos; 2] = [Nanos::from_millis(100), Nanos::from_secs(5)];
 const EVIDENCE: u8 = 2;
 
 /// How far the carrying out of a kill has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Progress {
     /// Nothing has to be done but refuse.
     InForce,
@@ -55,7 +55,7 @@ impl Progress {
 }
 
 /// Snapshots in a row of one broker.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     /// Without a covered order.
     clean: u8,
@@ -64,7 +64,7 @@ struct Seen {
 }
 
 /// One kill being carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Task {
     episode: u64,
     level: KillLevel,
@@ -78,7 +78,7 @@ struct Task {
 }
 
 /// All kills being carried out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Enforcement {
     tasks: BTreeMap<Scope, Task>,
     /// Brokers whose sessions are closed.

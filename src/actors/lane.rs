@@ -8,6 +8,7 @@ use super::agent::{Host, OpenOrder};
 use super::core::{Core, CoreOut};
 use super::market::Market;
 use super::oms::{Oms, OrderUpdate};
+use super::saved::BadState;
 use crate::kill::Route;
 use crate::msg::{AgentState, Control, Input, MarketData, NewOrder, OrderRequest};
 use crate::types::{
@@ -178,6 +179,52 @@ impl Lane {
             host.resume(open, held);
             host.set_state(core.risk.halts.agent(host.id()));
         }
+    }
+
+    /// Whether every agent of this lane goes on where it stood after a restart from a snapshot.
+    pub fn is_saved(&self) -> bool {
+        self.hosts.iter().all(Host::is_saved)
+    }
+
+    /// Appends everything that was learnt since the lane was built.
+    pub fn save(&self, into: &mut Vec<u8>) {
+        if let Some(core) = &self.core {
+            core.save(&self.market, into);
+        }
+        self.hosts.iter().for_each(|host| host.save(into));
+    }
+
+    /// Takes what [`Self::save`] made of a core lane of the same configuration.
+    ///
+    /// # Errors
+    /// The configuration is another, or the bytes are no state; this lane is then of no use.
+    pub fn load(&mut self, mut from: &[u8]) -> Result<(), BadState> {
+        if let Some(core) = &mut self.core {
+            core.load(&mut self.market, &mut from)?;
+        }
+        for host in &mut self.hosts {
+            host.load(&mut from)?;
+        }
+        if !from.is_empty() {
+            return Err(BadState("a lane"));
+        }
+        self.plan();
+        Ok(())
+    }
+
+    /// Puts the agents of `fresh`, a lane of the same configuration, in the place of those that
+    /// cannot be saved: they begin anew from what the core knows of them.
+    pub fn renew(&mut self, fresh: Self) {
+        let Some(core) = &self.core else { return };
+        for (host, mut new) in self.hosts.iter_mut().zip(fresh.hosts) {
+            if !host.is_saved() {
+                let (open, held) = agent_state(&core.oms, new.id());
+                new.resume(open, held);
+                new.set_state(core.risk.halts.agent(new.id()));
+                *host = new;
+            }
+        }
+        self.plan();
     }
 
     /// Tells an agent of this lane what it holds and has open, before it starts.

@@ -12,6 +12,7 @@ pub mod market;
 pub mod notice;
 pub mod oms;
 pub mod risk;
+pub mod saved;
 #[cfg(test)]
 mod tests;
 

@@ -7,8 +7,9 @@
 use super::AgentSpec;
 use crate::actors::agent::{Agent, AgentCx, Ticket};
 use crate::actors::market::Touch;
+use crate::actors::saved::Saved;
 use crate::types::{InstrumentId, Qty, Side};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +22,7 @@ struct Params {
     qty: rust_decimal::Decimal,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Trend {
     instrument: InstrumentId,
     fast: f64,
@@ -66,6 +67,14 @@ pub fn build(spec: &AgentSpec<'_>) -> Result<Box<dyn Agent>, String> {
 }
 
 impl Agent for EmaCross {
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.trends)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.trends)
+    }
+
     #[inline]
     fn on_quote(&mut self, cx: &mut AgentCx<'_>, instrument: InstrumentId, touch: &Touch) {
         let Some(trend) = self.trends.iter_mut().find(|trend| trend.instrument == instrument)

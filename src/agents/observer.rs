@@ -3,9 +3,10 @@
 use super::AgentSpec;
 use crate::actors::agent::{Agent, AgentCx, TimerId};
 use crate::actors::market::Touch;
+use crate::actors::saved::Saved;
 use crate::msg::{Bar, Trade};
 use crate::types::{InstrumentId, Nanos};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,7 +15,7 @@ struct Params {
     every: Option<String>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Observer {
     every: Option<Nanos>,
     quotes: u64,
@@ -42,6 +43,14 @@ impl Observer {
 }
 
 impl Agent for Observer {
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(self)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(self)
+    }
+
     fn on_quote(&mut self, cx: &mut AgentCx<'_>, _: InstrumentId, _: &Touch) {
         self.quotes += 1;
         self.watch(cx);

@@ -7,6 +7,7 @@
 use super::AgentSpec;
 use crate::actors::agent::{Agent, AgentCx, OpenOrder, Ticket};
 use crate::actors::market::{MarketState, Touch};
+use crate::actors::saved::Saved;
 use crate::msg::OrderTerms;
 use crate::types::{InstrumentId, OrdStatus, OrdType, OrderQty, Price, Qty, Side, TimeInForce};
 use rust_decimal::Decimal;
@@ -98,6 +99,15 @@ impl Quoter {
 }
 
 impl Agent for Quoter {
+    // It has learnt nothing but what it was built from.
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.symbols)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.symbols)
+    }
+
     fn on_quote(&mut self, cx: &mut AgentCx<'_>, instrument: InstrumentId, touch: &Touch) {
         let Some(&(_, tick)) = self.symbols.iter().find(|(id, _)| *id == instrument) else {
             return;

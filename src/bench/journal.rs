@@ -10,7 +10,8 @@ use std::time::Instant;
 
 const FRAMES: u32 = 200_000;
 
-struct Spool(File);
+/// A file that nobody syncs behind.
+pub(super) struct Spool(pub File);
 
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -10,6 +10,7 @@ mod journal;
 mod kill;
 mod latency;
 mod order;
+mod recovery;
 mod replay;
 
 use crate::feed::FeedError;
@@ -53,6 +54,7 @@ const MEASUREMENTS: &[(&[&str], Measure)] = &[
     (&["risk_chain"], order::risk_chain),
     (&["edge_hop", "edge_hop_bare"], |_| edge::hops()),
     (&["journal_append"], |_| journal::append()),
+    (&["recovery"], recovery::recovery),
     (&["kill_latch"], |_| kill::latch()),
 ];
 
@@ -92,7 +94,7 @@ fn topology(registry: &Registry) -> Result<Topology, BenchError> {
     Ok(Topology::parse("config/bench.toml", text, &registry.vocabulary())?)
 }
 
-/// A file that goes away with its guard.
+/// A file or folder that goes away with its guard.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -103,6 +105,6 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let _ = std::fs::remove_file(&self.0).or_else(|_| std::fs::remove_dir_all(&self.0));
     }
 }

@@ -98,6 +98,8 @@ fn orders(registry: &Registry, mut next: impl FnMut() -> Instant) -> Result<Late
         config: String::new(),
         feed: None,
         world: World::Open,
+        follows: 0,
+        anew: false,
     };
     let header = Header::new(kind, topology.names.instruments().clone());
     let log = Log::create(Box::new(Discard), &header, Durability::Process)?;

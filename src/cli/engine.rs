@@ -2,8 +2,8 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, bench, chaos, check, demo, export, import, info, journal, replay, run, sim,
-    venue,
+    CliError, Exit, backup, bench, chaos, check, demo, export, import, info, journal, replay, run,
+    sim, venue,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -29,6 +29,8 @@ pub fn dispatch(
         EngineCommand::Chaos(args) => chaos::run(args, global),
         EngineCommand::Journal(args) => journal::run(args, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
+        EngineCommand::Backup(args) => backup::backup(args, global),
+        EngineCommand::Restore(args) => backup::restore(args, global),
         EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
         EngineCommand::Sim(args) => sim::run(args, global),

@@ -3,6 +3,7 @@
 use super::args::{Global, JournalArgs, JournalCommand, ShowArgs};
 use super::{CliError, Exit};
 use crate::desk::segments::{self, JournalError, Segment};
+use crate::disk::OsFolder;
 use crate::journal::Entry;
 use crate::view::{JournalCheck, JournalRecord, JournalRecords};
 
@@ -31,14 +32,15 @@ fn walk(
     mut each: impl FnMut(u64, Entry) -> bool,
 ) -> Result<u64, JournalError> {
     let state = args.journal.clone().unwrap_or_else(|| global.state_dir());
-    let files = segments::list(&state)?;
+    let folder = OsFolder::new(&state);
+    let files = segments::list(&folder)?;
     if files.is_empty() {
-        return Err(JournalError::Empty(state));
+        return Err(JournalError::Empty(state.display().to_string()));
     }
     let mut torn = 0;
-    for path in files {
-        let Some(mut segment) = Segment::open(&path)? else {
-            torn += std::fs::metadata(&path).map_or(0, |file| file.len());
+    for name in files {
+        let Some(mut segment) = Segment::open(&folder, &name)? else {
+            torn += std::fs::metadata(state.join(&name)).map_or(0, |file| file.len());
             continue;
         };
         while let Some(entry) = segment.next()? {

@@ -3,6 +3,7 @@
 mod agent;
 pub mod args;
 mod arm;
+mod backup;
 mod bench;
 mod chaos;
 pub mod check;

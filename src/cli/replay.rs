@@ -3,6 +3,7 @@
 use super::args::{Global, ReplayArgs};
 use super::{CliError, Exit, Progress};
 use crate::desk::segments::JournalError;
+use crate::disk::OsFolder;
 use crate::feed::{Recording, hex};
 use crate::replay::{self, Metrics, diff, verify};
 use crate::view::{Divergence, Render, Summary, Table, VerifyResult};
@@ -76,9 +77,9 @@ fn run_file(file: &Path, global: &Global, registry: &Registry) -> Result<Exit, C
 
 fn run_verify(state: &Path, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     let bar = Progress::spin("verify");
-    let verified = verify::verify(state, registry, &mut |done| bar.set(done))?;
+    let verified = verify::verify(&OsFolder::new(state), registry, &mut |done| bar.set(done))?;
     bar.finish();
-    let verified = verified.ok_or_else(|| JournalError::Empty(state.to_path_buf()))?;
+    let verified = verified.ok_or_else(|| JournalError::Empty(state.display().to_string()))?;
     let result = VerifyResult {
         identical: verified.identical(),
         orders: verified.orders,

@@ -4,10 +4,13 @@
 //! message. The way of an order is `Approved` (risk) → [`Cleared`] (journal) → `Permit` (kill
 //! switch) → bytes, and `gate.rs` is the only file that walks the last two steps.
 
+pub mod backup;
 pub mod gate;
 pub mod link;
+pub mod mark;
 pub mod rerun;
 pub mod segments;
+pub mod snapshot;
 
 pub use gate::Cleared;
 pub use link::{InProcess, Link, MarketEffect, Remembered};

@@ -8,7 +8,7 @@
 
 use super::Desk;
 use crate::feed::{Feed, FeedError};
-use crate::journal::{Derived, Entry};
+use crate::journal::{Derived, Entry, Record};
 use crate::msg::Input;
 use crate::types::Timestamp;
 
@@ -64,13 +64,21 @@ impl<'a> Rerun<'a> {
     ///
     /// # Errors
     /// The reference feed is not what it was.
-    pub fn apply(&mut self, seq: u64, entry: &Entry) -> Result<(), RerunError> {
+    #[inline]
+    pub fn apply(&mut self, seq: u64, record: &Record<'_>) -> Result<(), RerunError> {
+        match record {
+            Record::Market(at, record) => {
+                self.desk.market(*at, record, false);
+                Ok(())
+            }
+            Record::Other(entry) => self.rare(seq, entry),
+        }
+    }
+
+    fn rare(&mut self, seq: u64, entry: &Entry) -> Result<(), RerunError> {
         match entry {
             Entry::Header(_) | Entry::Other(_) => {}
             Entry::Feed { position, at } => self.consume(*position, *at)?,
-            Entry::Input { at, input: Input::Market(record) } => {
-                self.desk.market(*at, record, false);
-            }
             Entry::Input { at, input } => match input {
                 Input::Control(crate::msg::Control::Boot { instance, epoch }) => {
                     self.desk.boot(*at, *instance, *epoch);

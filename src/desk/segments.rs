@@ -1,19 +1,26 @@
-//! The files of a journal: one for each boot, read in order. A boot is cut off at its last whole
+//! The files of a journal, read in order; each boot begins one. A file is cut off at its last whole
 //! frame if the process died; what follows it is the next boot.
 
-use crate::journal::{Entry, EntryReader, FrameError, Header};
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use crate::disk::{Disk, Folder};
+use crate::journal::{Entry, EntryReader, FrameError, Header, Record};
+use std::io::{self, Read};
+
+/// Where the journal is in a state folder.
+pub const JOURNAL: &str = "journal";
 
 /// One file of a journal.
-#[derive(Debug)]
 pub struct Segment {
-    /// The file.
-    pub path: PathBuf,
-    reader: EntryReader<File>,
+    /// The file's name in the state folder.
+    pub name: String,
+    reader: EntryReader<Box<dyn Read + Send>>,
     /// Bytes after the last whole frame, known once the end was reached.
     pub torn: u64,
+}
+
+impl std::fmt::Debug for Segment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Segment").field("name", &self.name).field("torn", &self.torn).finish()
+    }
 }
 
 /// What is wrong with a journal.
@@ -21,30 +28,53 @@ pub struct Segment {
 pub enum JournalError {
     /// The folder or file cannot be read.
     #[error("{0}: {1}")]
-    Io(PathBuf, io::Error),
+    Io(String, io::Error),
     /// A file is damaged.
     #[error("{0}: {1}")]
-    Frame(PathBuf, FrameError),
+    Frame(String, FrameError),
     /// There is nothing.
     #[error("{0} holds no journal")]
-    Empty(PathBuf),
+    Empty(String),
 }
 
-/// The journal files below a state folder, oldest first.
+/// Name of a journal file, in the state folder.
+pub fn segment_name(number: u32) -> String {
+    format!("{JOURNAL}/{number:08}.qlog")
+}
+
+/// The number in the name of a journal file or snapshot.
+pub fn number(name: &str) -> Option<u32> {
+    let (stem, _) = name.rsplit('/').next()?.split_once('.')?;
+    stem.parse().ok()
+}
+
+/// The number of the next journal file.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn list(state: &Path) -> Result<Vec<PathBuf>, JournalError> {
-    let folder = state.join("journal");
-    let io = |error| JournalError::Io(folder.clone(), error);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|ending| ending == "qlog") {
-            files.push(path);
-        }
-    }
-    files.sort();
+pub fn next_number(state: &dyn Folder) -> Result<u32, JournalError> {
+    Ok(list(state)?.iter().filter_map(|name| number(name)).max().unwrap_or(0).saturating_add(1))
+}
+
+/// Makes a journal file; its name is on stable storage when this returns.
+///
+/// # Errors
+/// The file is there already, or the disk refuses.
+pub fn create(state: &dyn Folder, number: u32) -> io::Result<Box<dyn Disk>> {
+    let name = segment_name(number);
+    let file = state.create(&name)?;
+    state.sync_names(&name)?;
+    Ok(file)
+}
+
+/// The journal files of a state folder, oldest first.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn list(state: &dyn Folder) -> Result<Vec<String>, JournalError> {
+    let mut files =
+        state.list(JOURNAL).map_err(|error| JournalError::Io(JOURNAL.to_owned(), error))?;
+    files.retain(|name| name.ends_with(".qlog"));
     Ok(files)
 }
 
@@ -53,21 +83,23 @@ impl Segment {
     ///
     /// # Errors
     /// Damage.
-    pub fn open(path: &Path) -> Result<Option<Self>, JournalError> {
-        let file = File::open(path).map_err(|error| JournalError::Io(path.to_path_buf(), error))?;
+    pub fn open(state: &dyn Folder, name: &str) -> Result<Option<Self>, JournalError> {
+        let file = state.open(name).map_err(|error| JournalError::Io(name.to_owned(), error))?;
         match EntryReader::open(file) {
-            Ok(reader) => Ok(Some(Self { path: path.to_path_buf(), reader, torn: 0 })),
+            Ok(reader) => Ok(Some(Self { name: name.to_owned(), reader, torn: 0 })),
             Err(FrameError::Torn { .. }) => Ok(None),
-            Err(FrameError::NotALog) if std::fs::metadata(path).is_ok_and(|m| m.len() < 8) => {
-                Ok(None)
-            }
-            Err(error) => Err(JournalError::Frame(path.to_path_buf(), error)),
+            Err(error) => Err(JournalError::Frame(name.to_owned(), error)),
         }
     }
 
     /// Its header.
     pub const fn header(&self) -> &Header {
         self.reader.header()
+    }
+
+    /// Where the last whole frame that was read ends.
+    pub const fn offset(&self) -> u64 {
+        self.reader.offset()
     }
 
     /// Number of the next entry.
@@ -81,13 +113,55 @@ impl Segment {
     /// Damage before the end.
     #[allow(clippy::should_implement_trait, reason = "it fails, and borrows nothing to iterate")]
     pub fn next(&mut self) -> Result<Option<Entry>, JournalError> {
-        match self.reader.next() {
-            Ok(entry) => Ok(entry),
+        Ok(self.next_record()?.map(Record::into_entry))
+    }
+
+    /// The next entry where it stands, for long walks.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    #[inline]
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, JournalError> {
+        match self.reader.next_record() {
+            Ok(record) => Ok(record),
             Err(FrameError::Torn { torn, .. }) => {
                 self.torn = torn;
                 Ok(None)
             }
-            Err(error) => Err(JournalError::Frame(self.path.clone(), error)),
+            Err(error) => Err(JournalError::Frame(self.name.clone(), error)),
         }
     }
+}
+
+/// Removes journal files and snapshots that no boot needs: of the journal the newest `keep` files
+/// stay, and all that follow the second newest snapshot; of the snapshots those that what stays can
+/// begin at. Snapshots that cannot be read count for nothing. Gives how many files went.
+///
+/// # Errors
+/// The folder's; what was removed before it is gone.
+pub fn prune(state: &dyn Folder, keep: u32) -> io::Result<u32> {
+    let good: Vec<u32> = super::snapshot::list(state)?
+        .into_iter()
+        .filter(|after| super::snapshot::read(state, *after).is_ok())
+        .collect();
+    let [.., needed, _] = good.as_slice() else { return Ok(0) };
+    let mut numbers: Vec<u32> = state.list(JOURNAL)?.iter().filter_map(|n| number(n)).collect();
+    numbers.sort_unstable();
+    let spare = numbers.len().saturating_sub(keep as usize);
+    let gone: Vec<u32> =
+        numbers[..spare].iter().copied().take_while(|number| number <= needed).collect();
+    let Some(last) = gone.last() else { return Ok(0) };
+    // What stays has to begin somewhere: at the snapshot behind the last file that goes.
+    let Some(base) = good.iter().rev().find(|after| *after <= last) else { return Ok(0) };
+    let mut removed = 0;
+    for number in gone.iter().filter(|number| *number <= base) {
+        state.remove(&segment_name(*number))?;
+        removed += 1;
+    }
+    for after in super::snapshot::list(state)?.iter().filter(|after| *after < base) {
+        state.remove(&super::snapshot::name(*after))?;
+        removed += 1;
+    }
+    state.sync_names(&segment_name(*base))?;
+    Ok(removed)
 }

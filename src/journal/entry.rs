@@ -91,6 +91,10 @@ pub enum HeaderKind {
         feed: Option<(String, [u8; 32])>,
         /// Where its inputs came from.
         world: World,
+        /// Number of the journal file before it, 0 for none: a lost file is noticed.
+        follows: u32,
+        /// It began from a snapshot, so agents whose state is in none began anew.
+        anew: bool,
     },
     /// A venue's ledger.
     Ledger,
@@ -247,6 +251,39 @@ pub struct EntryReader<R> {
     frame: Frame,
     at: usize,
     left: u32,
+    /// The last entry that was no market record.
+    entry: Entry,
+    /// The last that was one.
+    market: MarketData,
+}
+
+/// An entry where the reader holds it: entries are large, and most are market records.
+#[derive(Debug)]
+pub enum Record<'a> {
+    /// An input that is a market record, with when it was delivered.
+    Market(Timestamp, &'a MarketData),
+    /// Anything else.
+    Other(&'a Entry),
+}
+
+impl Entry {
+    /// The entry as a walk sees it.
+    pub const fn record(&self) -> Record<'_> {
+        match self {
+            Self::Input { at, input: Input::Market(record) } => Record::Market(*at, record),
+            entry => Record::Other(entry),
+        }
+    }
+}
+
+impl Record<'_> {
+    /// The entry itself.
+    pub fn into_entry(self) -> Entry {
+        match self {
+            Self::Market(at, record) => Entry::Input { at, input: Input::Market(*record) },
+            Self::Other(entry) => entry.clone(),
+        }
+    }
 }
 
 impl<R: Read> EntryReader<R> {
@@ -285,6 +322,8 @@ impl<R: Read> EntryReader<R> {
             frames,
             header: *header,
             frame,
+            entry: Entry::Other(Vec::new()),
+            market: MarketData::BLANK,
         })
     }
 
@@ -310,22 +349,42 @@ impl<R: Read> EntryReader<R> {
     #[allow(clippy::should_implement_trait, reason = "it fails, and borrows nothing to iterate")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Entry>, FrameError> {
+        Ok(self.next_record()?.map(Record::into_entry))
+    }
+
+    /// The next entry where it stands, `None` at a clean end.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    #[inline]
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, FrameError> {
         if self.left == 0 && !self.next_frame()? {
             return Ok(None);
         }
         let mut bytes = &self.frame.payload[self.at..];
-        let entry = match bytes.split_first() {
+        let at = match bytes.split_first() {
             Some((&tag, rest)) if tag & 7 != KIND_OTHER => {
                 bytes = rest;
-                self.codec
-                    .decode(tag, &mut bytes)
-                    .map(|(at, record)| Entry::Input { at, input: Input::Market(record) })
+                let Some((at, record)) = self.codec.decode(tag, &mut bytes) else {
+                    return Err(self.damaged());
+                };
+                self.market = record;
+                Some(at)
             }
-            _ => take_other(&mut bytes).filter(|entry| self.knows(entry)),
+            _ => match take_other(&mut bytes).filter(|entry| self.knows(entry)) {
+                Some(entry) => {
+                    self.entry = entry;
+                    None
+                }
+                None => return Err(self.damaged()),
+            },
         };
         self.at = self.frame.payload.len() - bytes.len();
         self.left -= 1;
-        entry.map(Some).ok_or_else(|| self.damaged())
+        Ok(Some(match at {
+            Some(at) => Record::Market(at, &self.market),
+            None => self.entry.record(),
+        }))
     }
 
     /// The next market record, for recordings, without the detour over [`Entry`]; entries of other

@@ -238,13 +238,16 @@ impl<R: Read> FrameReader<R> {
     /// Opens a stream at its beginning.
     ///
     /// # Errors
-    /// [`FrameError::NotALog`] where the first eight bytes are not ours; the stream's own.
+    /// [`FrameError::NotALog`] where the first eight bytes are not ours, [`FrameError::Torn`] where
+    /// there are less; the stream's own.
     pub fn open(mut from: R) -> Result<Self, FrameError> {
-        let mut magic = [0; 8];
-        match from.read_exact(&mut magic) {
-            Ok(()) if magic == *FILE_MAGIC => {}
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
-            _ => return Err(FrameError::NotALog),
+        let mut magic = Vec::with_capacity(FILE_MAGIC.len());
+        from.by_ref().take(FILE_MAGIC.len() as u64).read_to_end(&mut magic)?;
+        if !FILE_MAGIC.starts_with(&magic) {
+            return Err(FrameError::NotALog);
+        }
+        if magic.len() < FILE_MAGIC.len() {
+            return Err(FrameError::Torn { offset: 0, torn: magic.len() as u64 });
         }
         Ok(Self { from, buffer: Vec::new(), start: 0, offset: 8, next_seq: 0, ended: false })
     }
@@ -290,7 +293,7 @@ impl<R: Read> FrameReader<R> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let before = self.buffer.len();
-        let wanted = before.max(1 << 20);
+        let wanted = before.max(1 << 17);
         self.buffer.resize(before + wanted, 0);
         let mut got = 0;
         while got < wanted {

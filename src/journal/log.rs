@@ -5,24 +5,10 @@
 //! operating system and survives the death of the process; in `power` durability it is on the disk.
 
 use super::entry::{Derived, Entry, EntryWriter, Header};
+use crate::disk::Disk;
 use crate::msg::{Input, MarketData};
 use crate::types::Timestamp;
-use std::io::{self, Write};
-
-/// Where a log goes.
-pub trait Disk: Write + Send {
-    /// Puts everything written on stable storage.
-    ///
-    /// # Errors
-    /// The device's. It is never tried again: after a failed sync nobody knows what is on the disk.
-    fn sync(&mut self) -> io::Result<()>;
-}
-
-impl Disk for Vec<u8> {
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use std::io;
 
 /// Market records are sealed into frames of this many bytes, so that an order between them waits for
 /// the checksum of one piece, however much came before it.
@@ -114,8 +100,11 @@ impl Log {
     #[inline]
     pub fn market(&mut self, at: Timestamp, record: &MarketData) {
         if let Some(writer) = &mut self.writer {
-            self.failed |= writer.push_market(at, record).is_err();
+            let pushed = writer.push_market(at, record);
             writer.seal_from(PIECE);
+            if pushed.is_err() {
+                self.fail();
+            }
         }
     }
 
@@ -166,8 +155,14 @@ impl Log {
         if let Some(writer) = &mut self.writer
             && writer.push(entry).is_err()
         {
-            self.failed = true;
+            self.fail();
         }
+    }
+
+    /// The end of this log: what comes after it is not kept, as nobody would write it out.
+    fn fail(&mut self) {
+        self.failed = true;
+        self.writer = None;
     }
 
     /// Writes out what is buffered and proves it.
@@ -187,7 +182,9 @@ impl Log {
             written = writer.get_mut().sync();
         }
         let seq = writer.next_seq();
-        self.failed = written.is_err();
+        if written.is_err() {
+            self.fail();
+        }
         written.map(|()| Recorded { seq })
     }
 
@@ -197,7 +194,8 @@ impl Log {
     /// The disk's.
     pub fn close(&mut self) -> io::Result<()> {
         self.commit()?;
-        self.writer.as_mut().map_or(Ok(()), |writer| writer.get_mut().sync())
+        let synced = self.writer.as_mut().map_or(Ok(()), |writer| writer.get_mut().sync());
+        synced.inspect_err(|_| self.fail())
     }
 
     /// Bytes that wait for a commit.

@@ -6,6 +6,9 @@ pub mod log;
 pub mod market_codec;
 pub mod varint;
 
-pub use entry::{Derived, Entry, EntryReader, EntryWriter, Header, HeaderKind, Units, World};
+pub use crate::disk::Disk;
+pub use entry::{
+    Derived, Entry, EntryReader, EntryWriter, Header, HeaderKind, Record, Units, World,
+};
 pub use frame::{Frame, FrameError, FrameReader, FrameWriter};
-pub use log::{Disk, Durability, Log, Recorded};
+pub use log::{Durability, Log, Recorded};

@@ -99,21 +99,23 @@ impl ArmDesk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::{Folder, MemoryFolder};
     use crate::types::Nanos;
+    use std::sync::Arc;
 
-    fn killed() -> (tempfile::TempDir, Latch, KillBoard) {
-        let dir = tempfile::tempdir().unwrap();
-        let mut latch = Latch::open(dir.path(), true).unwrap();
+    fn killed() -> (Latch, KillBoard) {
+        let folder: Arc<dyn Folder> = Arc::new(MemoryFolder::new());
+        let mut latch = Latch::open(&folder, true).unwrap();
         let board = KillBoard::new(1, 1, 3, 1);
         board.raise(Scope::Global, KillLevel::Cancel);
         latch.raise("global", KillLevel::Cancel, "drill", Timestamp::ZERO).unwrap();
-        (dir, latch, board)
+        (latch, board)
     }
 
     /// INV-4: the two-step arm is the only way down.
     #[test]
     fn an_automatic_trip_cools_off_first() {
-        let (_dir, mut latch, board) = killed();
+        let (mut latch, board) = killed();
         let (rule, cool_off) = (crate::msg::Rule::DailyLoss, Nanos::from_secs(30));
         let start = Timestamp::from_nanos(7);
         let scope = "account:paper";
@@ -129,7 +131,7 @@ mod tests {
 
     #[test]
     fn both_steps_lower_and_nothing_else_does() {
-        let (_dir, mut latch, board) = killed();
+        let (mut latch, board) = killed();
         let mut desk = ArmDesk::default();
         let global = (Scope::Global, "global");
         let later = Timestamp::ZERO + Nanos::from_secs(61);

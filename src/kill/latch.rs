@@ -4,13 +4,13 @@
 //! checksum. Scopes are kept by name, as ids may change with the configuration. A file that is
 //! missing after the first run, or that cannot be read, means a global block at boot.
 
+use crate::disk::Folder;
 use crate::msg::Rule;
 use crate::types::{KillLevel, Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::sync::Arc;
 
 const FILE: &str = "kill.json";
 
@@ -38,13 +38,13 @@ pub struct Trip {
 pub enum LatchError {
     /// It was there before and is gone.
     #[error("{0} is missing though this state folder has been used")]
-    Missing(PathBuf),
+    Missing(&'static str),
     /// It is damaged.
     #[error("{0} is damaged: {1}")]
-    Damaged(PathBuf, String),
+    Damaged(&'static str, String),
     /// It cannot be read or written.
     #[error("{0}: {1}")]
-    Io(PathBuf, io::Error),
+    Io(&'static str, io::Error),
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ struct Content {
 /// All trips in force, and the file that remembers them.
 #[derive(Debug)]
 pub struct Latch {
-    folder: PathBuf,
+    folder: Arc<dyn Folder>,
     content: Content,
 }
 
@@ -70,40 +70,43 @@ impl Latch {
     ///
     /// # Errors
     /// [`LatchError`]; the caller then blocks globally, see [`Self::distrusted`].
-    pub fn open(folder: &Path, first_run: bool) -> Result<Self, LatchError> {
-        let path = folder.join(FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+    pub fn open(folder: &Arc<dyn Folder>, first_run: bool) -> Result<Self, LatchError> {
+        let damaged = |what: &str| LatchError::Damaged(FILE, what.to_owned());
+        let text = match folder.read(FILE) {
+            Ok(text) => String::from_utf8(text).map_err(|_| damaged("it is no text"))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && first_run => {
                 let latch = Self {
-                    folder: folder.to_path_buf(),
+                    folder: Arc::clone(folder),
                     content: Content { next_episode: 1, trips: Vec::new() },
                 };
                 latch.save()?;
                 return Ok(latch);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(LatchError::Missing(path));
+                return Err(LatchError::Missing(FILE));
             }
-            Err(error) => return Err(LatchError::Io(path, error)),
+            Err(error) => return Err(LatchError::Io(FILE, error)),
         };
-        let damaged = |what: &str| LatchError::Damaged(path.clone(), what.to_owned());
         let (sum, body) = text.split_once('\n').ok_or_else(|| damaged("no checksum line"))?;
         if seal(body) != sum {
             return Err(damaged("the checksum does not fit"));
         }
         let content = serde_json::from_str(body).map_err(|error| damaged(&error.to_string()))?;
-        Ok(Self { folder: folder.to_path_buf(), content })
+        Ok(Self { folder: Arc::clone(folder), content })
     }
 
     /// The latch to go on with when the file cannot be trusted: globally blocked, and saved so.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn distrusted(folder: &Path, why: &LatchError, now: Timestamp) -> Result<Self, LatchError> {
+    pub fn distrusted(
+        folder: &Arc<dyn Folder>,
+        why: &LatchError,
+        now: Timestamp,
+    ) -> Result<Self, LatchError> {
         // Episodes count on from the clock, so that numbers of the lost file do not come again.
         let content = Content { next_episode: now.nanos() / 1_000_000_000, trips: Vec::new() };
-        let mut latch = Self { folder: folder.to_path_buf(), content };
+        let mut latch = Self { folder: Arc::clone(folder), content };
         latch.raise("global", KillLevel::Block, &format!("kill state not trusted: {why}"), now)?;
         Ok(latch)
     }
@@ -198,34 +201,29 @@ impl Latch {
     }
 
     fn save(&self) -> Result<(), LatchError> {
-        let path = self.folder.join(FILE);
-        let partial = self.folder.join("kill.json.partial");
         let write = || -> io::Result<()> {
             let body = serde_json::to_string_pretty(&self.content)?;
-            let mut file = File::create(&partial)?;
-            file.write_all(format!("{}\n{body}", seal(&body)).as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&partial, &path)?;
-            File::open(&self.folder)?.sync_all()
+            self.folder.replace(FILE, format!("{}\n{body}", seal(&body)).as_bytes())
         };
-        write().map_err(|error| LatchError::Io(path.clone(), error))
+        write().map_err(|error| LatchError::Io(FILE, error))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::MemoryFolder;
 
     /// INV-4: a restart and a lower trip leave the level where it is.
     #[test]
     fn survives_and_only_rises() {
-        let dir = tempfile::tempdir().unwrap();
+        let folder: Arc<dyn Folder> = Arc::new(MemoryFolder::new());
         let now = Timestamp::from_nanos(1);
-        let mut latch = Latch::open(dir.path(), true).unwrap();
+        let mut latch = Latch::open(&folder, true).unwrap();
         let first = latch.raise("agent:ema", KillLevel::Cancel, "drill", now).unwrap();
         assert_eq!(latch.raise("agent:ema", KillLevel::Block, "less", now).unwrap(), first);
         drop(latch);
-        let mut latch = Latch::open(dir.path(), false).unwrap();
+        let mut latch = Latch::open(&folder, false).unwrap();
         assert_eq!(latch.trips(), std::slice::from_ref(&first));
         latch.clear("agent:ema").unwrap();
         let again = latch.raise("agent:ema", KillLevel::Block, "again", now).unwrap();
@@ -234,23 +232,24 @@ mod tests {
 
     #[test]
     fn every_flip_and_cut_is_noticed_and_a_lost_file_too() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut latch = Latch::open(dir.path(), true).unwrap();
+        let memory = MemoryFolder::new();
+        let folder: Arc<dyn Folder> = Arc::new(memory.clone());
+        let mut latch = Latch::open(&folder, true).unwrap();
         latch.raise("global", KillLevel::Cancel, "drill", Timestamp::from_nanos(1)).unwrap();
-        let path = dir.path().join(FILE);
-        let good = fs::read(&path).unwrap();
+        let good = folder.read(FILE).unwrap();
+        let write = |content: &[u8]| memory.tamper(FILE, |bytes| *bytes = content.to_vec());
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            fs::write(&path, &bad).unwrap();
-            assert!(Latch::open(dir.path(), false).is_err(), "flip at {at}");
-            fs::write(&path, &good[..at]).unwrap();
-            assert!(Latch::open(dir.path(), false).is_err(), "cut at {at}");
+            assert!(write(&bad));
+            assert!(Latch::open(&folder, false).is_err(), "flip at {at}");
+            assert!(write(&good[..at]));
+            assert!(Latch::open(&folder, false).is_err(), "cut at {at}");
         }
-        fs::remove_file(&path).unwrap();
-        let why = Latch::open(dir.path(), false).unwrap_err();
+        folder.remove(FILE).unwrap();
+        let why = Latch::open(&folder, false).unwrap_err();
         assert!(matches!(why, LatchError::Missing(_)));
-        let latch = Latch::distrusted(dir.path(), &why, Timestamp::from_nanos(5)).unwrap();
+        let latch = Latch::distrusted(&folder, &why, Timestamp::from_nanos(5)).unwrap();
         assert_eq!(latch.get("global").unwrap().level, KillLevel::Block);
     }
 }

@@ -11,7 +11,8 @@ use super::journal_file::SyncEdge;
 use super::status::{ActorState, ActorStatus};
 use crate::actors::Notice;
 use crate::actors::oms::Stage;
-use crate::desk::Desk;
+use crate::desk::{Desk, snapshot};
+use crate::disk::Folder;
 use crate::journal::World;
 use crate::kill::KillBoard;
 use crate::msg::{AgentState, Control, HoldKind, Input, KillOrder, MarketData};
@@ -96,12 +97,24 @@ pub struct Boot {
     pub kills: Vec<KillOrder>,
 }
 
+/// Where snapshots of an open world go.
+pub struct Snapshots {
+    /// The state folder.
+    pub state: Arc<dyn Folder>,
+    /// The configuration.
+    pub config: String,
+    /// The journal file that is being written.
+    pub number: u32,
+}
+
 /// The core lane.
 pub struct CoreLane {
     /// The desk.
     pub desk: Desk,
     /// Whether time follows from the feed.
     pub world: World,
+    /// Snapshots; a closed world has none.
+    pub snapshots: Option<Snapshots>,
     /// Feeds.
     pub feeds: Vec<FeedIn>,
     /// Requests of agents elsewhere.
@@ -392,8 +405,15 @@ impl CoreLane {
     fn finish(mut self) -> Desk {
         let digest = self.desk.digest();
         self.desk.log.checkpoint(digest);
-        if let Err(error) = self.desk.log.close() {
-            tracing::error!(%error, "the journal could not be closed");
+        match (self.desk.log.close(), &self.snapshots) {
+            (Err(error), _) => tracing::error!(%error, "the journal could not be closed"),
+            (Ok(()), None) => {}
+            (Ok(()), Some(Snapshots { state, config, number })) => {
+                // Without it the next boot reads more: no reason to call the end unclean.
+                if let Err(error) = snapshot::write(state.as_ref(), &self.desk, config, *number) {
+                    tracing::warn!(%error, "no snapshot could be written");
+                }
+            }
         }
         self.status.set(ActorState::Stopped);
         self.desk

@@ -8,11 +8,12 @@ use super::feed_io::FeedEnd;
 use super::handle::{Handle, Shared};
 use super::journal_file::JournalFile;
 use super::keeper::Keeper;
-use super::lane::{Ask, Boot, CoreLane, Stop};
+use super::lane::{Ask, Boot, CoreLane, Snapshots, Stop};
 use super::launch::{BrokerFactory, Plan, agent_lanes, escalation, feeds, start_core};
 use super::recover::{RecoverError, Recovered, recover};
 use super::state::{StateError, StateFolder};
 use super::watch;
+use crate::desk::segments;
 use crate::desk::{Desk, Link};
 use crate::feed::{FeedError, Speed};
 use crate::journal::{Header, HeaderKind, Log, World};
@@ -114,19 +115,26 @@ impl Service {
         } else {
             World::Open
         };
-        let header = header(topology, feed.as_ref(), world);
-        let recovered = recover(folder.path(), topology, registry, world, feed, watch)?;
-        let Recovered { mut desk, feed, board, .. } = recovered;
+        let recovered = recover(folder.disk.as_ref(), topology, registry, world, feed, watch)?;
+        let header = header(topology, recovered.feed.as_ref(), world, &recovered);
+        let Recovered { mut desk, feed, board, cut, notes, .. } = recovered;
+        for note in notes {
+            tracing::warn!(note, "the boot begins further back");
+        }
+        for (file, bytes) in cut {
+            // What a kill leaves behind: nothing in it had left, a record comes before its bytes.
+            tracing::warn!(file, bytes, "the journal's torn tail was cut off");
+        }
 
         if let Some(core) = &desk.lane.core {
             board.set_limits(core.risk.limits_version());
         }
 
-        let mut latch = match Latch::open(folder.path(), false) {
+        let mut latch = match Latch::open(&folder.disk, false) {
             Ok(latch) => latch,
             Err(why) => {
                 tracing::error!(%why, "kill state not trusted: globally blocked");
-                Latch::distrusted(folder.path(), &why, clock.now())?
+                Latch::distrusted(&folder.disk, &why, clock.now())?
             }
         };
         // A kill that the journal knows and the file does not: the guardian decided it and the file was
@@ -165,7 +173,17 @@ impl Service {
         }
 
         let io = |what| move |error| ServiceError::Io(what, error);
-        let (file, sync) = JournalFile::create(&folder.segment()).map_err(io("journal"))?;
+        if let Some(keep) = topology.keep {
+            match segments::prune(folder.disk.as_ref(), keep) {
+                Ok(0) => {}
+                Ok(files) => tracing::info!(files, "journal files that no boot needs were removed"),
+                Err(error) => tracing::warn!(%error, "old journal files could not be removed"),
+            }
+        }
+        let number = segments::next_number(folder.disk.as_ref()).map_err(RecoverError::from)?;
+        let path = folder.path().join(segments::segment_name(number));
+        let (file, sync) =
+            JournalFile::create(&folder.disk, &path, number).map_err(io("journal"))?;
         let log =
             Log::create(Box::new(file), &header, topology.durability).map_err(io("journal"))?;
 
@@ -219,8 +237,8 @@ impl Service {
             journal: Arc::clone(&sync),
             clock,
             operator: AtomicU32::new(1),
-            instance: folder.instance,
-            epoch: folder.epoch,
+            instance: folder.identity.instance,
+            epoch: folder.identity.epoch,
             latch: Mutex::new(latch),
             arm: Mutex::new(ArmDesk::default()),
             limits: Mutex::default(),
@@ -243,7 +261,7 @@ impl Service {
                 spec: topology.brokers[broker.index()].clone(),
                 accounts: topology.accounts_of(broker),
                 instruments: topology.names.instruments().clone(),
-                gateway: format!("qtos-{:08x}", folder.instance),
+                gateway: format!("qtos-{:08x}", folder.identity.instance),
                 addr,
                 edge,
                 reports,
@@ -258,9 +276,15 @@ impl Service {
         }
 
         let feed_ends = feeds.iter().map(|(_, feed)| Arc::clone(&feed.end)).collect();
+        let snapshots = (world == World::Open).then(|| Snapshots {
+            state: Arc::clone(&folder.disk),
+            config: topology.source().text().to_owned(),
+            number,
+        });
         let core = CoreLane {
             desk,
             world,
+            snapshots,
             feeds: feeds.iter().map(|(_, feed)| feed.inlet()).collect(),
             requests: requests.clone(),
             lanes: lanes.iter().map(|lane| lane.out(topology)).collect(),
@@ -272,7 +296,7 @@ impl Service {
             status: Arc::clone(&core_status),
             idle: topology.lanes.first().map(|lane| lane.idle).unwrap_or_default(),
             stop,
-            boot: Boot { instance: folder.instance, epoch: folder.epoch, kills },
+            boot: Boot { instance: folder.identity.instance, epoch: folder.identity.epoch, kills },
             latency: Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(|error| {
                 ServiceError::Io("histogram", io::Error::other(error.to_string()))
             })?,
@@ -331,12 +355,19 @@ impl Service {
     }
 }
 
-fn header(topology: &Topology, feed: Option<&ReferenceFeed>, world: World) -> Header {
+fn header(
+    topology: &Topology,
+    feed: Option<&ReferenceFeed>,
+    world: World,
+    recovered: &Recovered,
+) -> Header {
     let kind = HeaderKind::Journal {
         build: env!("CARGO_PKG_VERSION").to_owned(),
         config: topology.source().text().to_owned(),
         feed: feed.map(|open| (open.name.clone(), open.digest)),
         world,
+        follows: recovered.last,
+        anew: recovered.anew,
     };
     Header::new(kind, topology.names.instruments().clone())
 }

@@ -171,6 +171,10 @@ pub struct Gap {
 }
 
 impl MarketData {
+    /// A record that says nothing: what a reader holds before its first one.
+    pub const BLANK: Self =
+        Self::Gap(Gap { ts: Timestamp::ZERO, instrument: InstrumentId(0), missing: 0 });
+
     // `repr(C)` puts time and instrument of every kind at the same place: reading them needs no
     // branch on the kind.
 

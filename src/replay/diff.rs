@@ -9,12 +9,13 @@ use super::run::{Outcome, run_on, summary};
 use super::source::{JournalFeed, JournalSource};
 use crate::desk::segments::JournalError;
 use crate::desk::{Desk, Link};
+use crate::disk::OsFolder;
 use crate::journal::{Derived, Entry, Log};
 use crate::msg::{Act, Control, Input, Intervention, OrderRequest, OrderTerms};
 use crate::types::{AgentId, BrokerId, InstrumentId, Notional, OrderQty, text};
 use crate::venue::ExchangeConfig;
 use crate::view::{Divergence, Summary, word};
-use crate::wiring::{ConfigError, Names, Placement, Registry, Topology, WalkError, walk};
+use crate::wiring::{ConfigError, Names, Placement, Registry, Start, Topology, WalkError, walk};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -102,9 +103,11 @@ pub fn diff(
     if outside > 0 {
         notes.push(format!("{outside} requests and controls of operators are not repeated"));
     }
-    let own = walk(state, registry, watch)?;
-    let own =
-        own.ok_or_else(|| JournalError::Empty(state.to_path_buf())).map_err(WalkError::from)?;
+    let folder = OsFolder::new(state);
+    let own = walk(&folder, registry, Start::Oldest, watch)?;
+    let own = own
+        .ok_or_else(|| JournalError::Empty(state.display().to_string()))
+        .map_err(WalkError::from)?;
     if let Some(difference) = &own.found().difference {
         let seq = difference.seq;
         notes.push(format!("this build does not repeat the journal itself, from record {seq} on"));
@@ -251,30 +254,11 @@ fn terms(terms: &OrderTerms, of: Option<(InstrumentId, &Names)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::Folder;
     use crate::feed::{FeedError, RecordingWriter};
-    use crate::journal::Disk;
     use crate::journal::{Durability, Header, HeaderKind, World};
     use crate::replay::verify::verify;
     use crate::wiring::closed_desk;
-    use std::fs::File;
-    use std::io::{self, Write};
-
-    struct Plain(File);
-
-    impl Write for Plain {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Disk for Plain {
-        fn sync(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     const CONFIG: &str = include_str!("../../config/sandbox.toml");
 
@@ -301,12 +285,13 @@ mod tests {
             config: CONFIG.to_owned(),
             feed: Some((open.name.clone(), open.digest)),
             world: World::Closed,
+            follows: 0,
+            anew: false,
         };
-        std::fs::create_dir_all(folder.join("journal")).unwrap();
-        let file = File::create(folder.join("journal/1.qlog")).unwrap();
+        let file = OsFolder::new(folder).create("journal/1.qlog").unwrap();
         let header = Header::new(kind, instruments);
         let mut desk = closed_desk(&topology, &registry, &topology.kill_board(), None).unwrap();
-        desk.log = Log::create(Box::new(Plain(file)), &header, Durability::Process).unwrap();
+        desk.log = Log::create(file, &header, Durability::Process).unwrap();
         let mut booted = false;
         while let Some(record) = open.feed.next().unwrap() {
             let at = record.ts().max(desk.now());
@@ -328,7 +313,8 @@ mod tests {
         let before = session(folder.path());
         assert!(before.orders > 3 && before.fills > 3, "{before:?}");
         let registry = Registry::standard();
-        let verified = verify(folder.path(), &registry, &mut |_| {}).unwrap().unwrap();
+        let verified =
+            verify(&OsFolder::new(folder.path()), &registry, &mut |_| {}).unwrap().unwrap();
         assert!(verified.identical(), "{verified:?}");
         assert_eq!((verified.orders, verified.expected.is_some()), (before.orders, true));
 

@@ -1,19 +1,22 @@
 //! A journal as a source: the configuration it ran under, and its market records as a feed.
 
 use crate::desk::segments::{self, JournalError, Segment};
+use crate::disk::{Folder, OsFolder};
 use crate::feed::{Feed, FeedError};
 use crate::journal::{Entry, HeaderKind};
 use crate::msg::{Input, MarketData};
 use crate::types::InstrumentTable;
 use crate::wiring::{ReferenceFeed, Registry, Topology, Vocabulary, WalkError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// A journal, opened.
 #[derive(Debug)]
 pub struct JournalSource {
     /// The configuration of its first boot; later ones have the same names.
     pub topology: Topology,
-    files: Vec<PathBuf>,
+    state: Arc<dyn Folder>,
+    files: Vec<String>,
     vocabulary: Vocabulary,
 }
 
@@ -24,17 +27,19 @@ impl JournalSource {
     /// There is none, it is damaged at its beginning, or its configuration needs agents that
     /// `registry` lacks.
     pub fn open(state: &Path, registry: &Registry) -> Result<Self, WalkError> {
-        let files = segments::list(state)?;
+        let path = state;
+        let state: Arc<dyn Folder> = Arc::new(OsFolder::new(path));
+        let files = segments::list(state.as_ref())?;
         let first = files
             .iter()
-            .find_map(|path| Segment::open(path).transpose())
-            .ok_or_else(|| JournalError::Empty(state.to_path_buf()))??;
+            .find_map(|name| Segment::open(state.as_ref(), name).transpose())
+            .ok_or_else(|| JournalError::Empty(path.display().to_string()))??;
         let HeaderKind::Journal { config, .. } = &first.header().kind else {
-            return Err(WalkError::NotAJournal(first.path));
+            return Err(WalkError::NotAJournal(first.name));
         };
         let vocabulary = registry.vocabulary();
         let topology = Topology::parse("journal", config, &vocabulary)?;
-        Ok(Self { topology, files, vocabulary })
+        Ok(Self { topology, state, files, vocabulary })
     }
 
     /// Shows `each` entry with its number, over all files.
@@ -43,8 +48,8 @@ impl JournalSource {
     /// Damage.
     pub fn entries(&self, mut each: impl FnMut(u64, &Entry)) -> Result<(), JournalError> {
         let mut seq = 0;
-        for path in &self.files {
-            let Some(mut segment) = Segment::open(path)? else { continue };
+        for name in &self.files {
+            let Some(mut segment) = Segment::open(self.state.as_ref(), name)? else { continue };
             while let Some(entry) = segment.next()? {
                 each(seq, &entry);
                 seq += 1;
@@ -58,6 +63,7 @@ impl JournalSource {
         JournalFeed {
             instruments: self.topology.names.instruments().clone(),
             vocabulary: self.vocabulary.clone(),
+            state: Arc::clone(&self.state),
             files: self.files.clone().into_iter(),
             segment: None,
             reference: None,
@@ -71,7 +77,8 @@ impl JournalSource {
 pub struct JournalFeed {
     instruments: InstrumentTable,
     vocabulary: Vocabulary,
-    files: std::vec::IntoIter<PathBuf>,
+    state: Arc<dyn Folder>,
+    files: std::vec::IntoIter<String>,
     segment: Option<Segment>,
     reference: Option<Reference>,
     /// Records of the reference feed that the journal says were consumed.
@@ -94,8 +101,8 @@ impl JournalFeed {
             {
                 return Ok(Some(entry));
             }
-            let Some(path) = self.files.next() else { return Ok(None) };
-            self.segment = Segment::open(&path)?;
+            let Some(name) = self.files.next() else { return Ok(None) };
+            self.segment = Segment::open(self.state.as_ref(), &name)?;
             self.enter()?;
         }
     }
@@ -104,7 +111,7 @@ impl JournalFeed {
     fn enter(&mut self) -> Result<(), WalkError> {
         let Some(segment) = &self.segment else { return Ok(()) };
         let HeaderKind::Journal { config, feed, .. } = &segment.header().kind else {
-            return Err(WalkError::NotAJournal(segment.path.clone()));
+            return Err(WalkError::NotAJournal(segment.name.clone()));
         };
         let Some((name, digest)) = feed else {
             self.reference = None;

@@ -1,8 +1,8 @@
 //! Runs a journal again and says whether every decision was the same.
 
 use crate::desk::Difference;
-use crate::wiring::{Registry, WalkError, walk};
-use std::path::Path;
+use crate::disk::Folder;
+use crate::wiring::{Registry, Start, WalkError, walk};
 
 /// What came of running a journal again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +29,11 @@ impl Verified {
 /// # Errors
 /// [`WalkError`]; a difference is a result, not an error. `None` if there is no journal.
 pub fn verify(
-    state: &Path,
+    state: &dyn Folder,
     registry: &Registry,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Verified>, WalkError> {
-    let Some(walk) = walk(state, registry, watch)? else { return Ok(None) };
+    let Some(walk) = walk(state, registry, Start::Oldest, watch)? else { return Ok(None) };
     let found = walk.found();
     let (expected, digest) = match found.checkpoint {
         Some((expected, actual)) => (Some(expected), actual),

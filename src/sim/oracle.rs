@@ -137,10 +137,6 @@ fn positions(
                     "I12",
                     format!("{account:?} {instrument:?}: {here} here, {there} there"),
                 ));
-                if std::option_env!("SIMDBG").is_some() {
-                    for o in core.oms.orders().iter().filter(|o| o.route.account == *account && o.route.instrument == instrument) { eprintln!("HERE {} {:?} {} cum {} {:?} {:?} {:?}", o.cl_ord_id, o.terms.side, o.units, o.filled(), o.state, o.venue_order_id, o.replacement.map(|r| r.0.cl_ord_id)); }
-                    for o in broker.ledger.orders.iter().filter(|o| o.account == theirs && o.instrument == instrument) { eprintln!("THERE {:?} {:?} {} cum {} {:?} {:?}", o.ids, o.terms.side, o.units, o.cum, o.status, o.venue); }
-                }
             }
             let cash_here = fees.get(&(*account, instrument)).copied().unwrap_or_default();
             let cash_there =

@@ -73,13 +73,14 @@ impl Plan {
         }
         faults.sort_by_key(|injection| injection.at);
         let mut trips = Vec::new();
-        for _ in 0..dice.below(16) {
+        for _ in 0..dice.below(24) {
             let levels = [
                 KillLevel::ReduceOnly,
                 KillLevel::ReduceOnly,
                 KillLevel::Block,
                 KillLevel::Cancel,
                 KillLevel::Flatten,
+                KillLevel::Isolate,
             ];
             trips.push(Trip {
                 at: Nanos(dice.below(length)),

@@ -4,7 +4,7 @@
 use crate::broker::{BrokerSession, Frame, Output, SandboxSession};
 use crate::desk::gate::{Cleared, Gate, NoWire, Wire};
 use crate::desk::{Link, NotSent};
-use crate::journal::Disk;
+use crate::disk::Disk;
 use crate::kill::{Effect, KillBoard, Permit, Route, Writer};
 use crate::msg::Report;
 use crate::types::{BrokerId, KillLevel, Reason, Scope, Timestamp};

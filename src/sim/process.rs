@@ -3,12 +3,13 @@
 use super::agent;
 use super::port::{Crash, DiskState, Fuse, Outbox, Port, SimDisk, SimLink};
 use super::watch::Violation;
+use crate::actors::risk::halts::Kill;
 use crate::broker::{SandboxConfig, SandboxSession};
 use crate::desk::{Desk, Link, Rerun};
 use crate::journal::{Durability, EntryReader, Header, HeaderKind, Log, World};
-use crate::kill::KillBoard;
+use crate::kill::{KillBoard, Latch, Trip};
 use crate::msg::{Control, Input, KillOrder};
-use crate::types::{BrokerId, Timestamp};
+use crate::types::{BrokerId, Scope, Timestamp};
 use crate::wiring::{Registry, Topology, remembered_desk};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -84,7 +85,7 @@ impl Process {
             let mut rerun = Rerun::new(&mut desk, None, false);
             let mut seq = 0;
             // A torn tail is what a kill leaves behind.
-            while let Ok(Some(entry)) = reader.next() {
+            while let Ok(Some(entry)) = reader.next_record() {
                 rerun.apply(seq, &entry).map_err(|error| broken(error.to_string()))?;
                 seq += 1;
             }
@@ -99,20 +100,28 @@ impl Process {
         }
     }
 
-    /// Starts, or starts again by the boot path. `kills` are those that the latch file holds.
+    /// Starts, or starts again by the boot path.
     ///
     /// # Errors
     /// The journal cannot be run again.
-    pub fn start(&mut self, at: Timestamp, kills: &mut Vec<KillOrder>) -> Result<(), Violation> {
+    pub fn start(&mut self, at: Timestamp, latch: &mut Latch) -> Result<(), Violation> {
         let mut desk = self.rerun()?;
         // As the live boot: a kill that only the journal knows stands as well.
-        for (scope, kill) in desk.lane.core.iter().flat_map(|core| core.risk.halts.kills()) {
-            if !kills.iter().any(|known| known.scope == scope && known.level >= kill.level) {
-                let (level, episode, rule) = (kill.level, kill.episode, kill.rule);
-                let reason = "known from the journal".to_owned();
-                kills.retain(|known| known.scope != scope);
-                kills.push(KillOrder { scope, level, reason, episode, rule });
-            }
+        let names = &self.topology.names;
+        let journaled: Vec<_> =
+            desk.lane.core.iter().flat_map(|core| core.risk.halts.kills()).collect();
+        for (scope, kill) in journaled {
+            let Kill { level, episode, since, rule, cool_off } = kill;
+            let (scope, reason) = (names.scope_name(scope), "known from the journal".to_owned());
+            latch
+                .record(Trip { scope, level, reason, episode, since, rule, cool_off })
+                .map_err(|error| Violation::new("I13", error.to_string()))?;
+        }
+        let mut kills = Vec::new();
+        for trip in latch.trips() {
+            let scope = names.scope(&trip.scope).unwrap_or(Scope::Global);
+            let (level, reason) = (trip.level, trip.reason.clone());
+            kills.push(KillOrder { scope, level, reason, episode: trip.episode, rule: trip.rule });
         }
         self.epoch += 1;
         self.board = self.topology.kill_board();
@@ -127,6 +136,8 @@ impl Process {
                 config: self.topology.source().text().to_owned(),
                 feed: None,
                 world: World::Open,
+                follows: 0,
+                anew: false,
             },
             self.topology.names.instruments().clone(),
         );
@@ -157,7 +168,7 @@ impl Process {
         desk.go_live(log, Some(links), true);
         desk.guard(Arc::clone(&self.board));
         self.desk = Some(desk);
-        let (epoch, kills) = (self.epoch, kills.to_vec());
+        let epoch = self.epoch;
         self.call(|desk| {
             desk.boot(at, INSTANCE, epoch);
             for kill in kills {

@@ -135,6 +135,11 @@ impl Watch {
         *before = (*before).max(level);
     }
 
+    /// A kill was lowered by the two-step arm.
+    pub fn armed(&mut self, scope: Scope) {
+        self.levels.remove(&scope);
+    }
+
     /// The books are those of a new process: they are compared from the start.
     pub fn rebooted(&mut self, lost_power: bool) {
         if lost_power {
@@ -391,9 +396,11 @@ impl Watch {
         };
         // New terms that ask for no more than there is open already may stand above a lowered limit.
         let grows = match request {
-            OrderRequest::Replace(replace) => oms.find(replace.cl_ord_id).is_none_or(|(_, order)| {
-                order.replacement.is_none_or(|(_, units)| units > order.units)
-            }),
+            OrderRequest::Replace(replace) => {
+                oms.find(replace.cl_ord_id).is_none_or(|(_, order)| {
+                    order.replacement.is_none_or(|(_, units)| units > order.units)
+                })
+            }
             _ => true,
         };
         if let Some(most) = self.bounds.position

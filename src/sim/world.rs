@@ -12,6 +12,8 @@ use super::process::{Process, registry};
 use super::watch::{Sent, Violation, Watch};
 use crate::actors::Notice;
 use crate::desk::Desk;
+use crate::disk::{Folder, MemoryFolder};
+use crate::kill::{ArmDesk, Latch, Trip as LatchTrip};
 use crate::msg::{
     Act, AgentState, CancelOrder, Contingent, Control, Gap, Input, Intervention, KillOrder,
     MarketData, NewOrder, OrderRequest,
@@ -85,7 +87,8 @@ pub struct World {
     restart: Option<Timestamp>,
     faults: usize,
     trips: usize,
-    kills: Vec<KillOrder>,
+    latch: Latch,
+    arms: ArmDesk,
     batch: Vec<MarketData>,
     records: u64,
     outcome: Outcome,
@@ -100,6 +103,13 @@ impl World {
         let topology = Topology::parse("sim", &plan.config(), &registry().vocabulary())?;
         let instruments = topology.names.instruments().clone();
         let process = Process::new(topology.clone());
+        let folder: Arc<dyn Folder> = Arc::new(MemoryFolder::new());
+        let latch = Latch::open(&folder, true).map_err(|error| ConfigError {
+            file: "sim".to_owned(),
+            line: 1,
+            column: 1,
+            message: error.to_string(),
+        })?;
         let remote = topology.agents.iter().find(|agent| agent.name == "remote");
         let remote = Remote {
             dice: Dice::new(plan.seed, 5),
@@ -122,7 +132,8 @@ impl World {
             restart: Some(START),
             faults: 0,
             trips: 0,
-            kills: Vec::new(),
+            latch,
+            arms: ArmDesk::default(),
             batch: Vec::new(),
             records: 0,
             outcome: Outcome::default(),
@@ -156,6 +167,7 @@ impl World {
             self.restart = Some(now);
         }
         self.stopped = None;
+        self.arm();
         let agents = self.process.topology().names.agents().len() as u16;
         for number in AgentId::FIRST..agents {
             let (agent, state) = (AgentId(number), AgentState::Paused);
@@ -269,7 +281,7 @@ impl World {
 
     fn boot(&mut self) {
         let wall = self.wall();
-        let started = self.process.start(wall, &mut self.kills);
+        let started = self.process.start(wall, &mut self.latch);
         self.watch.rebooted(self.process.lost_power());
         let (topology, ports) = (self.process.topology(), &self.process.ports);
         if self.brokers.is_empty() {
@@ -324,6 +336,9 @@ impl World {
                 let disk = &self.process.disk;
                 disk.synced.store(disk.written.load(Ordering::SeqCst), Ordering::SeqCst);
             }
+        }
+        if self.records.is_multiple_of(150) {
+            self.arm();
         }
         if self.records.is_multiple_of(400) {
             self.resume_agents();
@@ -427,20 +442,16 @@ impl World {
     /// A kill stands on the board: the latch file knows it, the core is told.
     fn killed(&mut self, scope: Scope, level: KillLevel) {
         self.outcome.trips += 1;
-        let (reason, episode) = ("sim".to_owned(), self.outcome.trips);
-        let kill = KillOrder { scope, level, reason, episode, rule: None };
-        self.latch(kill.clone());
-        self.control(Control::Kill(kill));
-    }
-
-    /// The latch file: of each scope the hardest kill.
-    fn latch(&mut self, kill: KillOrder) {
-        self.watch.tripped(kill.scope, kill.level);
-        if self.kills.iter().any(|old| old.scope == kill.scope && old.level >= kill.level) {
-            return;
+        let name = self.process.topology().names.scope_name(scope);
+        match self.latch.raise(&name, level, "sim", self.wall()) {
+            Ok(trip) => {
+                self.watch.tripped(scope, level);
+                let (reason, episode) = (trip.reason, trip.episode);
+                let kill = KillOrder { scope, level, reason, episode, rule: None };
+                self.control(Control::Kill(kill));
+            }
+            Err(error) => self.fail(Violation::new("I13", error.to_string())),
         }
-        self.kills.retain(|old| old.scope != kill.scope);
-        self.kills.push(kill);
     }
 
     /// What the core has to say to a person: its kills stand on the board already.
@@ -449,16 +460,47 @@ impl World {
         if let Some(desk) = &mut self.process.desk {
             while let Some(notice) = desk.next_notice() {
                 if let Notice::Intervened(Intervention { rule, scope, act }) = notice
-                    && let Act::Kill { level, episode, .. } = act
+                    && let Act::Kill { level, episode, cool_off } = act
                 {
-                    let reason = rule.name().to_owned();
-                    kills.push(KillOrder { scope, level, reason, episode, rule: Some(rule) });
+                    kills.push((scope, level, episode, rule, cool_off));
                 }
             }
         }
-        for kill in kills {
+        for (scope, level, episode, rule, cool_off) in kills {
             self.outcome.trips += 1;
-            self.latch(kill);
+            self.watch.tripped(scope, level);
+            let name = self.process.topology().names.scope_name(scope);
+            let (reason, since, rule) = (rule.name().to_owned(), self.wall(), Some(rule));
+            let trip = LatchTrip { scope: name, level, reason, episode, since, rule, cool_off };
+            if let Err(error) = self.latch.record(trip) {
+                self.fail(Violation::new("I13", error.to_string()));
+            }
+        }
+    }
+
+    /// An operator arms what may be armed, in two steps.
+    fn arm(&mut self) {
+        if !self.process.is_up() {
+            return;
+        }
+        let now = self.wall();
+        for trip in self.latch.trips().to_vec() {
+            let names = &self.process.topology().names;
+            let Ok(scope) = names.scope(&trip.scope) else { continue };
+            let named = (scope, trip.scope.as_str());
+            let random = self.dice.below(u64::MAX).to_le_bytes();
+            let Ok(code) = self.arms.request(&self.latch, named, "found", "", random, now) else {
+                continue;
+            };
+            let board = &self.process.board;
+            let done = self.arms.confirm(&mut self.latch, board, &code, "", now);
+            if let Ok((scope, trip, reason)) = done {
+                self.watch.armed(scope);
+                let level = KillLevel::Normal;
+                let arm =
+                    KillOrder { scope, level, reason, episode: trip.episode, rule: trip.rule };
+                self.control(Control::Arm(arm));
+            }
         }
     }
 

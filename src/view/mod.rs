@@ -15,7 +15,7 @@ pub use control::{
 };
 pub use render::{Render, Table, word};
 pub use report::{
-    AgentSummary, Bench, BenchRow, Check, Divergence, Import, JournalCheck, JournalRecord,
+    AgentSummary, Bench, BenchRow, Check, Copied, Divergence, Import, JournalCheck, JournalRecord,
     JournalRecords, Summary, VenueResult, VerifyResult,
 };
 pub use state::{

@@ -1,8 +1,8 @@
 //! Border values for people: aligned columns, one idea a line.
 
 use super::{
-    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Fills,
-    FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult, LimitResult,
+    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Copied,
+    Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult, LimitResult,
     Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status, Summary,
     VenueResult, VerifyResult,
 };
@@ -334,6 +334,12 @@ impl Render for Info {
         }
         let (first, last) = (or_dash(self.first.as_ref()), or_dash(self.last.as_ref()));
         table.text("") + &format!("\nfirst  {first}\nlast   {last}\ndigest {}\n", self.digest)
+    }
+}
+
+impl Render for Copied {
+    fn render(&self) -> String {
+        format!("{}: {} files\n", self.to, self.files)
     }
 }
 

@@ -41,6 +41,15 @@ pub struct AgentSummary {
     pub pnl: Notional,
 }
 
+/// `backup` and `restore`: what was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// The backup, or the state folder.
+    pub to: String,
+    /// Files in it.
+    pub files: u32,
+}
+
 /// `import`: what was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Import {

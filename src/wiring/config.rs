@@ -107,6 +107,8 @@ pub(super) struct Config {
 pub(super) struct JournalSection {
     #[serde(default)]
     pub durability: Durability,
+    /// Journal files to keep; all without it.
+    pub keep: Option<std::num::NonZeroU32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

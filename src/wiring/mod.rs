@@ -25,7 +25,7 @@ pub use topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
     LaneSpec, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
 };
-pub use walk::{Walk, WalkError, Walked, walk};
+pub use walk::{Resumed, Start, Walk, WalkError, Walked, walk};
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,8 @@ pub struct Topology {
     pub mode: Mode,
     /// The account currency.
     pub currency: Currency,
+    /// Journal files that stay when snapshots make older ones needless; `None`: all.
+    pub keep: Option<u32>,
     /// The journal's promise.
     pub durability: Durability,
     /// Control API.

@@ -4,24 +4,27 @@
 //! A boot under another configuration takes the books over; the names (instruments, brokers,
 //! accounts, agents) must be the same, as ids in the journal are their places.
 
-use super::assemble::{AssemblyError, Registry, closed_desk, remembered_desk};
+use super::assemble::{AssemblyError, Placement, Registry, closed_desk, remembered_desk};
 use super::feeds::ReferenceFeed;
 use super::source::ConfigError;
-use super::topology::Topology;
+use super::topology::{LaneId, Topology};
+use crate::desk::mark::Mark;
 use crate::desk::segments::{self, JournalError, Segment};
+use crate::desk::snapshot;
 use crate::desk::{Desk, Difference, Rerun, RerunError};
+use crate::disk::Folder;
 use crate::feed::{Feed, FeedError};
-use crate::journal::{Derived, Entry, Header, HeaderKind, World};
+use crate::journal::{Derived, Entry, Header, HeaderKind, Record, World};
 use crate::kill::KillBoard;
 use crate::msg::report::RequestKind;
 use crate::msg::{Input, OrderRequest, Report};
 use crate::types::{ClientOrderId, Reason};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a walk has come to.
 pub struct Walk<'a> {
+    state: &'a dyn Folder,
     registry: &'a Registry,
     board: Option<Arc<KillBoard>>,
     stage: Option<Stage>,
@@ -42,10 +45,27 @@ pub struct Walked {
     pub entries: u64,
     /// New orders on record.
     pub orders: u64,
+    /// Torn tails that were cut off: file and bytes.
+    pub cut: Vec<(String, u64)>,
     /// The first difference between record and rerun.
     pub difference: Option<Difference>,
     /// The last checkpoint: on record, made anew.
     pub checkpoint: Option<([u8; 32], [u8; 32])>,
+    /// The snapshot that it began from, by the journal file before it.
+    pub from: Option<u32>,
+    /// Number of the last file that was walked, 0 for none.
+    pub last: u32,
+    /// What was passed over, and why.
+    pub notes: Vec<String>,
+}
+
+/// Where a walk begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the newest snapshot that can be used, or at the beginning.
+    Newest,
+    /// At the beginning, or at the oldest snapshot that can be used if the beginning is gone.
+    Oldest,
 }
 
 /// Why a journal could not be walked.
@@ -68,7 +88,25 @@ pub enum WalkError {
     Feed(#[from] FeedError),
     /// A file in it is something else.
     #[error("{0} is not a journal")]
-    NotAJournal(PathBuf),
+    NotAJournal(String),
+    /// Files are gone that no snapshot replaces.
+    #[error(
+        "journal files between {after} and {next} are missing, and no snapshot replaces them; see runbooks/crash.md"
+    )]
+    Missing {
+        /// The last file before the gap; 0 for the beginning.
+        after: u32,
+        /// The first file after it.
+        next: u32,
+    },
+    /// The head mark says that there was more.
+    #[error(
+        "the journal has lost records: file {0} was {1} bytes long on stable storage, {2} of them are whole; see runbooks/crash.md"
+    )]
+    Lost(u32, u64, u64),
+    /// The head mark cannot be read.
+    #[error("journal.head: {0}; see runbooks/crash.md")]
+    Mark(String),
     /// Ids would change their meaning.
     #[error(
         "instruments, brokers, accounts or agents differ from those of the state folder: keep their names, or use a new --state-dir"
@@ -76,49 +114,157 @@ pub enum WalkError {
     OtherNames,
 }
 
-/// Walks over all of the journal below `state`; `None` if there is none.
+/// Walks over the journal in `state`; `None` if there is none.
 ///
 /// # Errors
 /// [`WalkError`]; a difference is a result.
 pub fn walk<'a>(
-    state: &Path,
+    state: &'a dyn Folder,
     registry: &'a Registry,
+    start: Start,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Walk<'a>>, WalkError> {
-    let mut walk = Walk { registry, board: None, stage: None, result: Walked::default() };
-    for path in segments::list(state)? {
-        let Some(segment) = Segment::open(&path)? else { continue };
-        walk.segment(segment, watch)?;
+    let mut walk = Walk { state, registry, board: None, stage: None, result: Walked::default() };
+    let mark = Mark::read(state).map_err(WalkError::Mark)?;
+    let names = segments::list(state)?;
+    walk.begin(&names, start)?;
+    for name in names {
+        let number = segments::number(&name).unwrap_or(0);
+        if number <= walk.result.last && number > 0 {
+            continue;
+        }
+        let Some(segment) = Segment::open(state, &name)? else {
+            let torn = state.read(&name).map_err(|error| JournalError::Io(name.clone(), error))?;
+            walk.result.cut.push((name, torn.len() as u64));
+            continue;
+        };
+        let whole = walk.segment(segment, number, watch)?;
+        if let Some(mark) = mark.filter(|mark| mark.number == number && mark.length > whole) {
+            return Err(WalkError::Lost(number, mark.length, whole));
+        }
+    }
+    if let Some(mark) = mark.filter(|mark| mark.number > walk.result.last) {
+        return Err(WalkError::Lost(mark.number, mark.length, 0));
     }
     Ok(walk.stage.is_some().then_some(walk))
 }
 
 impl Walk<'_> {
+    /// Loads the snapshot to begin from, if there is one to be used.
+    fn begin(&mut self, names: &[String], start: Start) -> Result<(), WalkError> {
+        let mut snapshots = snapshot::list(self.state)
+            .map_err(|error| JournalError::Io("snapshot".into(), error))?;
+        match start {
+            Start::Newest => snapshots.reverse(),
+            Start::Oldest => {
+                if let Some((HeaderKind::Journal { follows: 0, .. }, _)) =
+                    first(self.state, names, 0)?
+                {
+                    return Ok(());
+                }
+            }
+        }
+        for after in snapshots {
+            match self.load(names, after)? {
+                Ok(()) => return Ok(()),
+                Err(why) => {
+                    let name = snapshot::name(after);
+                    self.result.notes.push(format!("{name} is passed over: {why}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins at a snapshot, or says why not.
+    fn load(&mut self, names: &[String], after: u32) -> Result<Result<(), String>, WalkError> {
+        let (head, state) = match snapshot::read(self.state, after) {
+            Ok(read) => read,
+            Err(why) => return Ok(Err(why)),
+        };
+        // The file behind it was written by agents that went on; only those of the snapshot can.
+        let next = first(self.state, names, after)?;
+        if !head.whole && matches!(next, Some((HeaderKind::Journal { anew: false, .. }, _))) {
+            return Ok(Err("agents went on after it whose state is not in it".into()));
+        }
+        let loaded = Topology::parse("snapshot", &head.config, &self.registry.vocabulary())
+            .map_err(|error| error.to_string())
+            .and_then(|topology| {
+                let mut desk =
+                    remembered_desk(&topology, self.registry).map_err(|error| error.to_string())?;
+                desk.load(&state)?;
+                if desk.digest() != head.digest {
+                    return Err("this program makes another state of it".to_owned());
+                }
+                let mut stage = Stage { topology, world: World::Open, desk, feed: None };
+                stage.renew(self.registry).map_err(|error| error.to_string())?;
+                Ok(stage)
+            });
+        Ok(loaded.map(|stage| {
+            self.board = Some(stage.topology.kill_board());
+            self.stage = Some(stage);
+            (self.result.from, self.result.last) = (Some(after), after);
+        }))
+    }
+}
+
+/// Header and number of the first file after `after` that has one.
+fn first(
+    state: &dyn Folder,
+    names: &[String],
+    after: u32,
+) -> Result<Option<(HeaderKind, u32)>, WalkError> {
+    for name in names {
+        let number = segments::number(name).unwrap_or(0);
+        if number > after
+            && let Some(segment) = Segment::open(state, name)?
+        {
+            return Ok(Some((segment.header().kind.clone(), number)));
+        }
+    }
+    Ok(None)
+}
+
+impl Walk<'_> {
+    /// Walks over one file; gives how many bytes of it are whole.
     fn segment(
         &mut self,
         mut segment: Segment,
+        number: u32,
         watch: &mut dyn FnMut(u64),
-    ) -> Result<(), WalkError> {
-        let Header { kind: HeaderKind::Journal { config, feed, world, .. }, .. } = segment.header()
+    ) -> Result<u64, WalkError> {
+        let Header { kind: HeaderKind::Journal { config, feed, world, follows, anew, .. }, .. } =
+            segment.header()
         else {
-            return Err(WalkError::NotAJournal(segment.path));
+            return Err(WalkError::NotAJournal(segment.name));
         };
+        if *follows != self.result.last {
+            return Err(WalkError::Missing { after: self.result.last, next: number });
+        }
+        let anew = *anew;
         let topology = Topology::parse("journal", config, &self.registry.vocabulary())?;
         let (feed, world) = (feed.clone(), *world);
         self.enter(topology, world, feed)?;
-        let Some(stage) = &mut self.stage else { return Ok(()) };
+        let Some(stage) = &mut self.stage else { return Ok(0) };
+        self.result.last = number;
+        if anew {
+            stage.renew(self.registry)?;
+        }
         if world == World::Closed {
-            stage.desk.refuse(refusals(&segment.path)?);
+            stage.desk.refuse(refusals(self.state, &segment.name)?);
         }
         let feed = stage.feed.as_mut().map(|open| &mut open.feed as &mut dyn Feed);
         let mut rerun = Rerun::new(&mut stage.desk, feed, world == World::Closed);
         rerun.difference = self.result.difference.take();
-        while let Some(entry) = segment.next()? {
-            if matches!(entry, Entry::Derived(Derived::Sent { request: OrderRequest::New(_), .. }))
+        while let Some(record) = segment.next_record()? {
+            if let Record::Other(Entry::Derived(Derived::Sent {
+                request: OrderRequest::New(_),
+                ..
+            })) = record
             {
                 self.result.orders += 1;
             }
-            rerun.apply(self.result.entries, &entry)?;
+            rerun.apply(self.result.entries, &record)?;
             self.result.entries += 1;
             if self.result.entries & 0xfff == 0 {
                 watch(self.result.entries);
@@ -126,7 +272,10 @@ impl Walk<'_> {
         }
         self.result.checkpoint = rerun.checkpoint.or(self.result.checkpoint);
         self.result.difference = rerun.difference;
-        Ok(())
+        if segment.torn > 0 {
+            self.result.cut.push((segment.name.clone(), segment.torn));
+        }
+        Ok(segment.offset())
     }
 
     /// Prepares the desk for a boot under `topology`.
@@ -196,7 +345,11 @@ impl Walk<'_> {
         world: World,
         feed: Option<(String, [u8; 32])>,
     ) -> Result<Resumed, WalkError> {
+        let anew = self.result.from.is_some();
         self.enter(topology, world, feed)?;
+        if let (true, Some(stage)) = (anew, &mut self.stage) {
+            stage.renew(self.registry)?;
+        }
         match (self.stage, self.board) {
             (Some(stage), Some(board)) => Ok(Resumed { desk: stage.desk, feed: stage.feed, board }),
             _ => Err(WalkError::OtherNames),
@@ -205,16 +358,19 @@ impl Walk<'_> {
 }
 
 /// What the gate refused in one boot.
-fn refusals(path: &Path) -> Result<BTreeMap<(ClientOrderId, RequestKind), Reason>, JournalError> {
+fn refusals(
+    state: &dyn Folder,
+    name: &str,
+) -> Result<BTreeMap<(ClientOrderId, RequestKind), Reason>, JournalError> {
     let mut refused = BTreeMap::new();
-    let Some(mut segment) = Segment::open(path)? else { return Ok(refused) };
-    while let Some(entry) = segment.next()? {
-        if let Entry::Input {
+    let Some(mut segment) = Segment::open(state, name)? else { return Ok(refused) };
+    while let Some(record) = segment.next_record()? {
+        if let Record::Other(Entry::Input {
             input: Input::Report(_, Report::NotSent { cl_ord_id, request, reason }),
             ..
-        } = entry
+        }) = record
         {
-            refused.insert((cl_ord_id, request), reason);
+            refused.insert((*cl_ord_id, *request), *reason);
         }
     }
     Ok(refused)
@@ -231,6 +387,13 @@ pub struct Resumed {
 }
 
 impl Stage {
+    /// Agents whose state is in no snapshot begin anew.
+    fn renew(&mut self, registry: &Registry) -> Result<(), ConfigError> {
+        let fresh = self.topology.lane(registry, Placement::Lane(LaneId::CORE))?;
+        self.desk.lane.renew(fresh);
+        Ok(())
+    }
+
     fn fits(&self, topology: &Topology, world: World, feed: Option<&(String, [u8; 32])>) -> bool {
         let same_feed = match (&self.feed, feed) {
             (None, None) => true,

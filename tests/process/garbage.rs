@@ -124,6 +124,11 @@ fn a_damaged_journal_is_refused_and_a_torn_tail_is_not() {
         refused(dir, &["run", "--state-dir", "made", "--for", "1"], 2, &[name]);
         assert_eq!(segment(&dir.join("made")), file, "a refused start writes no journal");
     }
+    // Cut below the head mark: lost, not torn. Without the mark the operator has accepted the loss.
+    fs::write(&file, &good[..good.len() * 5 / 6]).unwrap();
+    refused(dir, &["replay", "--journal", "made", "--verify"], 2, &["lost records"]);
+    refused(dir, &["run", "--state-dir", "made", "--for", "1"], 2, &["lost records"]);
+    fs::remove_file(dir.join("made/journal.head")).unwrap();
     for part in 1..6 {
         fs::write(&file, &good[..good.len() * part / 6]).unwrap();
         let (code, answer) = json(dir, &["journal", "verify", "--journal", "made"]);

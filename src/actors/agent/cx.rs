@@ -12,6 +12,7 @@ use crate::types::{
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -109,7 +110,7 @@ const fn terms(side: Side, qty: Qty, ord_type: OrdType) -> OrderTerms {
 }
 
 /// One of the agent's orders that is not done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenOrder {
     /// FIX 11 as it stands.
     pub cl_ord_id: ClientOrderId,
@@ -124,7 +125,7 @@ pub struct OpenOrder {
 }
 
 /// An agent's side of its bookkeeping: numbers, open orders, positions, timers.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Desk {
     pub agent: AgentId,
     pub account: AccountId,
@@ -138,6 +139,7 @@ pub(super) struct Desk {
     timers: BinaryHeap<Reverse<(Timestamp, u64, TimerId)>>,
     timer_seq: u64,
     replacing: Vec<(ClientOrderId, OrderTerms)>,
+    #[serde(skip)]
     pub requests: Vec<OrderRequest>,
 }
 

@@ -4,6 +4,7 @@ use super::Agent;
 use super::cx::{AgentCx, Desk, OpenOrder};
 use crate::actors::market::Market;
 use crate::actors::oms::OrderUpdate;
+use crate::actors::saved::{BadState, put, take};
 use crate::msg::{AgentState, MarketData, OrderRequest};
 use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, Qty, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +54,33 @@ impl Host {
 
     pub(in crate::actors) fn set_state(&mut self, state: AgentState) {
         self.state = state;
+    }
+
+    /// Whether [`Self::save`] has something to save.
+    pub(in crate::actors) fn is_saved(&self) -> bool {
+        self.agent.state().is_some()
+    }
+
+    /// Appends the agent and its bookkeeping, if the agent has a state to save.
+    pub(in crate::actors) fn save(&self, into: &mut Vec<u8>) {
+        put(&self.is_saved(), into);
+        if let Some(state) = self.agent.state() {
+            put(&(&self.desk, self.state), into);
+            state.save(into);
+        }
+    }
+
+    /// Takes what [`Self::save`] made of an agent of the same kind and name.
+    pub(in crate::actors) fn load(&mut self, from: &mut &[u8]) -> Result<(), BadState> {
+        let saved: bool = take(from)?;
+        if saved != self.is_saved() {
+            return Err(BadState("an agent"));
+        }
+        if let Some(state) = self.agent.state_mut() {
+            (self.desk, self.state) = take(from)?;
+            state.load(from)?;
+        }
+        Ok(())
     }
 
     /// When its next timer is due.

@@ -9,6 +9,7 @@ pub use host::{Host, REQUEST_BUDGET};
 
 use super::market::Touch;
 use super::oms::OrderUpdate;
+use super::saved::Saved;
 use crate::msg::{Bar, BookLevel, Trade};
 use crate::types::InstrumentId;
 
@@ -36,6 +37,16 @@ pub trait Agent: Send {
     fn on_market_state(&mut self, _cx: &mut AgentCx<'_>, _instrument: InstrumentId) {}
     /// Something happened to one of the agent's orders.
     fn on_order(&mut self, _cx: &mut AgentCx<'_>, _update: &OrderUpdate) {}
+    /// Everything that it has learnt since it was built, for an agent that goes on where it stood
+    /// after a restart from a snapshot. Without it, it begins anew there: from its position, its
+    /// working orders and a warm-up.
+    fn state(&self) -> Option<&dyn Saved> {
+        None
+    }
+    /// The same, to load it.
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        None
+    }
     /// A timer is due.
     fn on_timer(&mut self, _cx: &mut AgentCx<'_>, _timer: TimerId) {}
 }

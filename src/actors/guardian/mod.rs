@@ -23,12 +23,14 @@ pub use standing::Severity;
 use super::market::Market;
 use super::oms::{Fill, Oms};
 use super::risk::{Halts, Risk};
+use super::saved::{BadState, Saved, put, take};
 use crate::kill::Route;
 use crate::msg::{Act, Control, Intervention, KillOrder, Rule};
 use crate::types::{
     AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Nanos, Notional, Reason, Scope, Side,
     Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use standing::{Move, Standing};
 
 /// Something that happened, for rules that count.
@@ -103,7 +105,7 @@ impl View<'_> {
 }
 
 /// When a rule wants to look again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Next {
     /// With the first input from here on.
     pub look: Timestamp,
@@ -139,23 +141,22 @@ pub trait Watcher: Send + std::fmt::Debug {
     /// An operator armed a scope that this rule had tripped: what stood against it is accepted.
     fn accept(&mut self, _scope: Scope) {}
 
-    /// What decides later findings.
-    fn state(&self) -> Vec<u8>;
+    /// What decides later findings: for the digest, for snapshots, and for a rule of the same kind
+    /// with other settings.
+    fn state(&self) -> &dyn Saved;
 
-    /// Goes on from the state of a rule of the same kind.
-    fn restore(&mut self, state: &[u8]);
+    /// The same, to load it.
+    fn state_mut(&mut self) -> &mut dyn Saved;
 }
 
-/// The two halves of [`Watcher::state`] over one serialisable field.
+/// The two methods of a [`Watcher`] that give access to its state, one field.
 macro_rules! kept_in {
     ($field:ident) => {
-        fn state(&self) -> Vec<u8> {
-            postcard::to_stdvec(&self.$field).unwrap_or_default()
+        fn state(&self) -> &dyn $crate::actors::saved::Saved {
+            &self.$field
         }
-        fn restore(&mut self, state: &[u8]) {
-            if let Ok(kept) = postcard::from_bytes(state) {
-                self.$field = kept;
-            }
+        fn state_mut(&mut self) -> &mut dyn $crate::actors::saved::Saved {
+            &mut self.$field
         }
     };
 }
@@ -396,22 +397,38 @@ impl Guardian {
     pub fn carry_over(&mut self, old: Self) {
         for slot in &mut self.slots {
             if let Some(old) = old.slots.iter().find(|old| old.rule == slot.rule) {
-                slot.watcher.restore(&old.watcher.state());
+                let mut state = Vec::new();
+                old.watcher.state().save(&mut state);
+                // The same rule has the same kind of state.
+                let _ = slot.watcher.state_mut().load(&mut state.as_slice());
             }
         }
         self.standing = old.standing;
         self.minted = old.minted;
     }
 
-    /// Everything that decides what it does next, for the state digest.
-    #[allow(clippy::should_implement_trait, reason = "feeds the state digest, not a hash map")]
-    pub fn hash(&self, into: &mut dyn FnMut(&[u8])) {
+    /// Appends everything that decides what it does next.
+    pub(super) fn save(&self, into: &mut Vec<u8>) {
         for slot in &self.slots {
-            into(slot.rule.name().as_bytes());
-            into(&slot.watcher.state());
-            into(&slot.next.look.nanos().to_le_bytes());
+            put(&(slot.rule, slot.next), into);
+            slot.watcher.state().save(into);
         }
-        into(&postcard::to_stdvec(&(&self.standing, self.minted)).unwrap_or_default());
+        put(&(&self.standing, self.minted), into);
+    }
+
+    /// Takes what [`Self::save`] made of a guardian with the same settings.
+    pub(super) fn load(&mut self, from: &mut &[u8]) -> Result<(), BadState> {
+        for slot in &mut self.slots {
+            let rule: Rule;
+            (rule, slot.next) = take(from)?;
+            if rule != slot.rule {
+                return Err(BadState(slot.rule.name()));
+            }
+            slot.watcher.state_mut().load(from)?;
+        }
+        (self.standing, self.minted) = take(from)?;
+        self.plan();
+        Ok(())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::nbbo::Touch;
 use crate::types::{Price, Qty, Side};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Sizes by price.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Book {
     bids: BTreeMap<Price, Qty>,
     asks: BTreeMap<Price, Qty>,

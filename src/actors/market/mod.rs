@@ -6,9 +6,10 @@ pub mod nbbo;
 pub use book::Book;
 pub use nbbo::{Nbbo, Touch};
 
+use super::saved::{BadState, put, take};
 use crate::msg::{BookAction, MarketData};
 use crate::types::{InstrumentId, Nanos, Price, Side, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whether an instrument's price can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,7 +28,7 @@ pub enum MarketState {
 }
 
 /// What is known of one instrument.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Symbol {
     nbbo: Nbbo,
     books: Vec<(u8, Book)>,
@@ -44,7 +45,7 @@ struct Symbol {
 }
 
 /// Market data of one lane.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Market {
     symbols: Vec<Symbol>,
     stale_after: Nanos,
@@ -54,6 +55,21 @@ impl Market {
     /// A market of so many instruments whose prices are stale after `stale_after` without data.
     pub fn new(instruments: usize, stale_after: Nanos) -> Self {
         Self { symbols: vec![Symbol::default(); instruments], stale_after }
+    }
+
+    /// Appends everything that was learnt.
+    pub(in crate::actors) fn save(&self, into: &mut Vec<u8>) {
+        put(&self.symbols, into);
+    }
+
+    /// Takes what [`Self::save`] made of a market with the same instruments.
+    pub(in crate::actors) fn load(&mut self, from: &mut &[u8]) -> Result<(), BadState> {
+        let symbols: Vec<Symbol> = take(from)?;
+        if symbols.len() != self.symbols.len() {
+            return Err(BadState("the market"));
+        }
+        self.symbols = symbols;
+        Ok(())
     }
 
     /// Takes in a record delivered at `at`. Returns whether agents should see it: suspicious

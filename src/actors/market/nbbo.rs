@@ -2,10 +2,10 @@
 
 use crate::msg::Quote;
 use crate::types::{Price, Qty};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Best bid and ask; a price of zero means that there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Touch {
     /// Best bid.
     pub bid: Price,
@@ -47,7 +47,7 @@ fn side(price: Price, size: Qty) -> (Price, Qty) {
 }
 
 /// The touch of every exchange and the best of them.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Nbbo {
     exchanges: Vec<Touch>,
     best: Touch,

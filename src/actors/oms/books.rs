@@ -8,7 +8,7 @@ use crate::kill::Route;
 use crate::types::{
     AccountId, AgentId, DayStart, InstrumentId, InstrumentTable, Notional, Price, Qty, Side,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Fx {
 }
 
 /// All books.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Books {
     #[serde(skip)]
     instruments: Arc<InstrumentTable>,

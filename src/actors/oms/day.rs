@@ -3,13 +3,12 @@
 use super::Books;
 use crate::actors::market::Market;
 use crate::types::{AccountId, Date, DayStart, Notional, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The day under way. It is part of the books, so recovery rebuilds it and a new configuration keeps
 /// it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Day {
-    #[serde(skip)]
     pub start: DayStart,
     date: Date,
     /// The first moment of the next one.

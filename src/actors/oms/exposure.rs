@@ -2,10 +2,10 @@
 //! included. One cell per account and instrument, one per agent and instrument.
 
 use crate::types::{InstrumentId, Qty, Side};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is held and what may still come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Exposure {
     /// Signed position.
     pub position: Qty,
@@ -58,12 +58,11 @@ impl Exposure {
 }
 
 /// Exposures by owner (account or agent) and instrument.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Exposures {
     instruments: usize,
     cells: Vec<Exposure>,
     /// By owner: the instruments whose cells were ever changed.
-    #[serde(skip)]
     used: Vec<Vec<InstrumentId>>,
 }
 

@@ -1,4 +1,5 @@
-//! The hash of an order id.
+//! The hash of an order id, and maps by order id in files. They are only looked up, never walked but
+//! to be sorted.
 
 use std::hash::Hasher;
 
@@ -20,5 +21,29 @@ impl Hasher for IdHasher {
     }
     fn write_u32(&mut self, value: u32) {
         self.0 = (self.0.rotate_left(23) ^ u64::from(value)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+/// A map by order id as a sorted list, so that equal maps are equal bytes.
+pub mod sorted {
+    use super::super::OrderIndex;
+    use super::IdHasher;
+    use crate::types::ClientOrderId;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::HashMap;
+    use std::hash::BuildHasherDefault;
+
+    type Map = HashMap<ClientOrderId, OrderIndex, BuildHasherDefault<IdHasher>>;
+
+    /// Writes the map.
+    pub fn serialize<S: Serializer>(map: &Map, to: S) -> Result<S::Ok, S::Error> {
+        let mut list: Vec<(&ClientOrderId, &OrderIndex)> = map.iter().collect();
+        list.sort_unstable();
+        list.serialize(to)
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Map, D::Error> {
+        Ok(Vec::<(ClientOrderId, OrderIndex)>::deserialize(from)?.into_iter().collect())
     }
 }

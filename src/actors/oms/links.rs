@@ -4,7 +4,7 @@ use super::order::OrderIndex;
 use super::transition::{Event, Pending, Stage};
 use super::{News, Oms};
 use crate::types::{BrokerId, Nanos, Price, Qty, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How long the order manager waits for a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Patience {
 }
 
 /// What is known of a broker connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Logged in.
     pub up: bool,

@@ -32,7 +32,7 @@ use crate::types::{
     Side, Timestamp, VenueOrderId,
 };
 use id_hasher::IdHasher;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use worth::{Family, Working};
@@ -65,7 +65,7 @@ pub struct OrderUpdate {
 }
 
 /// A booked fill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
     /// When it was booked.
     pub at: Timestamp,
@@ -104,13 +104,13 @@ pub struct News {
 }
 
 /// The order manager.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Oms {
     /// Positions, cash, exposure.
     pub books: Books,
     orders: Vec<Order>,
     /// Only looked up, never walked: its order cannot matter.
-    #[serde(skip)]
+    #[serde(with = "id_hasher::sorted")]
     by_id: HashMap<ClientOrderId, OrderIndex, BuildHasherDefault<IdHasher>>,
     open: Vec<OrderIndex>,
     /// By order: its place in `open`.
@@ -118,7 +118,6 @@ pub struct Oms {
     arrivals: Vec<Option<Price>>,
     /// By order: what is reserved of the account's cash, in the instrument's currency.
     costs: Vec<Notional>,
-    #[serde(skip)]
     working: Working,
     families: BTreeMap<(AgentId, u64), Family>,
     fills: Vec<Fill>,

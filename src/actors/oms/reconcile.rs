@@ -213,9 +213,7 @@ impl Oms {
             return;
         };
         // Names count up: an older one is a snapshot from before the replace.
-        if after.agent == before.agent
-            && (after.epoch, after.seq) < (before.epoch, before.seq)
-        {
+        if after.agent == before.agent && (after.epoch, after.seq) < (before.epoch, before.seq) {
             return;
         }
         // A name that these books lost with the power belongs to it as well.

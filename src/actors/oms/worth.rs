@@ -6,7 +6,7 @@ use super::{Exposure, Oms};
 use crate::actors::market::Market;
 use crate::kill::Route;
 use crate::types::{AccountId, AgentId, InstrumentId, Notional, Price, Qty, Reason, Scope, Side};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Worst-case worth in the account currency, at market prices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,7 +20,7 @@ pub struct Worth {
 }
 
 /// Open orders by scope, counted as they come and go.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Working {
     all: u32,
     brokers: Vec<u32>,
@@ -61,7 +61,7 @@ impl Working {
 }
 
 /// The orders that an agent has cut a larger one into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Family {
     /// What they may come to; zero before the first.
     pub most: Qty,

@@ -28,7 +28,7 @@ impl Risk {
         }
     }
 
-    fn install(&mut self, rows: &[LimitRow]) -> Result<(), LimitError> {
+    pub(super) fn install(&mut self, rows: &[LimitRow]) -> Result<(), LimitError> {
         check::build_all(rows, &self.known)?;
         for check in &mut self.checks {
             check.table_mut().set(rows, &self.known)?;

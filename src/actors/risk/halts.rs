@@ -4,11 +4,11 @@
 use crate::kill::{Effect, Route};
 use crate::msg::{AgentState, Control, HoldKind, KillOrder, Rule};
 use crate::types::{AgentId, BrokerId, KillLevel, Nanos, Reason, Scope, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A kill in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kill {
     /// How hard.
     pub level: KillLevel,
@@ -23,7 +23,7 @@ pub struct Kill {
 }
 
 /// What stands in the way of new orders.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Halts {
     kills: BTreeMap<Scope, Kill>,
     /// With the time since when.
@@ -141,13 +141,5 @@ impl Halts {
             return Err(Reason::Hold);
         }
         Ok(())
-    }
-
-    /// For the state digest.
-    #[allow(clippy::should_implement_trait, reason = "feeds the state digest, not a hash map")]
-    pub fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        if let Ok(bytes) = postcard::to_stdvec(&(&self.kills, &self.holds, &self.agents)) {
-            into(&bytes);
-        }
     }
 }

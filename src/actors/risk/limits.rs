@@ -6,6 +6,7 @@ use super::Case;
 use super::value::Value;
 use crate::kill::Route;
 use crate::types::{InstrumentTable, LimitRow, Scope};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The names that a row may use.
@@ -129,7 +130,7 @@ impl<T: Value> Table for Limits<T> {
 }
 
 /// What a control counts for each of its rows. It outlives the rows' values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PerScope<S>(Vec<(Scope, S)>);
 
 impl<S> Default for PerScope<S> {

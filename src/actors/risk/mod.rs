@@ -29,6 +29,7 @@ use form::list_fits;
 
 use super::market::Market;
 use super::oms::{Fill, Oms, Order, OrderIndex, Pending, Role};
+use super::saved::{BadState, Saved, put, take};
 use crate::kill::{Effect, Route};
 use crate::msg::{AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
@@ -412,15 +413,32 @@ impl Risk {
         }
     }
 
-    /// Everything that decides the next verdict, for the state digest.
-    #[allow(clippy::should_implement_trait, reason = "feeds the state digest, not a hash map")]
-    pub fn hash(&self, into: &mut dyn FnMut(&[u8])) {
+    /// Appends everything that decides the next verdict.
+    pub(in crate::actors) fn save(&self, into: &mut Vec<u8>) {
+        put(&(self.version, &self.rows), into);
         for check in &self.checks {
-            into(check.name().as_bytes());
-            check.hash(into);
+            put(check.name(), into);
+            if let Some(state) = check.state() {
+                state.save(into);
+            }
         }
-        self.halts.hash(into);
-        into(&self.version.to_le_bytes());
+        self.halts.save(into);
+    }
+
+    /// Takes what [`Self::save`] made of a gate with the same checks.
+    pub(in crate::actors) fn load(&mut self, from: &mut &[u8]) -> Result<(), BadState> {
+        let rows: Vec<LimitRow>;
+        (self.version, rows) = take(from)?;
+        self.install(&rows).map_err(|_| BadState("limits"))?;
+        for check in &mut self.checks {
+            if take::<String>(from)? != check.name() {
+                return Err(BadState(check.name()));
+            }
+            if let Some(state) = check.state_mut() {
+                state.load(from)?;
+            }
+        }
+        self.halts.load(from)
     }
 
     /// The account's broker.

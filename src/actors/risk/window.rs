@@ -3,9 +3,10 @@
 
 use super::value::Rate;
 use crate::types::{Date, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// The times of the last orders, as many as the limit asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Window {
     times: Vec<Timestamp>,
     /// The oldest of them.
@@ -64,7 +65,7 @@ impl Window {
 }
 
 /// A sum that begins anew with each trading day.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Daily<S> {
     /// The day that it is of.
     pub day: Date,

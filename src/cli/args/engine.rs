@@ -191,6 +191,25 @@ pub struct ExportArgs {
     pub to: Option<Timestamp>,
 }
 
+/// `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// The state folder; its gateway may run
+    #[arg(value_name = "STATE")]
+    pub state: PathBuf,
+    /// The file to write; it must not be there
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `restore`, into `--state-dir`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
 /// `bench`.
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {

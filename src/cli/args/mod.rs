@@ -10,9 +10,9 @@ pub use client::{
     LimitArgs, LimitsArgs, LimitsCommand, OrderCommand, OrdersArgs, PlaceArgs, ReplaceArgs,
 };
 pub use engine::{
-    BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand, ImportCsv,
-    ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs, RunArgs, ShowArgs, SimArgs,
-    VenueArgs, VenueCommand,
+    BackupArgs, BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand,
+    ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs, RestoreArgs, RunArgs,
+    ShowArgs, SimArgs, VenueArgs, VenueCommand,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -91,6 +91,10 @@ pub enum EngineCommand {
     Journal(JournalCommand),
     /// Cut a recording out of a journal
     Export(ExportArgs),
+    /// Copy a state folder into one file, also while its gateway runs
+    Backup(BackupArgs),
+    /// Make a new state folder of a backup, globally blocked
+    Restore(RestoreArgs),
     /// Check a config file and print its topology, or list every control
     Check(CheckArgs),
     /// Measure this machine and this build

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// A time of day at which a new trading day begins. From noon on, the day that begins bears the date
 /// of the next morning: 17:00 on Sunday begins Monday.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DayStart {
     zone: Zone,
     time: Nanos,

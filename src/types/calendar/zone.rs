@@ -8,7 +8,7 @@ pub(super) const HOUR: u64 = 3_600_000_000_000;
 const SUNDAY: u32 = 6;
 
 /// A time zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Zone {
     /// UTC.
     Utc,

@@ -5,6 +5,7 @@
 use super::super::limits::{Known, LimitError, Limits, PerScope};
 use super::super::window::Daily;
 use super::{Case, Check, Look, rows_in};
+use crate::actors::saved::Saved;
 use crate::types::{LimitRow, Notional, Reason, Scope};
 
 const NAME: &str = "day_value_sent";
@@ -41,11 +42,12 @@ impl Check for DayValueSent {
         }
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for (_, day) in self.days.iter() {
-            into(&day.day.days().to_le_bytes());
-            into(&day.sum.raw().to_le_bytes());
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.days)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.days)
     }
 
     rows_in!(limits);

@@ -6,13 +6,15 @@ use super::super::limits::{Known, LimitError, Limits};
 use super::super::value::{Value, one};
 use super::{Case, Check, rows_in};
 use crate::actors::oms::Oms;
+use crate::actors::saved::Saved;
 use crate::types::{AgentId, LimitRow, LimitValue, Reason};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const NAME: &str = "duplicate_intent";
 
 /// Disjoint ranges that do not touch, by first number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
@@ -90,14 +92,12 @@ impl Check for DuplicateIntent {
         }
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for (agent, used) in &self.used {
-            into(&agent.0.to_le_bytes());
-            for (first, last) in &used.0 {
-                into(&first.to_le_bytes());
-                into(&last.to_le_bytes());
-            }
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.used)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.used)
     }
 
     rows_in!(limits);

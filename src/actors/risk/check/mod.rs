@@ -35,6 +35,7 @@ use super::case::Case;
 use super::limits::{Known, LimitError, Table};
 use crate::actors::market::Market;
 use crate::actors::oms::Oms;
+use crate::actors::saved::Saved;
 use crate::kill::Route;
 use crate::types::{Date, LimitRow, Notional, Price, Reason, Scope, Timestamp};
 
@@ -100,8 +101,15 @@ pub trait Check: Send + std::fmt::Debug {
         false
     }
 
-    /// State that decides later verdicts, for the state digest.
-    fn hash(&self, _into: &mut dyn FnMut(&[u8])) {}
+    /// State that decides later verdicts: for the digest, and for snapshots.
+    fn state(&self) -> Option<&dyn Saved> {
+        None
+    }
+
+    /// The same, to load it.
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        None
+    }
 
     /// Its rows.
     fn table(&self) -> &dyn Table;

@@ -7,6 +7,7 @@ use super::super::limits::{Known, LimitError, Limits, PerScope};
 use super::super::value::Rate;
 use super::super::window::Window;
 use super::{Case, Check, Look, rows_in};
+use crate::actors::saved::Saved;
 use crate::types::{LimitRow, Reason, Scope};
 
 const NAME: &str = "order_rate";
@@ -40,12 +41,12 @@ impl Check for OrderRate {
         }
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for (_, window) in self.windows.iter() {
-            for time in window.times() {
-                into(&time.nanos().to_le_bytes());
-            }
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.windows)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.windows)
     }
 
     rows_in!(limits);

@@ -8,7 +8,9 @@
 use super::super::limits::{Known, LimitError, Limits, PerScope};
 use super::super::value::Drift;
 use super::{Case, Check, Traded, rows_in};
+use crate::actors::saved::Saved;
 use crate::types::{AgentId, InstrumentId, LimitRow, Price, Reason, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const NAME: &str = "price_drift";
@@ -17,7 +19,7 @@ const STEPS: u64 = 16;
 const PLACES: usize = 32;
 
 /// Lowest and highest price of a step of time.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Step {
     newest: Timestamp,
     low: Price,
@@ -30,7 +32,7 @@ impl Step {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Prices([Step; PLACES]);
 
 impl Prices {
@@ -103,18 +105,12 @@ impl Check for PriceDrift {
         }
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for (_, all) in self.prices.iter() {
-            for ((agent, instrument), past) in all {
-                into(&agent.0.to_le_bytes());
-                into(&instrument.0.to_le_bytes());
-                for step in &past.0 {
-                    into(&step.newest.nanos().to_le_bytes());
-                    into(&step.low.raw().to_le_bytes());
-                    into(&step.high.raw().to_le_bytes());
-                }
-            }
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.prices)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.prices)
     }
 
     rows_in!(limits);

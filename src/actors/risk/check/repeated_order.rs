@@ -6,7 +6,9 @@
 use super::super::limits::{Known, LimitError, Limits};
 use super::super::value::Rate;
 use super::{Case, Check, rows_in};
+use crate::actors::saved::Saved;
 use crate::types::{AgentId, InstrumentId, LimitRow, Price, Qty, Reason, Side, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 const NAME: &str = "repeated_order";
@@ -16,7 +18,7 @@ const TICKS: i64 = 2;
 
 type Key = (AgentId, InstrumentId, Side);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Seen {
     at: Timestamp,
     units: Qty,
@@ -89,15 +91,12 @@ impl Check for RepeatedOrder {
         seen.push_back(Seen::of(case));
     }
 
-    fn hash(&self, into: &mut dyn FnMut(&[u8])) {
-        for ((agent, instrument, _), seen) in &self.seen {
-            into(&agent.0.to_le_bytes());
-            into(&instrument.0.to_le_bytes());
-            for past in seen {
-                into(&past.at.nanos().to_le_bytes());
-                into(&past.units.raw().to_le_bytes());
-            }
-        }
+    fn state(&self) -> Option<&dyn Saved> {
+        Some(&self.seen)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Saved> {
+        Some(&mut self.seen)
     }
 
     rows_in!(limits);
