@@ -32,6 +32,16 @@ struct Campaign {
     failing_seeds: Vec<u64>,
     failures: Vec<Failure>,
     build: &'static str,
+    /// Seeds count up from here without a gap.
+    first_seed: u64,
+}
+
+/// Campaigns add up in a file, one line each: a later one begins where the last seed ended.
+fn keep(campaign: &Campaign, ledger: &std::path::Path) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(ledger)?;
+    let mut line = serde_json::to_vec(campaign)?;
+    line.push(b'\n');
+    std::io::Write::write_all(&mut file, &line)
 }
 
 impl Render for Campaign {
@@ -172,7 +182,7 @@ fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
     for (_, violation) in &sums.failing {
         *invariants.entry(violation.invariant).or_default() += 1;
     }
-    global.print(&Campaign {
+    let campaign = Campaign {
         sessions: sums.sessions,
         violations: sums.failing.len() as u64,
         seconds,
@@ -187,6 +197,12 @@ fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
         failing_seeds: sums.failing.iter().map(|(seed, _)| *seed).collect(),
         failures,
         build: env!("CARGO_PKG_VERSION"),
-    });
+        first_seed: args.seed,
+    };
+    if let Some(ledger) = &args.ledger {
+        keep(&campaign, ledger)
+            .map_err(|error| CliError::input(format!("{}: {error}", ledger.display())))?;
+    }
+    global.print(&campaign);
     Ok(if clean { Exit::Done } else { Exit::False })
 }

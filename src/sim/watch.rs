@@ -128,9 +128,13 @@ impl Watch {
         }
     }
 
+    /// A kill was decided, by whomever.
+    pub fn decided(&mut self, level: KillLevel) {
+        self.flattens += u64::from(level >= KillLevel::Flatten);
+    }
+
     /// A kill was raised: nothing that it covers may begin from here on.
     pub fn tripped(&mut self, scope: Scope, level: KillLevel) {
-        self.flattens += u64::from(level >= KillLevel::Flatten);
         let before = self.levels.entry(scope).or_default();
         *before = (*before).max(level);
     }

@@ -442,6 +442,7 @@ impl World {
     /// A kill stands on the board: the latch file knows it, the core is told.
     fn killed(&mut self, scope: Scope, level: KillLevel) {
         self.outcome.trips += 1;
+        self.watch.decided(level);
         let name = self.process.topology().names.scope_name(scope);
         match self.latch.raise(&name, level, "sim", self.wall()) {
             Ok(trip) => {
@@ -454,19 +455,26 @@ impl World {
         }
     }
 
-    /// What the core has to say to a person: its kills stand on the board already.
-    fn notices(&mut self) {
+    /// Kills of the core since the last call: they stand on the board already.
+    fn guardian_kills(&mut self) -> Vec<Intervention> {
         let mut kills = Vec::new();
         if let Some(desk) = &mut self.process.desk {
             while let Some(notice) = desk.next_notice() {
-                if let Notice::Intervened(Intervention { rule, scope, act }) = notice
-                    && let Act::Kill { level, episode, cool_off } = act
+                if let Notice::Intervened(done) = notice
+                    && let Act::Kill { level, .. } = done.act
                 {
-                    kills.push((scope, level, episode, rule, cool_off));
+                    self.watch.decided(level);
+                    kills.push(done);
                 }
             }
         }
-        for (scope, level, episode, rule, cool_off) in kills {
+        kills
+    }
+
+    /// The latch file takes them.
+    fn keep(&mut self, kills: Vec<Intervention>) {
+        for Intervention { rule, scope, act } in kills {
+            let Act::Kill { level, episode, cool_off } = act else { continue };
             self.outcome.trips += 1;
             self.watch.tripped(scope, level);
             let name = self.process.topology().names.scope_name(scope);
@@ -480,7 +488,7 @@ impl World {
 
     /// An operator arms what may be armed, in two steps.
     fn arm(&mut self) {
-        if !self.process.is_up() {
+        if !self.process.is_up() || self.remote.quiet {
             return;
         }
         let now = self.wall();
@@ -591,6 +599,8 @@ impl World {
         let mut sent: Vec<Sent> = Vec::new();
         let mut tripped = Vec::new();
         let mut found = Vec::new();
+        // A flatten and its exits come in one step; what else went out in it came before.
+        let kills = self.guardian_kills();
         while let Some((broker, outbound)) = self.process.outbox.pop() {
             match &outbound {
                 Outbound::Order(write) => {
@@ -612,7 +622,7 @@ impl World {
         for violation in found {
             self.fail(violation);
         }
-        self.notices();
+        self.keep(kills);
         for (scope, level) in tripped {
             self.killed(scope, level);
         }

@@ -239,4 +239,7 @@ pub struct SimArgs {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Add a line with the result to this file
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<std::path::PathBuf>,
 }
