@@ -54,7 +54,15 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
         if order.filled() != booked.cum {
             out.push(Violation::new(
                 "I12",
-                format!("{name}: filled {} here, {} there", order.filled(), booked.cum),
+                format!(
+                    "{name}: filled {} here, {} there; {:?} {:?} here, {:?} as {:?} there",
+                    order.filled(),
+                    booked.cum,
+                    order.state,
+                    order.reason,
+                    booked.status,
+                    booked.ids
+                ),
             ));
         }
         if order.state.is_done() == booked.is_open() {

@@ -92,8 +92,11 @@ impl Oms {
         else {
             return index;
         };
-        let (name, done) = (order.cl_ord_id, order.state.is_done());
-        self.by_id.insert(name, known);
+        let asked = order.replacement.as_ref().map(|(replace, _)| replace.cl_ord_id);
+        let (names, done) = ([Some(order.cl_ord_id), asked], order.state.is_done());
+        for name in names.into_iter().flatten() {
+            self.by_id.insert(name, known);
+        }
         if !done {
             self.orders[index as usize].reason = Some(Reason::Absent);
             self.apply(index, Event::Rejected);
