@@ -133,7 +133,10 @@ fn no_two_runs_share_an_order_id() {
 fn a_narrower_limit_only_tightens() {
     let denied = |more: &str| {
         let registry = registry();
-        let topology = topology(&registry, "eager", more);
+        // An agent that buys alike at every quote is stopped for that long before.
+        let alike = ("value = \"100/10s\"", "value = \"off\"");
+        let text = topology(&registry, "eager", more).source().text().replace(alike.0, alike.1);
+        let topology = Topology::parse("demo", &text, &registry.vocabulary()).unwrap();
         let mut desk = sandbox_desk(&topology, &registry);
         desk.keep_decisions();
         drive(&mut desk, &topology, (1, 1), 5_000);

@@ -11,13 +11,13 @@ use qtos_gateway::journal::{
 };
 use qtos_gateway::kill::{Effect, KillBoard, Latch};
 use qtos_gateway::live::{Identity, recover};
-use qtos_gateway::msg::MarketData;
 use qtos_gateway::msg::{
-    CancelOrder, Contingent, Input, NewOrder, OrderRequest, OrderTerms, Quote, Report,
+    Act, CancelOrder, Contingent, Control, Input, KillOrder, LimitsChange, MarketData, NewOrder,
+    OrderRequest, OrderTerms, Quote, Report, Rule,
 };
 use qtos_gateway::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, InstrumentId, KillLevel, OrdType,
-    OrderQty, Price, Qty, Scope, Side, TimeInForce, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, InstrumentId, KillLevel, LimitRow,
+    LimitValue, OrdType, OrderQty, Price, Qty, Scope, Side, TimeInForce, Timestamp,
 };
 use qtos_gateway::wiring::{Registry, Start, Topology, remembered_desk, walk};
 use std::collections::BTreeSet;
@@ -29,8 +29,12 @@ const FULL: bool = !cfg!(debug_assertions);
 const CONFIG: &str = include_str!("../config/bench.toml");
 
 fn topology() -> (Registry, Topology) {
+    topology_of(CONFIG)
+}
+
+fn topology_of(config: &str) -> (Registry, Topology) {
     let registry = Registry::standard();
-    let topology = Topology::parse("bench.toml", CONFIG, &registry.vocabulary()).unwrap();
+    let topology = Topology::parse("bench.toml", config, &registry.vocabulary()).unwrap();
     (registry, topology)
 }
 
@@ -133,17 +137,30 @@ impl Link for Spy {
     }
 }
 
-/// One boot over `folder`, by the boot path: identity, latch, recovery, journal, then `ticks` records
-/// with an order every fifth and a cancel now and then. Says what stopped it, if anything did.
+/// One boot over `folder`, with `ticks` records, an order every fifth and a cancel now and then. Says
+/// what stopped it, if anything did.
 fn run(
     folder: &MemoryFolder,
     durability: Durability,
     wire: &Wire,
     ticks: u64,
 ) -> Result<Desk, String> {
+    boot(folder, CONFIG, durability, wire, &mut |desk, identity, board| {
+        session(desk, identity, board, wire, ticks);
+    })
+}
+
+/// One boot over `folder`, by the boot path: identity, latch, recovery, journal, session, snapshot.
+fn boot(
+    folder: &MemoryFolder,
+    config: &str,
+    durability: Durability,
+    wire: &Wire,
+    session: &mut dyn FnMut(&mut Desk, Identity, &KillBoard),
+) -> Result<Desk, String> {
     let say = |error: &dyn std::fmt::Display| error.to_string();
     let disk: Arc<dyn Folder> = Arc::new(folder.clone());
-    let (registry, topology) = topology();
+    let (registry, topology) = topology_of(config);
     let identity = Identity::count(&disk, 7).map_err(|e| say(&e))?;
     let latch = Latch::open(&disk, false).map_err(|e| say(&e))?;
     assert!(latch.trips().iter().all(|trip| trip.level == KillLevel::Block));
@@ -157,13 +174,13 @@ fn run(
     let books = desk.lane.core.as_ref().map(|core| &core.oms.books);
     let link = topology.in_process(BrokerId(0), &board, books).unwrap().unwrap();
     desk.go_live(log, Some(vec![Box::new(Spy(link, Arc::clone(wire)))]), false);
-    session(&mut desk, identity, &board, wire, ticks);
+    session(&mut desk, identity, &board);
     if desk.log.has_failed() {
         return Err("the journal failed".into());
     }
     desk.log.checkpoint(desk.digest());
     desk.log.close().map_err(|e| say(&e))?;
-    snapshot::write(disk.as_ref(), &desk, CONFIG, number).map_err(|e| say(&e))?;
+    snapshot::write(disk.as_ref(), &desk, config, number).map_err(|e| say(&e))?;
     Ok(desk)
 }
 
@@ -391,13 +408,102 @@ fn replayed(topology: &Topology, registry: &Registry) -> Desk {
     remembered_desk(topology, registry).unwrap()
 }
 
-/// INV-7: wherever between two turns a session is saved, what was loaded goes on to the same state
-/// and decides the same as what was not.
-#[test]
-fn a_snapshot_and_the_tail_are_the_whole_journal() {
-    let (registry, topology) = topology();
-    let folder = MemoryFolder::new();
-    run(&folder, Durability::Process, &Wire::default(), 260).unwrap();
+/// The bench's configuration with an agent in a hurry, and a guardian that finds much.
+fn eventful() -> String {
+    let hurry = CONFIG.replace("fast = 100", "fast = 2").replace("slow = 200", "slow = 3");
+    let rules = [
+        ("drawdown", "limit = \"15\"\nwarn = \"off\"\naction = \"flatten\"\nconfirm = 2"),
+        ("denials", "most = 3\nwindow = \"50ms\""),
+        ("dead_man", "after = \"40ms\"\nwarn = \"off\"\naction = \"hold\""),
+        ("data_stale", "after = \"20ms\""),
+        ("slippage", "bps = 1\nrow = 1000"),
+    ];
+    let rules: Vec<String> =
+        rules.iter().map(|(rule, values)| format!("[guardian.rules.{rule}]\n{values}\n")).collect();
+    format!("{hurry}\n[guardian]\nevery = \"3ms\"\ncool_off = \"5ms\"\n{}", rules.concat())
+}
+
+/// Puts another row in force, as an operator does.
+fn set_limit(desk: &mut Desk, control: &str, scope: Scope, value: &str) {
+    let row =
+        LimitRow { control: control.into(), scope, value: LimitValue::Text(value.into()), line: 0 };
+    let proposal = desk.lane.core.as_ref().unwrap().risk.propose(row).unwrap();
+    let change = LimitsChange {
+        version: proposal.version,
+        rows: proposal.rows,
+        who: "operator".into(),
+        why: "drill".into(),
+    };
+    desk.deliver(desk.now(), &Input::Control(Control::Limits(change)));
+}
+
+/// A session in which limits change, the guardian trips and comes back harder, operators kill, arm,
+/// isolate and flatten, and data and console fall silent.
+fn drills(desk: &mut Desk, identity: Identity) {
+    let trend = AgentId(AgentId::FIRST);
+    let mut seq = 0;
+    for number in 0..420 {
+        // Two silences, one of them with nobody at the console.
+        let silence = [(180, 30), (300, 100)].iter().filter(|(from, _)| number >= *from);
+        let record = tick(number + silence.map(|(_, ms)| ms).sum::<u64>());
+        let at = record.ts();
+        if number == 0 {
+            desk.boot(at, identity.instance, identity.epoch);
+        }
+        while desk.next_due() < at {
+            desk.due_at(desk.next_due());
+        }
+        desk.due_at(at);
+        desk.market(at, &record, false);
+        if number % 10 == 0 {
+            desk.deliver(at, &Input::Control(Control::Heartbeat));
+        }
+        if number % 7 == 3 {
+            seq += 1;
+            let new = order(identity, seq, seq % 3 == 0);
+            desk.deliver(at, &Input::Request(AgentId::OPERATOR, OrderRequest::New(new)));
+        }
+        let kill = |level| KillOrder {
+            scope: Scope::Global,
+            level,
+            reason: "drill".into(),
+            episode: number,
+            rule: None,
+        };
+        match number {
+            60 => set_limit(desk, "max_order_qty", Scope::Agent(trend), "50000"),
+            90 => set_limit(desk, "max_order_qty", Scope::Agent(trend), "200000"),
+            100 => set_limit(desk, "order_rate", Scope::Global, "8/20ms"),
+            210 => set_limit(desk, "day_orders", Scope::Global, "1000"),
+            200 => desk.deliver(at, &Input::Control(Control::Kill(kill(KillLevel::Isolate)))),
+            240 => {
+                let reason = "drill".into();
+                let flatten = Control::Flatten { scope: Scope::Global, reason };
+                desk.deliver(at, &Input::Control(flatten));
+            }
+            _ => {}
+        }
+        // Whatever stands is armed a while later.
+        if number % 40 == 39 {
+            let core = desk.lane.core.as_ref().unwrap();
+            for (scope, kill) in core.risk.halts.kills().collect::<Vec<_>>() {
+                let arm = KillOrder {
+                    scope,
+                    level: KillLevel::Normal,
+                    reason: "drill".into(),
+                    episode: kill.episode,
+                    rule: kill.rule,
+                };
+                desk.deliver(at, &Input::Control(Control::Arm(arm)));
+            }
+        }
+    }
+}
+
+/// Saves at every place between two turns of the journal in `folder`, loads into another desk, and
+/// follows the journal with that one. Gives its entries and the desk at its end.
+fn save_and_follow_everywhere(folder: &MemoryFolder, config: &str) -> (Vec<Entry>, Desk) {
+    let (registry, topology) = topology_of(config);
     let (all, _) = entries(&folder.read(&segment_name(1)).unwrap());
     let follow = |desk: &mut Desk, from: usize, to: usize| {
         let mut rerun = Rerun::new(desk, None, false);
@@ -432,8 +538,71 @@ fn a_snapshot_and_the_tail_are_the_whole_journal() {
         }
     }
     assert!(cuts > 300, "{cuts}");
+    (all, whole)
+}
+
+/// INV-7: wherever between two turns a session is saved, what was loaded goes on to the same state
+/// and decides the same as what was not.
+#[test]
+fn a_snapshot_and_the_tail_are_the_whole_journal() {
+    let folder = MemoryFolder::new();
+    run(&folder, Durability::Process, &Wire::default(), 260).unwrap();
+    let (all, _) = save_and_follow_everywhere(&folder, CONFIG);
     let sent = |entry: &&Entry| matches!(entry, Entry::Derived(Derived::Sent { .. }));
     assert!(all.iter().filter(sent).count() > 50);
+}
+
+/// The same with limits, guardian and enforcement at work; and a boot from the snapshot goes on with
+/// the limits that were set, not those of the configuration, unless those have changed.
+#[test]
+fn limits_guardian_and_enforcement_are_in_a_snapshot() {
+    let (folder, config) = (MemoryFolder::new(), eventful());
+    let ended =
+        boot(&folder, &config, Durability::Process, &Wire::default(), &mut |desk, identity, _| {
+            drills(desk, identity);
+        })
+        .unwrap();
+    let (all, whole) = save_and_follow_everywhere(&folder, &config);
+    assert_eq!(whole.digest(), ended.digest());
+    let done: BTreeSet<(Rule, bool)> = all
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Derived(Derived::Intervened(done)) => {
+                Some((done.rule, matches!(done.act, Act::Kill { .. })))
+            }
+            _ => None,
+        })
+        .collect();
+    for seen in [
+        (Rule::Drawdown, true),
+        (Rule::Denials, true),
+        (Rule::DeadMan, false),
+        (Rule::DataStale, false),
+    ] {
+        assert!(done.contains(&seen), "{seen:?} is not among {done:?}");
+    }
+    let core = whole.lane.core.as_ref().unwrap();
+    assert!(core.oms.orders().iter().any(|order| order.cl_ord_id.is_exit()), "no exits");
+    let limit = |desk: &Desk| {
+        let core = desk.lane.core.as_ref().unwrap();
+        let checks = core.risk.checks().iter();
+        let rate = checks.filter(|check| check.name() == "order_rate");
+        let rows: Vec<_> = rate.flat_map(|check| check.table().list()).collect();
+        (core.risk.limits_version(), rows)
+    };
+    let set = vec![(Scope::Global, "8/20ms".to_owned())];
+    assert_eq!(limit(&whole), (4, set.clone()));
+    let start = |config: &str| {
+        let (registry, topology) = topology_of(config);
+        recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap()
+    };
+    let next = start(&config);
+    assert_eq!((next.entries, limit(&next.desk)), (0, (4, set.clone())), "from the snapshot");
+    assert_eq!(next.desk.digest(), whole.digest());
+    let elsewhere = start(&format!("{config}\n# The same limits."));
+    assert_eq!(limit(&elsewhere.desk), (4, set));
+    let other = start(&config.replace("100000/1s", "90000/1s"));
+    assert_eq!(limit(&other.desk), (5, vec![(Scope::Global, "90000/1s".to_owned())]));
 }
 
 /// Boots from the newest snapshot; damaged ones are passed over, in the end by the whole journal,

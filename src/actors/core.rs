@@ -1,13 +1,14 @@
 //! The core: risk and order manager, always on one lane, so that there is one total order for
 //! everything that can cost money.
 
+mod digest;
+
 use super::enforce::{Enforcement, SessionOrder};
 use super::guardian::{Event, Guardian, Settings};
 use super::market::Market;
 use super::notice::Notice;
 use super::oms::{News, Oms, OrderUpdate};
 use super::risk::{Approved, Risk, Verdict};
-use super::saved::{BadState, Saved, put, take};
 use crate::journal::Derived;
 use crate::kill::Route;
 use crate::msg::report::RequestKind;
@@ -20,7 +21,6 @@ use crate::types::{
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// What the core tells the driver.
@@ -68,11 +68,6 @@ pub struct Core {
     chain: [u8; 32],
 }
 
-/// Encoded bytes kept before they are hashed.
-const ENCODED: usize = 1 << 12;
-/// No decision is longer: a bracket of three orders takes a third of this.
-const LONGEST: usize = 1 << 10;
-
 impl Core {
     /// A core whose brokers are all down and unreconciled: nothing opens before a snapshot has shown
     /// what the broker holds (INV-11).
@@ -89,7 +84,7 @@ impl Core {
             enforcement: Enforcement::new(settings.confirm_within, settings.exit_collar),
             decided: Vec::new(),
             tally: Tally::default(),
-            encoded: Vec::with_capacity(ENCODED + LONGEST),
+            encoded: digest::room(),
             denied: BTreeMap::new(),
             chain: [0; 32],
         }
@@ -380,20 +375,6 @@ impl Core {
         out.derived.push(derived);
     }
 
-    /// Takes decisions of this core into its digest. The desk does so once they are sent: encoding
-    /// and hashing take longer than deciding.
-    pub fn chain(&mut self, decisions: &[Derived]) {
-        let mut buffer = [0; LONGEST];
-        for derived in decisions {
-            self.encoded.extend_from_slice(encode(derived, &mut buffer));
-            if self.encoded.len() > ENCODED {
-                let link = Sha256::new().chain_update(self.chain).chain_update(&self.encoded);
-                self.chain = link.finalize().into();
-                self.encoded.clear();
-            }
-        }
-    }
-
     fn deny_new(&mut self, at: Timestamp, new: &NewOrder, reason: Reason, out: &mut CoreOut) {
         self.tally.denied += 1;
         self.derive(at, Derived::Denied { cl_ord_id: new.cl_ord_id, reason }, out);
@@ -428,38 +409,6 @@ impl Core {
     pub fn next_deadline(&self) -> Timestamp {
         self.oms.next_deadline().min(self.guardian.wake_at()).min(self.enforce_at())
     }
-
-    /// Appends every decision so far, as a digest, and the state that decides the next one.
-    pub(super) fn save(&self, market: &Market, into: &mut Vec<u8>) {
-        put(&(&self.chain, &self.encoded, self.tally, &self.denied, &self.oms), into);
-        market.save(into);
-        self.risk.save(into);
-        self.guardian.save(into);
-        self.enforcement.save(into);
-    }
-
-    /// Takes what [`Self::save`] made of a core with the same configuration.
-    pub(super) fn load(&mut self, market: &mut Market, from: &mut &[u8]) -> Result<(), BadState> {
-        let oms: Oms;
-        (self.chain, self.encoded, self.tally, self.denied, oms) = take(from)?;
-        self.oms.carry_over(oms);
-        market.load(from)?;
-        self.risk.load(from)?;
-        self.guardian.load(from)?;
-        self.enforcement.carry_over(take(from)?);
-        Ok(())
-    }
-
-    /// SHA-256 of what [`Self::save`] appends.
-    pub fn digest(&self, market: &Market) -> [u8; 32] {
-        let mut state = Vec::new();
-        self.save(market, &mut state);
-        Sha256::digest(&state).into()
-    }
-}
-
-fn encode<'a>(derived: &Derived, buffer: &'a mut [u8; LONGEST]) -> &'a [u8] {
-    postcard::to_slice(derived, buffer).map_or(&[], |bytes| bytes)
 }
 
 pub(super) fn refusal(

@@ -20,15 +20,12 @@ impl DayStart {
     /// Midnight in New York: the date that US exchanges are at.
     pub const NEW_YORK: Self = Self { zone: Zone::NewYork, time: Nanos(0) };
 
-    /// The trading day that `at` belongs to.
+    /// The trading day that `at` belongs to. It does not end where clocks go back.
     #[inline]
     pub const fn date(self, at: Timestamp) -> Date {
-        let (date, time) = self.zone.local(at);
-        match (time.0 >= self.time.0, self.names_next_day()) {
-            (true, true) => date.next(),
-            (false, false) => date.prev(),
-            _ => date,
-        }
+        let local = self.zone.date(at);
+        let date = if self.names_next_day() { local.next() } else { local };
+        if at.nanos() >= self.begin(date).nanos() { date } else { date.prev() }
     }
 
     /// The first moment of a trading day.

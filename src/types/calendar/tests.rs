@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn a_trading_day_begins_once(days in 14_000u32..21_000, hours in 0u64..24, minutes in 0u64..60, new_york: bool) {
+    fn a_trading_day_begins_once(days in 14_000u32..21_000, hours in 0u64..24, minutes in 0u64..60, part: u64, new_york: bool) {
         let zone = if new_york { "America/New_York" } else { "UTC" };
         let rule: DayStart = format!("{hours:02}:{minutes:02} {zone}").parse().unwrap();
         prop_assert_eq!(rule.to_string().parse(), Ok(rule));
@@ -69,6 +69,8 @@ proptest! {
         let begin = rule.begin(date);
         prop_assert_eq!(rule.date(begin), date, "{}", rule);
         prop_assert_eq!(rule.date(before(begin)), date.prev(), "{}", rule);
+        let length = rule.begin(date.next()).since(begin).0;
+        prop_assert_eq!(rule.date(begin + Nanos(part % length)), date, "{}", rule);
     }
 }
 
@@ -139,6 +141,17 @@ fn after_the_last_day_nothing_is_known() {
     assert_eq!(Calendar::UsEquity.session(end), None);
     assert_eq!(Calendar::UsEquity.next_open(end), None);
     assert_eq!(Calendar::UsEquity.phase(end), Phase::Closed);
+}
+
+/// Starts within the hour that clocks leave out and the one that they repeat.
+#[test]
+fn a_day_begins_once_where_clocks_change() {
+    let rule: DayStart = "02:01 America/New_York".parse().unwrap();
+    assert_eq!(rule.begin(Date::new(2024, 3, 10)), at("2024-03-10T07:00:00Z"));
+    assert_eq!(rule.date(before(at("2024-03-10T07:00:00Z"))), Date::new(2024, 3, 9));
+    let rule: DayStart = "01:30 America/New_York".parse().unwrap();
+    assert_eq!(rule.begin(Date::new(2024, 11, 3)), at("2024-11-03T05:30:00Z"));
+    assert_eq!(rule.date(at("2024-11-03T06:10:00Z")), Date::new(2024, 11, 3), "01:10 once more");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use crate::types::{Nanos, Timestamp};
 pub(super) const DAY: u64 = 86_400_000_000_000;
 pub(super) const HOUR: u64 = 3_600_000_000_000;
 const SUNDAY: u32 = 6;
+/// When New York's clocks leave an hour out: 02:00 standard time, in UTC.
+const LEFT_OUT: u64 = 7 * HOUR;
 
 /// A time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -26,8 +28,8 @@ impl Zone {
                 let (year, month, _) = utc_date(at).ymd();
                 let summer = match month {
                     4..=10 => true,
-                    // From the second Sunday, 02:00 standard time.
-                    3 => at.nanos() >= nth(SUNDAY, 2, year, 3).days() as u64 * DAY + 7 * HOUR,
+                    // From the second Sunday.
+                    3 => at.nanos() >= nth(SUNDAY, 2, year, 3).days() as u64 * DAY + LEFT_OUT,
                     // Until the first Sunday, 02:00 summer time.
                     11 => at.nanos() < nth(SUNDAY, 1, year, 11).days() as u64 * DAY + 6 * HOUR,
                     _ => false,
@@ -51,7 +53,7 @@ impl Zone {
     }
 
     /// The moment when clocks of this zone show `time` on `date`: the first one where an hour
-    /// repeats, an hour later where it is left out.
+    /// repeats, the one that they jump at where it is left out.
     #[inline]
     pub const fn utc(self, date: Date, time: Nanos) -> Timestamp {
         let local = (date.days() as u64).saturating_mul(DAY).saturating_add(time.0);
@@ -59,9 +61,13 @@ impl Zone {
             Self::Utc => Timestamp::from_nanos(local),
             Self::NewYork => {
                 let summer = Timestamp::from_nanos(local.saturating_add(4 * HOUR));
-                match self.behind(summer) == 4 * HOUR {
-                    true => summer,
-                    false => Timestamp::from_nanos(local.saturating_add(5 * HOUR)),
+                let winter = Timestamp::from_nanos(local.saturating_add(5 * HOUR));
+                if self.behind(summer) == 4 * HOUR {
+                    summer
+                } else if self.behind(winter) == 5 * HOUR {
+                    winter
+                } else {
+                    Timestamp::from_nanos(date.days() as u64 * DAY + LEFT_OUT)
                 }
             }
         }
