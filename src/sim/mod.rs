@@ -17,6 +17,7 @@ mod process;
 pub mod scenario;
 mod watch;
 pub mod world;
+mod worst;
 
 pub use fault::Fault;
 pub use plan::Plan;

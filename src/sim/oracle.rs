@@ -3,7 +3,8 @@
 
 use super::broker::SimBroker;
 use super::process::Process;
-use super::watch::{Violation, Watch, in_doubt};
+use super::watch::{Violation, Watch};
+use super::worst::in_doubt;
 use crate::actors::Core;
 use crate::desk::Desk;
 use crate::journal::{Derived, Entry, EntryReader};

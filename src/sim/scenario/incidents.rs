@@ -2,81 +2,44 @@
 //! project and number.
 
 use super::Incident;
-use super::script::Script;
 use crate::sim::fault::Fault;
 use crate::types::{AgentId, KillLevel, OrdStatus, Reason, Side};
 
-/// All of them.
+/// Those of orders, answers and kills.
 pub const INCIDENTS: &[Incident] = &[
     Incident {
         id: "G01",
-        thread: "NautilusTrader #4958, #4152",
+        source: "NautilusTrader #4958, #4152",
         title: "the acknowledgement is lost and the query fails: called rejected",
         tell: |s| {
             s.fault(Fault::LostReport);
             s.fault(Fault::PartialSnapshot);
             let id = s.limit(Side::Buy, 5, -3);
             s.run(4_000);
-            s.expect(s.status(id) == Some(OrdStatus::InDoubt), "in doubt, not rejected");
-            s.expect(s.open() == 5, "its exposure stays");
+            s.must(s.status(id) == Some(OrdStatus::InDoubt), "in doubt, not rejected");
+            s.must(s.open() == 5, "its exposure stays");
             s.run(40_000);
-            s.expect(s.status(id) == Some(OrdStatus::New), "found by a snapshot");
+            s.must(s.status(id) == Some(OrdStatus::New), "found by a snapshot");
         },
     },
     Incident {
         id: "G02",
-        thread: "NautilusTrader #3879",
+        source: "NautilusTrader #3879",
         title: "an order in flight too long is called cancelled, and orders pile up",
         tell: |s| {
             s.fault(Fault::Silent);
             let first = s.intend(77, Side::Buy, 5, -3);
             s.run(3_500);
             let again = s.intend(77, Side::Buy, 5, -3);
-            s.expect(s.status(first) == Some(OrdStatus::InDoubt), "still counted");
-            s.expect(s.order(again).is_none(), "the same wish is refused");
+            s.must(s.status(first) == Some(OrdStatus::InDoubt), "still counted");
+            s.must(s.order(again).is_none(), "the same wish is refused");
             s.run(30_000);
-            s.expect(s.at_broker() == 1, "one order at the broker");
-        },
-    },
-    Incident {
-        id: "G03",
-        thread: "NautilusTrader #3046",
-        title: "a restart replays fills under the same execution ids",
-        tell: |s| {
-            let id = s.limit(Side::Buy, 4, 0);
-            s.run(500);
-            s.fill(id, 4);
-            s.run(500);
-            s.crash();
-            s.fault(Fault::OldReports);
-            s.run(2_000);
-            s.expect(s.position() == 4, "booked once");
-        },
-    },
-    Incident {
-        id: "G04",
-        thread: "NautilusTrader #3878",
-        title: "reconciliation makes other ids at every restart",
-        tell: |s| {
-            s.fault(Fault::ManualOrder);
-            s.run(40_000);
-            let strangers = |s: &Script| {
-                s.core().map_or(0, |core| {
-                    let all = core.oms.orders().iter();
-                    all.filter(|order| order.route.agent == AgentId::EXTERNAL).count()
-                })
-            };
-            let before = strangers(s);
-            s.expect(before == 1, "the order by hand is adopted");
-            for _ in 0..3 {
-                s.crash();
-            }
-            s.expect(strangers(s) == before, "and adopted once over three boots");
+            s.must(s.at_broker() == 1, "one order at the broker");
         },
     },
     Incident {
         id: "G05",
-        thread: "NautilusTrader #3493",
+        source: "NautilusTrader #3493",
         title: "a fill inferred from a snapshot races the real one",
         tell: |s| {
             let id = s.limit(Side::Buy, 6, 0);
@@ -86,12 +49,12 @@ pub const INCIDENTS: &[Incident] = &[
             s.run(30_000);
             s.fill(id, 3);
             s.run(2_000);
-            s.expect(s.position() == 6, "each fill once");
+            s.must(s.position() == 6, "each fill once");
         },
     },
     Incident {
         id: "G06",
-        thread: "NautilusTrader #4228, #4230",
+        source: "NautilusTrader #4228, #4230",
         title: "a failed query of positions is read as an empty list",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, 0);
@@ -102,15 +65,15 @@ pub const INCIDENTS: &[Incident] = &[
             s.fault(Fault::PartialSnapshot);
             s.fault(Fault::EmptySnapshot);
             s.run(30_000);
-            s.expect(s.position() == 5, "the position stays");
-            s.expect(s.open() == 2, "what is open stays counted");
+            s.must(s.position() == 5, "the position stays");
+            s.must(s.open() == 2, "what is open stays counted");
             s.run(20_000);
-            s.expect(s.status(open) == Some(OrdStatus::New), "and is known to be open");
+            s.must(s.status(open) == Some(OrdStatus::New), "and is known to be open");
         },
     },
     Incident {
         id: "G07",
-        thread: "NautilusTrader #3655",
+        source: "NautilusTrader #3655",
         title: "a position closed by hand is not seen",
         tell: |s| {
             s.fault(Fault::ManualOrder);
@@ -118,26 +81,26 @@ pub const INCIDENTS: &[Incident] = &[
             let adopted = s.core().is_some_and(|core| {
                 core.oms.orders().iter().any(|order| order.route.agent == AgentId::EXTERNAL)
             });
-            s.expect(adopted, "found within half a minute");
+            s.must(adopted, "found within half a minute");
         },
     },
     Incident {
         id: "G08",
-        thread: "NautilusTrader #4288",
+        source: "NautilusTrader #4288",
         title: "a replace shows up as a cancel",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, -3);
             s.run(500);
             let new = s.resize(id, 8);
             s.run(2_000);
-            s.expect(s.status(new) == Some(OrdStatus::New), "open under its new name");
-            s.expect(s.open() == 8, "with its new size");
-            s.expect(s.open_at_broker() == 1, "and one order at the broker");
+            s.must(s.status(new) == Some(OrdStatus::New), "open under its new name");
+            s.must(s.open() == 8, "with its new size");
+            s.must(s.open_at_broker() == 1, "and one order at the broker");
         },
     },
     Incident {
         id: "G09",
-        thread: "NautilusTrader #3986, #4154",
+        source: "NautilusTrader #3986, #4154",
         title: "a replace races a fill and the order overfills",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, 0);
@@ -146,15 +109,15 @@ pub const INCIDENTS: &[Incident] = &[
             s.run(500);
             s.fault(Fault::ReplaceAfterFill);
             s.resize(id, 6);
-            s.expect(s.open() <= 4, "old and new are reserved, not their sum");
+            s.must(s.open() <= 4, "old and new are reserved, not their sum");
             s.run(3_000);
-            s.expect(s.position() == 5, "what filled, filled");
-            s.expect(s.open() == 0, "nothing is left open");
+            s.must(s.position() == 5, "what filled, filled");
+            s.must(s.open() == 0, "nothing is left open");
         },
     },
     Incident {
         id: "G10",
-        thread: "NautilusTrader #3622",
+        source: "NautilusTrader #3622",
         title: "reconciliation runs in a loop for ever",
         tell: |s| {
             for _ in 0..6 {
@@ -163,12 +126,12 @@ pub const INCIDENTS: &[Incident] = &[
             let before = s.world.brokers.first().map_or(0, |broker| broker.asked);
             s.run(60_000);
             let asked = s.world.brokers.first().map_or(0, |broker| broker.asked) - before;
-            s.expect(asked <= 20, "a query every few seconds at most");
+            s.must(asked <= 20, "a query every few seconds at most");
         },
     },
     Incident {
         id: "G12",
-        thread: "NautilusTrader #3869",
+        source: "NautilusTrader #3869",
         title: "a fill is never delivered",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, 0);
@@ -176,25 +139,12 @@ pub const INCIDENTS: &[Incident] = &[
             s.fault(Fault::LostReport);
             s.fill(id, 5);
             s.run(30_000);
-            s.expect(s.position() == 5, "found within 30 s");
-        },
-    },
-    Incident {
-        id: "G13",
-        thread: "NautilusTrader #3104",
-        title: "a position older than the broker's history",
-        tell: |s| {
-            s.world.endow(s.lots(9));
-            s.run(60_000);
-            let fills = s.core().map_or(1, |core| core.oms.fills().len());
-            s.expect(fills == 0, "no fill is invented");
-            s.world.endow(-s.lots(9));
-            s.run(60_000);
+            s.must(s.position() == 5, "found within 30 s");
         },
     },
     Incident {
         id: "G14",
-        thread: "Hummingbot #8457",
+        source: "Hummingbot #8457",
         title: "an outage of name resolution drops orders that were accepted",
         tell: |s| {
             s.fault(Fault::LostAnswer);
@@ -202,15 +152,15 @@ pub const INCIDENTS: &[Incident] = &[
             s.run(50);
             s.fault(Fault::DialFails);
             s.run(2_000);
-            s.expect(s.status(id) == Some(OrdStatus::InDoubt), "in doubt while nobody answers");
-            s.expect(s.open() == 5, "and counted");
+            s.must(s.status(id) == Some(OrdStatus::InDoubt), "in doubt while nobody answers");
+            s.must(s.open() == 5, "and counted");
             s.run(40_000);
-            s.expect(s.status(id) == Some(OrdStatus::New), "tracked to the end");
+            s.must(s.status(id) == Some(OrdStatus::New), "tracked to the end");
         },
     },
     Incident {
         id: "G15",
-        thread: "Hummingbot #3374, #3915",
+        source: "Hummingbot #3374, #3915",
         title: "a cancel is lost in the network; the order fills hours later",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, -3);
@@ -218,15 +168,15 @@ pub const INCIDENTS: &[Incident] = &[
             s.fault(Fault::IgnoredCancel);
             s.cancel(id);
             s.run(40_000);
-            s.expect(s.open() == 5, "not confirmed is not cancelled");
+            s.must(s.open() == 5, "not confirmed is not cancelled");
             s.fill(id, 5);
             s.run(2_000);
-            s.expect(s.position() == 5, "the fill is booked");
+            s.must(s.position() == 5, "the fill is booked");
         },
     },
     Incident {
         id: "G16",
-        thread: "Hummingbot #493",
+        source: "Hummingbot #493",
         title: "a timeout of a new order leads to a second one",
         tell: |s| {
             s.fault(Fault::LateAnswer);
@@ -234,40 +184,28 @@ pub const INCIDENTS: &[Incident] = &[
             s.run(2_500);
             s.intend(5, Side::Buy, 5, -3);
             s.run(10_000);
-            s.expect(s.at_broker() == 1, "one order");
-            s.expect(s.denied(Reason::DuplicateIntent) == 1, "the second was refused");
-        },
-    },
-    Incident {
-        id: "G17",
-        thread: "freqtrade #10436",
-        title: "an open entry becomes a position at a restart",
-        tell: |s| {
-            let id = s.limit(Side::Buy, 5, -3);
-            s.run(500);
-            s.crash();
-            s.expect(s.position() == 0, "no position without a fill");
-            s.expect(s.status(id) == Some(OrdStatus::New), "the order is open");
+            s.must(s.at_broker() == 1, "one order");
+            s.must(s.denied(Reason::DuplicateIntent) == 1, "the second was refused");
         },
     },
     Incident {
         id: "G18",
-        thread: "freqtrade #4403",
+        source: "freqtrade #4403",
         title: "an order is not found just after it was made",
         tell: |s| {
             s.fault(Fault::NotFound);
             s.fault(Fault::LostReport);
             let id = s.limit(Side::Buy, 5, -3);
             s.run(4_000);
-            s.expect(s.open() == 5, "not found once is not absent");
+            s.must(s.open() == 5, "not found once is not absent");
             s.run(40_000);
-            s.expect(s.status(id) == Some(OrdStatus::New), "it was there all the time");
-            s.expect(s.at_broker() == 1, "and was not sent again");
+            s.must(s.status(id) == Some(OrdStatus::New), "it was there all the time");
+            s.must(s.at_broker() == 1, "and was not sent again");
         },
     },
     Incident {
         id: "G19",
-        thread: "LEAN Interactive Brokers #249",
+        source: "LEAN Interactive Brokers #249",
         title: "fills during a loss of connectivity are dropped",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, 0);
@@ -276,12 +214,12 @@ pub const INCIDENTS: &[Incident] = &[
             s.run(100);
             s.fill(id, 5);
             s.run(40_000);
-            s.expect(s.position() == 5, "recovered");
+            s.must(s.position() == 5, "recovered");
         },
     },
     Incident {
         id: "G20",
-        thread: "LEAN Interactive Brokers #227",
+        source: "LEAN Interactive Brokers #227",
         title: "a nightly reset ends the program",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, -3);
@@ -289,14 +227,14 @@ pub const INCIDENTS: &[Incident] = &[
             s.fault(Fault::Maintenance);
             s.run(3_000);
             let refused = s.limit(Side::Buy, 1, -3);
-            s.expect(s.order(refused).is_none(), "nothing opens while it is away");
+            s.must(s.order(refused).is_none(), "nothing opens while it is away");
             s.run(60_000);
-            s.expect(s.status(id) == Some(OrdStatus::New), "rode through");
+            s.must(s.status(id) == Some(OrdStatus::New), "rode through");
         },
     },
     Incident {
         id: "G21",
-        thread: "LEAN Interactive Brokers #136",
+        source: "LEAN Interactive Brokers #136",
         title: "the broker refuses an order and holds a position of it",
         tell: |s| {
             s.fault(Fault::FalseReject);
@@ -304,12 +242,12 @@ pub const INCIDENTS: &[Incident] = &[
             s.run(1_000);
             s.fill(id, 5);
             s.run(40_000);
-            s.expect(s.position() == 5, "the broker is right");
+            s.must(s.position() == 5, "the broker is right");
         },
     },
     Incident {
         id: "G22",
-        thread: "LEAN TradeStation #95, #101",
+        source: "LEAN TradeStation #95, #101",
         title: "a fill is lost under sound heartbeats; liquidation runs in a loop",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, 0);
@@ -321,14 +259,14 @@ pub const INCIDENTS: &[Incident] = &[
                 // It believes itself flat, so nothing of it passes as an exit of what is not there.
                 s.intend(900, Side::Sell, 5, 0);
             }
-            s.expect(s.denied(Reason::DuplicateIntent) == 4, "one exit, not five");
+            s.must(s.denied(Reason::DuplicateIntent) == 4, "one exit, not five");
             s.run(30_000);
-            s.expect(s.position() == 5, "found by the poll");
+            s.must(s.position() == 5, "found by the poll");
         },
     },
     Incident {
         id: "G23",
-        thread: "LEAN TradeStation #84",
+        source: "LEAN TradeStation #84",
         title: "a fill that comes with an update of the order is dropped",
         tell: |s| {
             let id = s.limit(Side::Buy, 6, 0);
@@ -336,12 +274,12 @@ pub const INCIDENTS: &[Incident] = &[
             s.fill(id, 2);
             s.resize(id, 8);
             s.run(1_000);
-            s.expect(s.position() == 2, "counted while the replace is under way");
+            s.must(s.position() == 2, "counted while the replace is under way");
         },
     },
     Incident {
         id: "G24",
-        thread: "LEAN Alpaca #28, #60, #41",
+        source: "LEAN Alpaca #28, #60, #41",
         title: "a missing fill, a send while the stream is down, answers twice",
         tell: |s| {
             s.fault(Fault::DuplicateReport);
@@ -350,47 +288,17 @@ pub const INCIDENTS: &[Incident] = &[
             s.run(500);
             s.fill(id, 5);
             s.run(5_000);
-            s.expect(s.position() == 5, "once");
+            s.must(s.position() == 5, "once");
             s.fault(Fault::Reset);
             s.run(20);
             let early = s.limit(Side::Buy, 1, 0);
-            s.expect(s.order(early).is_none(), "nothing is sent before the stream is back");
+            s.must(s.order(early).is_none(), "nothing is sent before the stream is back");
             s.run(10_000);
         },
     },
     Incident {
-        id: "G25",
-        thread: "Lumibot #395, #394",
-        title: "after a restart the list of orders is empty",
-        tell: |s| {
-            let open = s.limit(Side::Buy, 5, -3);
-            let part = s.limit(Side::Buy, 4, 0);
-            s.run(500);
-            s.fill(part, 1);
-            s.run(500);
-            s.crash();
-            s.expect(s.status(open) == Some(OrdStatus::New), "rebuilt");
-            s.expect(s.status(part) == Some(OrdStatus::PartiallyFilled), "with its fills");
-            s.expect(s.position() == 1, "and the position");
-        },
-    },
-    Incident {
-        id: "G26",
-        thread: "hftbacktest #87",
-        title: "random client order ids collide",
-        tell: |s| {
-            let first = s.limit(Side::Buy, 1, -3);
-            s.run(300);
-            s.world.crash_losing_power();
-            s.run(6_000);
-            let second = s.limit(Side::Buy, 1, -3);
-            s.run(300);
-            s.expect(first != second && second.epoch > first.epoch, "a boot has its own names");
-        },
-    },
-    Incident {
         id: "G27",
-        thread: "Qubx #434",
+        source: "Qubx #434",
         title: "14,000 cancels of an order that is gone",
         tell: |s| {
             let id = s.limit(Side::Buy, 5, 0);
@@ -402,27 +310,12 @@ pub const INCIDENTS: &[Incident] = &[
                 s.cancel(id);
                 s.run(20);
             }
-            s.expect(s.world.requests() - before <= 3, "they do not reach the broker");
-        },
-    },
-    Incident {
-        id: "G28",
-        thread: "QuantDinger #232",
-        title: "a restart books a fill twice",
-        tell: |s| {
-            let id = s.limit(Side::Buy, 5, 0);
-            s.run(500);
-            s.fill(id, 2);
-            s.world.crash();
-            s.run(6_000);
-            s.fill(id, 3);
-            s.run(1_000);
-            s.expect(s.position() == 5, "each once");
+            s.must(s.world.requests() - before <= 3, "they do not reach the broker");
         },
     },
     Incident {
         id: "G29",
-        thread: "go-trader #1462",
+        source: "go-trader #1462",
         title: "a kill leaves resting orders alive",
         tell: |s| {
             for ticks in [-3, -4, -5] {
@@ -432,13 +325,13 @@ pub const INCIDENTS: &[Incident] = &[
             s.fault(Fault::IgnoredCancel);
             s.kill(KillLevel::Cancel);
             s.run(60_000);
-            s.expect(s.open_at_broker() == 0, "none is left");
-            s.expect(s.open() == 0, "and none is thought to be");
+            s.must(s.open_at_broker() == 0, "none is left");
+            s.must(s.open() == 0, "and none is thought to be");
         },
     },
     Incident {
         id: "G31",
-        thread: "project-x-py #100",
+        source: "project-x-py #100",
         title: "filled entries are reported as timed out",
         tell: |s| {
             for _ in 0..5 {
@@ -447,14 +340,14 @@ pub const INCIDENTS: &[Incident] = &[
                 s.run(10);
                 s.fill(id, 1);
                 s.run(12_000);
-                s.expect(s.status(id) == Some(OrdStatus::Filled), "filled is filled");
+                s.must(s.status(id) == Some(OrdStatus::Filled), "filled is filled");
             }
-            s.expect(s.position() == 5, "all of them");
+            s.must(s.position() == 5, "all of them");
         },
     },
     Incident {
         id: "G32",
-        thread: "kuest #1448, Polymarket real-time-data-client #26",
+        source: "kuest #1448, Polymarket real-time-data-client #26",
         title: "heartbeats keep a dead stream fresh",
         tell: |s| {
             let id = s.limit(Side::Buy, 3, 0);
@@ -465,7 +358,7 @@ pub const INCIDENTS: &[Incident] = &[
             }
             s.fill(id, 3);
             s.run(45_000);
-            s.expect(s.position() == 3, "a poll finds what the stream does not tell");
+            s.must(s.position() == 3, "a poll finds what the stream does not tell");
         },
     },
 ];

@@ -1,6 +1,7 @@
 //! Scenarios: one fault or one public incident each, told step by step, with what must hold.
 
 mod incidents;
+mod restarts;
 mod script;
 
 use super::fault::Fault;
@@ -10,6 +11,7 @@ use super::world::run;
 use crate::types::Nanos;
 use crate::wiring::ConfigError;
 pub use incidents::INCIDENTS;
+pub use restarts::RESTARTS;
 pub use script::Script;
 
 /// A public incident, told again.
@@ -18,7 +20,7 @@ pub struct Incident {
     /// Its number in docs/faults.md.
     pub id: &'static str,
     /// Where it was reported.
-    pub thread: &'static str,
+    pub source: &'static str,
     /// What went wrong there.
     pub title: &'static str,
     /// The same against this gateway; what it expects goes to the script.
@@ -34,9 +36,14 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
 }
 
+/// All incidents that are told here.
+pub fn incidents() -> impl Iterator<Item = &'static Incident> {
+    INCIDENTS.iter().chain(RESTARTS)
+}
+
 /// The ids of all scenarios.
 pub fn ids() -> Vec<String> {
-    let incidents = INCIDENTS.iter().map(|incident| incident.id.to_owned());
+    let incidents = incidents().map(|incident| incident.id.to_owned());
     incidents.chain(Fault::ALL.iter().map(|fault| fault.name().to_owned())).collect()
 }
 
@@ -45,7 +52,7 @@ pub fn ids() -> Vec<String> {
 /// # Errors
 /// The configuration of the scenario.
 pub fn play(id: &str) -> Result<Option<Verdict>, ConfigError> {
-    if let Some(incident) = INCIDENTS.iter().find(|incident| incident.id == id) {
+    if let Some(incident) = incidents().find(|incident| incident.id == id) {
         let mut script = Script::new()?;
         (incident.tell)(&mut script);
         return Ok(Some(Verdict { id: id.to_owned(), violations: script.end() }));

@@ -46,7 +46,7 @@ impl Script {
     }
 
     /// Notes what does not hold.
-    pub fn expect(&mut self, holds: bool, what: &str) {
+    pub fn must(&mut self, holds: bool, what: &str) {
         if !holds {
             let denied: Vec<_> = self
                 .core()
