@@ -316,6 +316,8 @@ impl Core {
     fn hear_answer(&mut self, at: Timestamp, execution: &ExecutionReport) {
         let rejected = match execution.exec_type {
             ExecType::New => false,
+            // A request that came twice: what became of the order, a snapshot says.
+            ExecType::Rejected if execution.reason == Some(Reason::BrokerDuplicate) => return,
             ExecType::Rejected => true,
             _ => return,
         };

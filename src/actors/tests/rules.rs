@@ -157,6 +157,18 @@ fn a_broker_that_refuses_too_much_stops_the_agent() {
 }
 
 #[test]
+fn a_request_that_came_twice_is_no_refusal() {
+    let mut rig = guarded("reject_storm", &[("most", "3"), ("window", "10s")], &[]);
+    for _ in 0..10 {
+        let (id, verdict) = rig.order(Side::Buy, 1, "100");
+        assert!(verdict.is_ok());
+        let mut report = execution(id, ExecType::Rejected, OrdStatus::Rejected, 0, 0, "0");
+        report.reason = Some(Reason::BrokerDuplicate);
+        assert_eq!(raised(&rig.hear(Report::Execution(report))), vec![]);
+    }
+}
+
+#[test]
 fn several_bad_fills_in_a_row_stop_the_agent() {
     // The middle is 100: ten basis points are 0.10.
     let fills = [
