@@ -125,7 +125,7 @@ fn scenarios(id: &str, global: &Global) -> Result<Exit, CliError> {
     let mut failures = Vec::new();
     let mut passed = 0;
     for (number, id) in ids.iter().enumerate() {
-        let verdict = scenario::play(id)?.ok_or_else(|| {
+        let verdict = scenario::play(id, scenario::SEEDS)?.ok_or_else(|| {
             CliError::usage(format!("no scenario `{id}`: {}", scenario::ids().join(", ")))
         })?;
         passed += u64::from(verdict.violations.is_empty());

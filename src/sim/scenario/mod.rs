@@ -47,11 +47,14 @@ pub fn ids() -> Vec<String> {
     incidents.chain(Fault::ALL.iter().map(|fault| fault.name().to_owned())).collect()
 }
 
-/// Plays one scenario; `None` if there is none of this id.
+/// Sessions that `qtos sim --scenario` plays for each kind of fault.
+pub const SEEDS: u64 = 5;
+
+/// Plays one scenario, for a kind of fault in so many sessions; `None` if there is none of this id.
 ///
 /// # Errors
 /// The configuration of the scenario.
-pub fn play(id: &str) -> Result<Option<Verdict>, ConfigError> {
+pub fn play(id: &str, seeds: u64) -> Result<Option<Verdict>, ConfigError> {
     if let Some(incident) = incidents().find(|incident| incident.id == id) {
         let mut script = Script::new()?;
         (incident.tell)(&mut script);
@@ -59,7 +62,7 @@ pub fn play(id: &str) -> Result<Option<Verdict>, ConfigError> {
     }
     let Some(&fault) = Fault::ALL.iter().find(|fault| fault.name() == id) else { return Ok(None) };
     let mut violations = Vec::new();
-    for seed in 1..=5 {
+    for seed in 1..=seeds {
         let mut plan = Plan::calm(seed);
         // Again and again in a session that trades.
         plan.faults = (0..6)
