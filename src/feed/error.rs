@@ -63,6 +63,11 @@ impl FeedError {
     }
     /// What is wrong with this recording.
     pub fn recording(file: &Path, error: FrameError) -> Self {
+        let error = match error {
+            // A journal may be cut off anywhere; nobody calls so few bytes a recording.
+            FrameError::Torn { offset: 0, .. } => FrameError::NotALog,
+            error => error,
+        };
         Self::Recording { file: file.display().to_string(), error }
     }
 }
