@@ -1,6 +1,13 @@
 //! What the market does to orders: how much fills, when and at which price.
 
-use super::*;
+use super::{SimBroker, Todo};
+use crate::msg::OrderTerms;
+use crate::sim::fault::Fault;
+use crate::types::{
+    AccountId, ClientOrderId, ExecType, InstrumentId, Notional, OrdType, OrderQty, Price, Qty,
+    Side, TimeInForce, Timestamp,
+};
+use crate::venue::wire::VenueMessage;
 
 impl SimBroker {
     /// A part of `rest` in whole lots.
@@ -99,7 +106,7 @@ impl SimBroker {
     pub(super) fn manual_order(&mut self, now: Timestamp) {
         let account = AccountId(self.dice.below(self.accounts as u64) as u16);
         let number = self.dice.below(self.instruments.len() as u64) as u16;
-        let instrument = crate::types::InstrumentId(number);
+        let instrument = InstrumentId(number);
         let side = if self.dice.chance(500) { Side::Buy } else { Side::Sell };
         let mark = self.prices[instrument.index()];
         if !mark.is_positive() {
@@ -107,7 +114,7 @@ impl SimBroker {
         }
         let lot = self.instruments.get(instrument).lot;
         let units = Qty::from_raw(lot.raw() * self.dice.between(1, 5) as i64);
-        let terms = crate::msg::OrderTerms {
+        let terms = OrderTerms {
             side,
             qty: OrderQty::Units(units),
             ord_type: OrdType::Market,

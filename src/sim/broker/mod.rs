@@ -14,8 +14,8 @@ use super::port::{Outbound, Port};
 use crate::msg::report::RequestKind;
 use crate::msg::{CancelOrder, CancelReject, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
-    AccountId, ClientOrderId, ExecType, InstrumentTable, Nanos, Notional, OrdStatus, OrdType,
-    OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, ExecType, InstrumentTable, Nanos, Notional, OrdStatus, OrderQty,
+    Price, Qty, Reason, TimeInForce, Timestamp,
 };
 use crate::venue::wire::{ClientMessage, Decoder, SnapshotPart, VenueMessage};
 use line::Line;

@@ -1,6 +1,11 @@
 //! Where each fault strikes: the process, its disk, its clock, the market, or a broker.
 
-use super::*;
+use super::World;
+use crate::sim::fault::Fault;
+use crate::sim::plan::Injection;
+use crate::sim::port::DiskFault;
+use crate::types::{KillLevel, Nanos, Scope};
+use std::sync::atomic::Ordering;
 
 impl World {
     pub(super) fn inject(&mut self, injection: Injection) {

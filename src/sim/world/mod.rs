@@ -11,22 +11,15 @@ use super::dice::Dice;
 use super::fault::Fault;
 use super::market::SimMarket;
 use super::oracle;
-use super::plan::{Injection, Plan, Trip};
+use super::plan::Plan;
 use super::port::{DiskFault, Outbound};
 use super::process::{Process, registry};
 use super::watch::{Sent, Violation, Watch};
-use crate::actors::Notice;
 use crate::desk::Desk;
 use crate::disk::{Folder, MemoryFolder};
-use crate::kill::{ArmDesk, Latch, Trip as LatchTrip};
-use crate::msg::{
-    Act, AgentState, CancelOrder, Contingent, Control, Gap, Input, Intervention, KillOrder,
-    MarketData, NewOrder, OrderRequest,
-};
-use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope,
-    Timestamp,
-};
+use crate::kill::{ArmDesk, Latch};
+use crate::msg::{AgentState, Control, Gap, MarketData};
+use crate::types::{AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, Nanos, Timestamp};
 use crate::wiring::{ConfigError, Topology};
 use std::collections::BTreeMap;
 use std::sync::Arc;

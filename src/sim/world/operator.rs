@@ -1,7 +1,13 @@
 //! What people do in a session: kill, arm, resume agents. The latch file is the production one, in
 //! memory.
 
-use super::*;
+use super::World;
+use crate::actors::Notice;
+use crate::kill::Trip as LatchTrip;
+use crate::msg::{Act, AgentState, Control, Input, Intervention, KillOrder};
+use crate::sim::plan::Trip;
+use crate::sim::watch::Violation;
+use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Scope};
 
 impl World {
     /// An operator lets quarantined agents run again.

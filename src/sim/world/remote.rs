@@ -1,6 +1,8 @@
 //! An agent on a lane of its own: it speaks to the core by requests only.
 
-use super::*;
+use super::{Remote, World};
+use crate::msg::{CancelOrder, Contingent, Input, NewOrder, OrderRequest};
+use crate::types::{ClientOrderId, InstrumentId};
 
 impl World {
     pub(super) fn remote_acts(&mut self) {

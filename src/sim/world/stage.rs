@@ -1,6 +1,8 @@
 //! What scenarios may do with a session.
 
-use super::*;
+use super::{Outcome, START, World};
+use crate::msg::{Input, OrderRequest};
+use crate::types::{AccountId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope};
 
 impl World {
     /// The remote agent does nothing of its own.
