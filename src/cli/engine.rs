@@ -2,7 +2,8 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, bench, chaos, check, demo, export, import, info, journal, replay, run, venue,
+    CliError, Exit, audit, bench, chaos, check, demo, export, import, info, journal, replay, run,
+    venue,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -27,6 +28,7 @@ pub fn dispatch(
         EngineCommand::Venue(args) => venue::run(args, global, registry),
         EngineCommand::Chaos(args) => chaos::run(args, global),
         EngineCommand::Journal(args) => journal::run(args, global),
+        EngineCommand::Audit(command) => audit::run(*command, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),

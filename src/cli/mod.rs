@@ -3,12 +3,14 @@
 mod agent;
 pub mod args;
 mod arm;
+mod audit;
 mod bench;
 mod chaos;
 pub mod check;
 mod client;
 mod controls;
 mod demo;
+mod drill;
 mod engine;
 mod error;
 mod export;
@@ -34,7 +36,7 @@ pub use engine::dispatch as engine;
 pub use error::{CliError, Exit};
 pub use progress::Progress;
 
-use args::{Cli, ClientCommand, Command, EngineCommand, Global};
+use args::{Cli, ClientCommand, Command, DrillCommand, EngineCommand, Global};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -83,6 +85,7 @@ fn client_command(command: &ClientCommand, global: &Global) -> Result<Exit, CliE
         ClientCommand::Agent(args) => agent::run(args, global),
         ClientCommand::Limits(args) => limits::run(args, global),
         ClientCommand::Kill(args) => kill::run(args, global),
+        ClientCommand::Drill(DrillCommand::Kill(args)) => drill::run(args, global),
         ClientCommand::Arm(args) => arm::run(args, global),
     }
 }

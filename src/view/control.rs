@@ -148,6 +148,23 @@ pub struct KillResult {
     pub open_orders: u64,
 }
 
+/// How long each part of a drilled kill took, in microseconds from the moment it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillResult {
+    /// What. It stays killed until it is armed.
+    pub scope: String,
+    /// Its level now.
+    pub level: KillLevel,
+    /// Number of the trip.
+    pub episode: u64,
+    /// Until no covered write could begin any more.
+    pub gate_closed_us: u64,
+    /// Until the last cancel was written to a socket; absent where none was.
+    pub cancel_written_us: Option<u64>,
+    /// Until the broker's snapshots showed nothing open; absent where that did not come.
+    pub confirmed_us: Option<u64>,
+}
+
 /// The answer to an operator's heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {

@@ -244,3 +244,27 @@ pub struct ArmArgs {
     #[command(flatten)]
     pub control: ControlArgs,
 }
+
+/// `drill`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DrillCommand {
+    /// Raise a kill, say how long each part of it took; it stands until it is armed
+    Kill(DrillArgs),
+}
+
+/// `drill kill`.
+#[derive(Debug, Clone, Args)]
+pub struct DrillArgs {
+    /// global, broker:N, account:N, agent:N or symbol:N
+    #[arg(long, value_name = "S")]
+    pub scope: String,
+    /// reduce_only, block or cancel
+    #[arg(long, value_name = "L", default_value = "cancel")]
+    pub level: KillLevel,
+    /// Why
+    #[arg(long, value_name = "R", default_value = "practice")]
+    pub reason: String,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}

@@ -198,3 +198,12 @@ pub struct BenchArgs {
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
 }
+
+/// `audit`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum AuditCommand {
+    /// Print every act
+    Show,
+    /// Check the chain of hashes and name the first line that does not fit
+    Verify,
+}
