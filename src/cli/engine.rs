@@ -2,8 +2,8 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, audit, bench, chaos, check, demo, export, import, info, journal, replay, run,
-    venue,
+    CliError, Exit, audit, bench, chaos, check, demo, export, import, info, journal, kill, replay,
+    run, venue,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -31,6 +31,7 @@ pub fn dispatch(
         EngineCommand::Audit(command) => audit::run(*command, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Check(args) => check::run(args, global, registry),
+        EngineCommand::Kill(args) => kill::run(args, global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
     }
 }

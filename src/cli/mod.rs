@@ -84,7 +84,6 @@ fn client_command(command: &ClientCommand, global: &Global) -> Result<Exit, CliE
         ClientCommand::Heartbeat(args) => heartbeat::run(args, global),
         ClientCommand::Agent(args) => agent::run(args, global),
         ClientCommand::Limits(args) => limits::run(args, global),
-        ClientCommand::Kill(args) => kill::run(args, global),
         ClientCommand::Drill(DrillCommand::Kill(args)) => drill::run(args, global),
         ClientCommand::Arm(args) => arm::run(args, global),
     }

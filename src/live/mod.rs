@@ -7,6 +7,7 @@ mod agent_lane;
 mod audit;
 mod broker_io;
 mod clock;
+mod direct;
 mod drill;
 pub(crate) mod edge;
 mod feed_io;
@@ -22,6 +23,7 @@ mod status;
 mod watch;
 
 pub use audit::{Act, Audit, AuditError, AuditLine};
+pub use direct::{Direct, DirectError, kill_direct};
 pub use drill::Drilled;
 pub use handle::{Handle, NoAnswer};
 pub use keeper::inject;

@@ -156,6 +156,10 @@ impl Service {
             let reason = format!("audit file not trusted: {why}");
             latch.raise("global", KillLevel::Block, &reason, clock.now())?;
         }
+        // Left by hand or by `qtos kill --direct`, before anything can be sent.
+        if folder.path().join("KILL").exists() {
+            latch.raise("global", KillLevel::Cancel, "KILL file", clock.now())?;
+        }
         let standing = latch.trips().iter().map(|trip| trip.level).max().unwrap_or_default();
         let boot = Act::new("gateway", "boot", format!("boot {}", folder.epoch), "");
         audit.note(clock.now(), boot.changed("", standing));

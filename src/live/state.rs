@@ -57,6 +57,15 @@ fn read_number(path: &Path) -> Result<Option<u32>, StateError> {
     }
 }
 
+/// The random tag of a state folder that another process may hold.
+///
+/// # Errors
+/// There is no tag, or it cannot be read.
+pub fn instance_of(path: &Path) -> Result<u32, StateError> {
+    let file = path.join("instance");
+    read_number(&file)?.ok_or(StateError::Damaged(file, "missing: no gateway has run here"))
+}
+
 impl StateFolder {
     /// Opens or makes the folder, takes its lock and counts the boot.
     ///

@@ -165,6 +165,28 @@ pub struct DrillResult {
     pub confirmed_us: Option<u64>,
 }
 
+/// What a direct kill found and did at one broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectBroker {
+    /// Its name.
+    pub broker: String,
+    /// Orders open in its first snapshot.
+    pub open_before: u64,
+    /// Orders open in its last one; absent where there was none.
+    pub open_after: Option<u64>,
+    /// Its snapshots showed nothing open, twice.
+    pub confirmed: bool,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What a direct kill did. Brokers in the gateway's own process have ended with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectResult {
+    /// One a broker.
+    pub brokers: Vec<DirectBroker>,
+}
+
 /// The answer to an operator's heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {

@@ -73,3 +73,38 @@ fn a_drill_kills_measures_and_is_noted() {
     rig.drain();
     rig.verify();
 }
+
+/// With the gateway stopped, and with it dead: its orders go, and it comes back killed.
+#[test]
+fn a_direct_kill_needs_no_gateway() {
+    for stop in [true, false] {
+        let mut rig = Rig::new("venue-sandbox.toml");
+        rig.up();
+        rig.more_orders(2);
+        if stop {
+            rig.gateway().signal("STOP");
+        } else {
+            rig.kill9_gateway();
+        }
+        let args = ["kill", "--direct", "--reason", "drill", "--config", "c.toml"];
+        let (code, done) = rig.ask(&args);
+        assert_eq!((code, &done["brokers"][0]["confirmed"]), (0, &true.into()), "{done}");
+        eprintln!("{done}");
+        assert_eq!(rig.open_orders(), 0);
+        let before = rig.requests("IBM") + rig.requests("BAC");
+        if stop {
+            rig.gateway().signal("CONT");
+        } else {
+            rig.start();
+        }
+        wait("a gateway that knows of its kill", || {
+            (rig.status()?["kill"]["level"] == "cancel").then_some(())
+        });
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        assert_eq!(rig.requests("IBM") + rig.requests("BAC"), before, "it traded");
+        assert_eq!(json(rig.dir(), &["audit", "verify", "--state-dir", "g"]).0, 0);
+        rig.agree(true);
+        rig.drain();
+        rig.verify();
+    }
+}

@@ -97,6 +97,8 @@ pub enum EngineCommand {
     Export(ExportArgs),
     /// Check a config file and print its topology, or list every control
     Check(CheckArgs),
+    /// Stop trading, at once and until it is armed again
+    Kill(KillArgs),
     /// Measure this machine and this build
     Bench(BenchArgs),
 }
@@ -124,8 +126,6 @@ pub enum ClientCommand {
     Agent(AgentCommand),
     /// Show or set the limits
     Limits(LimitsArgs),
-    /// Stop trading, at once and until it is armed again
-    Kill(KillArgs),
     /// Practise, and measure
     #[command(subcommand)]
     Drill(DrillCommand),
