@@ -6,6 +6,8 @@ mod chaos;
 mod faults;
 #[path = "process/garbage.rs"]
 mod garbage;
+#[path = "process/operator.rs"]
+mod operator;
 #[path = "process/rig.rs"]
 mod rig;
 #[cfg(feature = "inject")]

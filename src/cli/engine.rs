@@ -2,8 +2,8 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, backup, bench, chaos, check, demo, export, import, info, journal, replay, run,
-    sim, venue,
+    CliError, Exit, audit, backup, bench, chaos, check, demo, export, import, info, journal, kill,
+    replay, run, sim, venue,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -28,10 +28,12 @@ pub fn dispatch(
         EngineCommand::Venue(args) => venue::run(args, global, registry),
         EngineCommand::Chaos(args) => chaos::run(args, global),
         EngineCommand::Journal(args) => journal::run(args, global),
+        EngineCommand::Audit(command) => audit::run(*command, global),
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Backup(args) => backup::backup(args, global),
         EngineCommand::Restore(args) => backup::restore(args, global),
         EngineCommand::Check(args) => check::run(args, global, registry),
+        EngineCommand::Kill(args) => kill::run(args, global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
         EngineCommand::Sim(args) => sim::run(args, global),
     }

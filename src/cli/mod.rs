@@ -3,6 +3,7 @@
 mod agent;
 pub mod args;
 mod arm;
+mod audit;
 mod backup;
 mod bench;
 mod chaos;
@@ -10,6 +11,7 @@ pub mod check;
 mod client;
 mod controls;
 mod demo;
+mod drill;
 mod engine;
 mod error;
 mod export;
@@ -36,7 +38,7 @@ pub use engine::dispatch as engine;
 pub use error::{CliError, Exit};
 pub use progress::Progress;
 
-use args::{Cli, ClientCommand, Command, EngineCommand, Global};
+use args::{Cli, ClientCommand, Command, DrillCommand, EngineCommand, Global};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -84,7 +86,7 @@ fn client_command(command: &ClientCommand, global: &Global) -> Result<Exit, CliE
         ClientCommand::Heartbeat(args) => heartbeat::run(args, global),
         ClientCommand::Agent(args) => agent::run(args, global),
         ClientCommand::Limits(args) => limits::run(args, global),
-        ClientCommand::Kill(args) => kill::run(args, global),
+        ClientCommand::Drill(DrillCommand::Kill(args)) => drill::run(args, global),
         ClientCommand::Arm(args) => arm::run(args, global),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::args::{Cli, Command, EngineCommand, Global};
 use super::client::Client;
-use super::{CliError, Exit, check, import, info, journal, run};
+use super::{CliError, Exit, check, import, info, journal, kill, run};
 use crate::entry::fake::Fake;
 use crate::entry::{ControlServer, Gateway};
 use crate::feed::Speed;
@@ -68,6 +68,9 @@ fn every_command_of_the_book_parses() {
         "qtos agent resume maker",
         "qtos limits",
         "qtos kill --scope global --level cancel --reason drill",
+        "qtos kill --direct --reason drill --config c.toml",
+        "qtos drill kill --scope global",
+        "qtos audit verify --json",
         "qtos arm --scope global --reason clear",
         "qtos arm --confirm c0ffee",
     ];
@@ -126,6 +129,7 @@ fn exit(line: &str) -> Exit {
         EngineCommand::Import(args) => import::run(&args, global),
         EngineCommand::Info(args) => info::run(&args, global),
         EngineCommand::Journal(args) => journal::run(&args, global),
+        EngineCommand::Kill(args) => kill::run(&args, global, &Registry::standard()),
         _ => Err(CliError::core("the core failed")),
     })
 }

@@ -7,9 +7,9 @@ use crate::types::{
     Timestamp,
 };
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
-    KillResult, KillView, LimitRequest, LimitResult, LimitView, Limits, LimitsVersion, OrderView,
-    PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult, FillView,
+    FlattenResult, Heartbeat, KillResult, KillView, LimitRequest, LimitResult, LimitView, Limits,
+    LimitsVersion, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
 };
 use crate::wiring::{Names, Topology, Vocabulary};
 use std::sync::Mutex;
@@ -189,6 +189,11 @@ impl Gateway for Fake {
     fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<KillResult, Refusal> {
         self.note(format!("kill {scope:?} {level} {reason}"));
         Ok(KillResult { scope: self.names.scope_name(scope), level, episode: 1, open_orders: 2 })
+    }
+    fn drill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<DrillResult, Refusal> {
+        let KillResult { scope, level, episode, .. } = self.kill(scope, level, reason)?;
+        let (gate_closed_us, cancel_written_us, confirmed_us) = (1, Some(2), None);
+        Ok(DrillResult { scope, level, episode, gate_closed_us, cancel_written_us, confirmed_us })
     }
     fn arm(&self, scope: Scope, reason: &str) -> Result<ArmChallenge, Refusal> {
         self.note(format!("arm {scope:?} {reason}"));

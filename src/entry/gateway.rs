@@ -3,9 +3,9 @@
 use crate::msg::OrderTerms;
 use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Reason, Scope};
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
-    KillResult, LimitRequest, LimitResult, Limits, LimitsVersion, OrderView, PositionView,
-    Readiness, ReplaceOrderRequest, Status,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult, FillView,
+    FlattenResult, Heartbeat, KillResult, LimitRequest, LimitResult, Limits, LimitsVersion,
+    OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
 };
 use crate::wiring::Names;
 
@@ -170,6 +170,12 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// The latch holds but could not be made durable.
     fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<KillResult, Refusal>;
+
+    /// A kill for practice, with its times. It stands until it is armed, as any other.
+    ///
+    /// # Errors
+    /// As [`Self::kill`].
+    fn drill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<DrillResult, Refusal>;
 
     /// First step of the arm.
     ///

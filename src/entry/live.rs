@@ -2,28 +2,25 @@
 //! come back as views.
 
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
-use super::show::{
-    agent_view, changed, fill_view, flattened, order_view, positions, readiness, unconfirmed,
-};
+use super::show::{agent_view, changed, fill_view, flattened, order_view, positions, readiness};
 use crate::actors::Core;
 use crate::desk::Desk;
-use crate::kill::ArmError;
-use crate::live::{Handle, NoAnswer};
+use crate::live::{Act, Handle, NoAnswer};
 use crate::msg::{
     AgentState, CancelOrder, Contingent, Control, Input, NewOrder, OrderRequest, ReplaceOrder,
 };
 use crate::types::{AgentId, ClientOrderId, KillLevel, Nanos, Reason, Scope};
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, FillView, FlattenResult, Heartbeat,
-    HoldView, KillResult, KillView, LimitRequest, LimitResult, Limits, LimitsVersion, OrderView,
-    PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
+    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult, FillView,
+    FlattenResult, Heartbeat, HoldView, KillResult, KillView, LimitRequest, LimitResult, Limits,
+    LimitsVersion, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
 };
 use crate::wiring::{Names, Topology};
 use std::sync::Arc;
 
 /// [`Gateway`] over a [`Handle`].
 pub struct LiveGateway {
-    handle: Handle,
+    pub(super) handle: Handle,
     topology: Arc<Topology>,
 }
 
@@ -53,7 +50,7 @@ impl LiveGateway {
     }
 
     /// Asks the core.
-    fn ask<R: Send + 'static>(
+    pub(super) fn ask<R: Send + 'static>(
         &self,
         look: impl FnOnce(&mut Desk, &Topology) -> R + Send + 'static,
     ) -> Result<R, Refusal> {
@@ -101,79 +98,25 @@ impl LiveGateway {
         }
     }
 
-    /// Nobody arms what they cannot see: every broker in scope must have confirmed what it holds. A
-    /// broker that is closed by the kill itself comes back with the arm. Waits a moment, as after a
-    /// boot the first snapshot is on its way.
-    fn reconciled(&self, scope: Scope) -> Result<(), Refusal> {
-        const TRIES: u32 = 50;
-        let mut missing = Vec::new();
-        for number in 0..TRIES {
-            if number > 0 {
-                std::thread::sleep(std::time::Duration::from_millis(30));
-            }
-            missing = self.ask(move |desk, topology| {
-                desk.lane
-                    .core
-                    .as_ref()
-                    .map_or_else(Vec::new, |core| unconfirmed(core, topology, scope))
-            })?;
-            if missing.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(Refusal::Refused(format!("not reconciled with {}", missing.join(", "))))
-    }
-
-    /// What the operator is shown before an arm, and what must not change until it is confirmed.
-    fn facts(&self) -> Result<Vec<String>, Refusal> {
-        let trips = self.handle.trips();
-        let mut facts: Vec<String> = trips
-            .iter()
-            .map(|trip| {
-                format!("{} at {} since {}: {}", trip.scope, trip.level, trip.since, trip.reason)
-            })
-            .collect();
-        let more = self.ask(|desk, topology| {
-            let Some(core) = &desk.lane.core else { return Vec::new() };
-            let mut more = vec![format!(
-                "{} open orders, {} in doubt",
-                core.oms.open().count(),
-                core.oms.in_doubt()
-            )];
-            // Whoever confirms with this before their eyes acknowledges it.
-            more.extend(core.guardian.stands().map(|(rule, scope)| {
-                format!("{}: {} still stands", topology.names.scope_name(scope), rule.name())
-            }));
-            for ((account, agent, instrument), position) in core.oms.books.positions() {
-                if !position.qty.is_zero() {
-                    more.push(format!(
-                        "{} {} {} {}",
-                        topology.names.account(account),
-                        topology.names.agent(agent),
-                        position.qty,
-                        topology.names.symbol(instrument)
-                    ));
-                }
-            }
-            more
-        })?;
-        facts.extend(more);
-        Ok(facts)
+    /// Notes what the operator asked for and what came of it. Afterwards: no order waits for the file.
+    fn noted(
+        &self,
+        what: &str,
+        said: &str,
+        result: Result<OrderView, Refusal>,
+    ) -> Result<OrderView, Refusal> {
+        let after = match &result {
+            Ok(order) => format!("{} {:?}", order.id, order.status),
+            Err(refusal) => format!("{refusal:?}"),
+        };
+        self.handle.note(Act::new("operator", what, said, "").changed("", after));
+        result
     }
 }
 
 impl From<NoAnswer> for Refusal {
     fn from(no: NoAnswer) -> Self {
         Self::Unavailable(no.to_string())
-    }
-}
-
-impl From<ArmError> for Refusal {
-    fn from(error: ArmError) -> Self {
-        match error {
-            ArmError::Latch(error) => Self::Unavailable(error.to_string()),
-            other => Self::Refused(other.to_string()),
-        }
     }
 }
 
@@ -342,12 +285,14 @@ impl Gateway for LiveGateway {
             parent: None,
         };
         tracing::info!(id = %cl_ord_id, "order of the operator");
-        self.request(OrderRequest::New(new), cl_ord_id, order.confirmed)
+        let said = format!("{new:?}");
+        self.noted("order", &said, self.request(OrderRequest::New(new), cl_ord_id, order.confirmed))
     }
 
     fn cancel(&self, order: ClientOrderId) -> Result<OrderView, Refusal> {
         tracing::info!(id = %order, "cancel by the operator");
-        self.request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order }), order, true)
+        let cancel = OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order });
+        self.noted("order_cancel", &order.to_string(), self.request(cancel, order, true))
     }
 
     fn replace(
@@ -368,12 +313,18 @@ impl Gateway for LiveGateway {
         let intent = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
         let replace = ReplaceOrder { orig_cl_ord_id: order, cl_ord_id, intent, terms };
         tracing::info!(id = %order, "replace by the operator");
-        self.request(OrderRequest::Replace(replace), order, confirmed)
+        let said = format!("{replace:?}");
+        self.noted(
+            "order_replace",
+            &said,
+            self.request(OrderRequest::Replace(replace), order, confirmed),
+        )
     }
 
     fn flatten(&self, scope: Scope, reason: &str) -> Result<FlattenResult, Refusal> {
         tracing::warn!(reason, "flatten");
         let name = self.topology.names.scope_name(scope);
+        self.handle.note(Act::new("operator", "flatten", &name, reason));
         let (reason, topology) = (reason.to_owned(), Arc::clone(&self.topology));
         let result = self.handle.call(move |desk, at, _| {
             desk.deliver(at, &Input::Control(Control::Flatten { scope, reason }));
@@ -407,6 +358,22 @@ impl Gateway for LiveGateway {
         })
     }
 
+    fn drill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<DrillResult, Refusal> {
+        let done = self
+            .handle
+            .drill(scope, level, reason)
+            .map_err(|error| Refusal::Unavailable(format!("killed, but not durable: {error}")))?;
+        let us = |span: Nanos| span.0.div_ceil(1_000);
+        Ok(DrillResult {
+            scope: done.trip.scope,
+            level: done.trip.level,
+            episode: done.trip.episode,
+            gate_closed_us: us(done.gate_closed),
+            cancel_written_us: done.cancel_written.map(us),
+            confirmed_us: done.confirmed.map(us),
+        })
+    }
+
     fn arm(&self, scope: Scope, reason: &str) -> Result<ArmChallenge, Refusal> {
         self.reconciled(scope)?;
         let facts = self.facts()?;
@@ -430,6 +397,8 @@ impl Gateway for LiveGateway {
         };
         let control = Control::Agent { agent, state };
         self.handle.deliver(Input::Control(control))?;
+        let name = self.topology.names.scope_name(Scope::Agent(agent));
+        self.handle.note(Act::new("operator", "agent", name, "").changed("", state.name()));
         self.ask(move |desk, topology| {
             let core = desk.lane.core.as_ref()?;
             agent_view(core, desk, topology, agent)

@@ -2,6 +2,7 @@
 //!
 //! Text becomes ids and terms here; behind [`Gateway`] there are only typed requests.
 
+mod arming;
 mod error;
 mod gateway;
 mod guard;

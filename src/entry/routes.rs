@@ -47,6 +47,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .route("/v1/flatten", web::post().to(flatten))
         .route("/v1/heartbeat", web::post().to(heartbeat))
         .route("/v1/kill", web::post().to(kill))
+        .route("/v1/drill", web::post().to(drill))
         .route("/v1/arm", web::post().to(arm))
         .route("/v1/arm/confirm", web::post().to(arm_confirm))
         .default_service(web::to(no_such_route));
@@ -194,6 +195,16 @@ async fn kill(gateway: Gate, body: Json<KillRequest>) -> Answer {
     let scope = scope(&gateway, &name)?;
     gateway.latch(scope, level);
     ask(gateway, move |gateway| gateway.kill(scope, level, &reason)).await
+}
+
+/// A drill ends with the cancels: what trades or hangs up is no practice.
+async fn drill(gateway: Gate, body: Json<KillRequest>) -> Answer {
+    let KillRequest { scope: name, level, reason } = body.into_inner();
+    if !(KillLevel::ReduceOnly..=KillLevel::Cancel).contains(&level) {
+        return Err(ApiError::invalid("a drill is at level reduce_only, block or cancel"));
+    }
+    let scope = scope(&gateway, &name)?;
+    ask(gateway, move |gateway| gateway.drill(scope, level, &reason)).await
 }
 
 async fn arm(gateway: Gate, body: Json<ArmRequest>) -> Answer {

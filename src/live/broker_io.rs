@@ -18,7 +18,7 @@ use crossbeam_queue::ArrayQueue;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -32,6 +32,8 @@ pub struct CommandEdge {
     cancel_all: AtomicBool,
     /// A kill closed the session.
     closed: AtomicBool,
+    /// When a cancel was last written; zero before the first.
+    pub cancelled: AtomicU64,
     notify: Notify,
 }
 
@@ -46,6 +48,7 @@ impl CommandEdge {
             snapshot: AtomicBool::new(false),
             cancel_all: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            cancelled: AtomicU64::new(0),
             notify: Notify::new(),
         }
     }
@@ -308,8 +311,12 @@ async fn serve(mut parts: BrokerParts) -> bool {
             let mut wire = SocketWire { socket: socket.as_mut(), effect, broken: false };
             let sent = gate.release(clock.now(), &cleared, parts.session.as_mut(), &mut wire);
             let broken = wire.broken;
-            if let Err(refused) = sent {
-                push(&parts, refused.report()).await;
+            match sent {
+                Err(refused) => push(&parts, refused.report()).await,
+                Ok(_) if effect == Effect::Cancels => {
+                    parts.commands.cancelled.store(clock.now().nanos(), Ordering::Relaxed);
+                }
+                Ok(_) => {}
             }
             if broken {
                 socket = None;

@@ -1,5 +1,6 @@
 //! What the control plane holds of a running gateway.
 
+use super::audit::{Act, Audit};
 use super::broker_io::CommandEdge;
 use super::clock::Clock;
 use super::edge::Waker;
@@ -10,7 +11,7 @@ use crate::actors::Notice;
 use crate::desk::Desk;
 use crate::kill::two_step::VALID;
 use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, StepError, Trip, TwoStep};
-use crate::msg::{Act, Control, Input, Intervention, KillOrder, LimitsChange, Rule};
+use crate::msg::{Act as Done, Control, Input, Intervention, KillOrder, LimitsChange, Rule};
 use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub operator: AtomicU32,
     pub instance: u32,
     pub epoch: u32,
+    pub audit: Audit,
     /// Control plane only: no order waits for these.
     pub latch: Mutex<Latch>,
     pub arm: Mutex<ArmDesk>,
@@ -167,6 +169,15 @@ impl Handle {
         }
     }
 
+    pub(super) fn brokers(&self) -> &[Arc<CommandEdge>] {
+        &self.0.brokers
+    }
+
+    /// Notes an act in the audit file.
+    pub fn note(&self, act: Act) {
+        self.0.audit.note(self.now(), act);
+    }
+
     /// Trips in force.
     pub fn trips(&self) -> Vec<Trip> {
         lock(&self.0.latch).trips().to_vec()
@@ -207,6 +218,7 @@ impl Handle {
         // File, board and core change together, so that an arm which is under way comes wholly before
         // or wholly after.
         let mut latch = lock(&self.0.latch);
+        let before = latch.get(&name).map_or(KillLevel::Normal, |trip| trip.level);
         let by = rule.map(|rule| (rule, self.0.topology.guardian.cool_off));
         let trip = latch.raise_by(by, &name, level, reason, self.now());
         self.0.board.raise(scope, level);
@@ -222,6 +234,10 @@ impl Handle {
             // The core is stuck: its brokers cancel without it.
             self.cancel_without_core(level);
         }
+        drop(latch);
+        let who = rule.map_or("operator", Rule::name);
+        let after = self.0.board.level(scope);
+        self.note(Act::new(who, "kill", name, reason).changed(before, after));
         trip
     }
 
@@ -252,16 +268,18 @@ impl Handle {
     fn intervened(&self, Intervention { rule, scope, act }: Intervention) {
         let name = self.0.topology.names.scope_name(scope);
         match act {
-            Act::Hold(on) => tracing::warn!(rule = rule.name(), scope = %name, on, "hold"),
-            Act::Kill { level, episode, cool_off } => {
+            Done::Hold(on) => tracing::warn!(rule = rule.name(), scope = %name, on, "hold"),
+            Done::Kill { level, episode, cool_off } => {
                 tracing::error!(rule = rule.name(), scope = %name, level = %level, "kill by the guardian");
                 self.0.board.raise(scope, level);
+                let act = Act::new(rule.name(), "kill", &name, "guardian").changed("", level);
                 let reason = format!("guardian: {}", rule.name());
                 let (rule, since) = (Some(rule), self.now());
                 let trip = Trip { scope: name, level, reason, episode, since, rule, cool_off };
                 if let Err(error) = lock(&self.0.latch).record(trip) {
                     tracing::error!(%error, "the kill holds, but its file could not be written");
                 }
+                self.note(act);
             }
         }
     }
@@ -284,6 +302,8 @@ impl Handle {
         let latch = lock(&self.0.latch);
         let mut desk = lock(&self.0.arm);
         let code = desk.request(&latch, (scope, &name), reason, facts, random, self.now())?;
+        let level = latch.get(&name).map_or(KillLevel::Normal, |trip| trip.level);
+        self.note(Act::new("operator", "arm_request", name, reason).changed(level, level));
         Ok((code, VALID.0 / 1_000_000_000))
     }
 
@@ -296,6 +316,8 @@ impl Handle {
         let (scope, trip, reason) =
             lock(&self.0.arm).confirm(&mut latch, &self.0.board, code, facts, self.now())?;
         tracing::warn!(scope = %trip.scope, episode = trip.episode, reason, "armed");
+        let act = Act::new("operator", "arm_confirm", trip.scope, &reason);
+        self.note(act.changed(trip.level, KillLevel::Normal));
         let arm = KillOrder {
             scope,
             level: KillLevel::Normal,
@@ -316,6 +338,9 @@ impl Handle {
     pub fn set_limits(&self, change: LimitsChange) -> Result<(), NoAnswer> {
         tracing::warn!(version = change.version, who = change.who, why = change.why, "limits");
         self.0.board.set_limits(change.version);
+        let act = Act::new(&change.who, "limits_set", "global", &change.why);
+        let after = format!("version {}", change.version);
+        self.note(act.changed(format!("version {}", change.version.saturating_sub(1)), after));
         self.deliver(Input::Control(Control::Limits(change)))
     }
 
@@ -330,6 +355,10 @@ impl Handle {
     ) -> Result<(String, u64), StepError> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| StepError::NoChallenge)?;
+        self.note(
+            Act::new(&change.who, "limits_request", "global", &change.why)
+                .changed("", format!("version {}", change.version)),
+        );
         let code = lock(&self.0.limits).request(change, facts, random, self.now());
         Ok((code, VALID.0 / 1_000_000_000))
     }

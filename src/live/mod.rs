@@ -4,8 +4,11 @@
 //! that writes orders to a socket, `keeper.rs` is supervision.
 
 mod agent_lane;
+mod audit;
 mod broker_io;
 mod clock;
+mod direct;
+mod drill;
 pub(crate) mod edge;
 mod feed_io;
 mod handle;
@@ -19,6 +22,9 @@ pub mod state;
 mod status;
 mod watch;
 
+pub use audit::{Act, Audit, AuditError, AuditLine};
+pub use direct::{Direct, DirectError, kill_direct};
+pub use drill::Drilled;
 pub use handle::{Handle, NoAnswer};
 pub use keeper::inject;
 pub use lane::Figures;

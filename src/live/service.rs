@@ -1,6 +1,7 @@
 //! Puts a gateway together and runs it: state folder, recovery, journal, lanes, feeds, brokers,
 //! keepers.
 
+use super::audit::{Act, Audit};
 use super::broker_io::{CommandEdge, RemoteLink};
 use super::clock::Clock;
 use super::edge::{ReportEdge, RequestEdge, Waker};
@@ -157,6 +158,19 @@ impl Service {
                 cool_off: kill.cool_off,
             })?;
         }
+        let audit = Audit::of(folder.path());
+        if let Err(why) = audit.verify(|_| ()) {
+            tracing::error!(%why, "audit file not trusted: globally blocked");
+            let reason = format!("audit file not trusted: {why}");
+            latch.raise("global", KillLevel::Block, &reason, clock.now())?;
+        }
+        // Left by hand or by `qtos kill --direct`, before anything can be sent.
+        if folder.path().join("KILL").exists() {
+            latch.raise("global", KillLevel::Cancel, "KILL file", clock.now())?;
+        }
+        let standing = latch.trips().iter().map(|trip| trip.level).max().unwrap_or_default();
+        let boot = Act::new("gateway", "boot", format!("boot {}", folder.identity.epoch), "");
+        audit.note(clock.now(), boot.changed("", standing));
         let mut kills = Vec::new();
         for trip in latch.trips() {
             // A scope that the configuration does not name any more cannot be told from one that it
@@ -242,6 +256,7 @@ impl Service {
             latch: Mutex::new(latch),
             arm: Mutex::new(ArmDesk::default()),
             limits: Mutex::default(),
+            audit,
             notices: Arc::clone(&notices),
             statuses: {
                 for (broker, ..) in &remote {
@@ -334,8 +349,12 @@ impl Service {
     /// # Errors
     /// [`ServiceError::CorePanicked`], [`ServiceError::FeedFailed`].
     pub fn ended(&self, wait: Duration) -> Result<Option<Desk>, ServiceError> {
+        let note = |after| {
+            self.handle.note(Act::new("gateway", "stop", "global", "").changed("", after));
+        };
         match self.end.recv_timeout(wait) {
             Ok(Some(desk)) => {
+                note("ended");
                 self.ended.store(true, Ordering::SeqCst);
                 match self.feeds.iter().find_map(|feed| feed.failed.get()) {
                     _ if desk.log.has_failed() => Err(ServiceError::JournalFailed),
@@ -347,6 +366,7 @@ impl Service {
             Ok(None) | Err(RecvTimeoutError::Disconnected) => {
                 // Decision 9: cancel everything, then leave; the boot path takes it from there.
                 self.handle.cancel_without_core(KillLevel::Cancel);
+                note("the core panicked");
                 std::thread::sleep(Duration::from_millis(500));
                 self.ended.store(true, Ordering::SeqCst);
                 Err(ServiceError::CorePanicked)

@@ -93,6 +93,15 @@ impl Identity {
     }
 }
 
+/// The random tag of a state folder that another process may hold.
+///
+/// # Errors
+/// There is no tag, or it cannot be read.
+pub fn instance_of(path: &Path) -> Result<u32, StateError> {
+    let missing = StateError::Damaged(path.join(INSTANCE), "missing: no gateway has run here");
+    read_number(&OsFolder::new(path), INSTANCE)?.ok_or(missing)
+}
+
 impl StateFolder {
     /// Opens or makes the folder, takes its lock and counts the boot.
     ///

@@ -148,6 +148,45 @@ pub struct KillResult {
     pub open_orders: u64,
 }
 
+/// How long each part of a drilled kill took, in microseconds from the moment it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillResult {
+    /// What. It stays killed until it is armed.
+    pub scope: String,
+    /// Its level now.
+    pub level: KillLevel,
+    /// Number of the trip.
+    pub episode: u64,
+    /// Until no covered write could begin any more.
+    pub gate_closed_us: u64,
+    /// Until the last cancel was written to a socket; absent where none was.
+    pub cancel_written_us: Option<u64>,
+    /// Until the broker's snapshots showed nothing open; absent where that did not come.
+    pub confirmed_us: Option<u64>,
+}
+
+/// What a direct kill found and did at one broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectBroker {
+    /// Its name.
+    pub broker: String,
+    /// Orders open in its first snapshot.
+    pub open_before: u64,
+    /// Orders open in its last one; absent where there was none.
+    pub open_after: Option<u64>,
+    /// Its snapshots showed nothing open, twice.
+    pub confirmed: bool,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What a direct kill did. Brokers in the gateway's own process have ended with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectResult {
+    /// One a broker.
+    pub brokers: Vec<DirectBroker>,
+}
+
 /// The answer to an operator's heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {

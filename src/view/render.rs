@@ -2,9 +2,9 @@
 
 use super::{
     Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Copied,
-    Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult, LimitResult,
-    Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status, Summary,
-    VenueResult, VerifyResult,
+    DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult,
+    LimitResult, Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status,
+    Summary, VenueResult, VerifyResult,
 };
 use crate::feed::Info;
 use serde::Serialize;
@@ -283,6 +283,21 @@ impl Render for KillResult {
     fn render(&self) -> String {
         let (scope, level, episode) = (&self.scope, self.level, self.episode);
         format!("{scope} is at {level}, trip {episode}, {} orders were open\n", self.open_orders)
+    }
+}
+
+impl Render for DrillResult {
+    fn render(&self) -> String {
+        let us = |us: Option<u64>| us.map_or("-".to_owned(), |us| format!("{us} us"));
+        format!(
+            "{} is at {}, trip {}: gate closed after {}, last cancel written {}, confirmed {}\n",
+            self.scope,
+            self.level,
+            self.episode,
+            us(Some(self.gate_closed_us)),
+            us(self.cancel_written_us),
+            us(self.confirmed_us)
+        )
     }
 }
 

@@ -214,11 +214,15 @@ pub struct ConfirmArgs {
 #[derive(Debug, Clone, Args)]
 pub struct KillArgs {
     /// global, broker:N, account:N, agent:N or symbol:N
-    #[arg(long, value_name = "S")]
-    pub scope: String,
+    #[arg(long, value_name = "S", required_unless_present = "direct")]
+    pub scope: Option<String>,
     /// reduce_only, block, cancel, flatten or isolate
-    #[arg(long, value_name = "L")]
-    pub level: KillLevel,
+    #[arg(long, value_name = "L", required_unless_present = "direct")]
+    pub level: Option<KillLevel>,
+    /// With the gateway dead or hanging: cancel everything at the brokers from here, and leave a global
+    /// kill at level cancel for its next boot
+    #[arg(long, conflicts_with_all = ["scope", "level", "control"])]
+    pub direct: bool,
     /// Why
     #[arg(long, value_name = "R")]
     pub reason: String,
@@ -240,6 +244,30 @@ pub struct ArmArgs {
     /// Second step: the challenge of the first
     #[arg(long, value_name = "CHALLENGE")]
     pub confirm: Option<String>,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+/// `drill`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DrillCommand {
+    /// Raise a kill, say how long each part of it took; it stands until it is armed
+    Kill(DrillArgs),
+}
+
+/// `drill kill`.
+#[derive(Debug, Clone, Args)]
+pub struct DrillArgs {
+    /// global, broker:N, account:N, agent:N or symbol:N
+    #[arg(long, value_name = "S")]
+    pub scope: String,
+    /// reduce_only, block or cancel
+    #[arg(long, value_name = "L", default_value = "cancel")]
+    pub level: KillLevel,
+    /// Why
+    #[arg(long, value_name = "R", default_value = "practice")]
+    pub reason: String,
     /// Where the gateway is.
     #[command(flatten)]
     pub control: ControlArgs,

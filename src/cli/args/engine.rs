@@ -243,3 +243,12 @@ pub struct SimArgs {
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<std::path::PathBuf>,
 }
+
+/// `audit`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum AuditCommand {
+    /// Print every act
+    Show,
+    /// Check the chain of hashes and name the first line that does not fit
+    Verify,
+}

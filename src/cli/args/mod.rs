@@ -6,13 +6,14 @@ mod engine;
 
 pub use chaos::{ChaosCommand, Kill9Args, ProxyArgs};
 pub use client::{
-    AgentCommand, AgentName, ArmArgs, CancelArgs, ConfirmArgs, FillsArgs, FlattenArgs, KillArgs,
-    LimitArgs, LimitsArgs, LimitsCommand, OrderCommand, OrdersArgs, PlaceArgs, ReplaceArgs,
+    AgentCommand, AgentName, ArmArgs, CancelArgs, ConfirmArgs, DrillArgs, DrillCommand, FillsArgs,
+    FlattenArgs, KillArgs, LimitArgs, LimitsArgs, LimitsCommand, OrderCommand, OrdersArgs,
+    PlaceArgs, ReplaceArgs,
 };
 pub use engine::{
-    BackupArgs, BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture, ImportCommand,
-    ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs, RestoreArgs, RunArgs,
-    ShowArgs, SimArgs, VenueArgs, VenueCommand,
+    AuditCommand, BackupArgs, BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture,
+    ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs,
+    RestoreArgs, RunArgs, ShowArgs, SimArgs, VenueArgs, VenueCommand,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -89,6 +90,9 @@ pub enum EngineCommand {
     /// Look into a journal
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Look into the audit file: who did what to this gateway
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Cut a recording out of a journal
     Export(ExportArgs),
     /// Copy a state folder into one file, also while its gateway runs
@@ -97,6 +101,8 @@ pub enum EngineCommand {
     Restore(RestoreArgs),
     /// Check a config file and print its topology, or list every control
     Check(CheckArgs),
+    /// Stop trading, at once and until it is armed again
+    Kill(KillArgs),
     /// Measure this machine and this build
     Bench(BenchArgs),
     /// Simulate sessions with faults and check every invariant
@@ -126,8 +132,9 @@ pub enum ClientCommand {
     Agent(AgentCommand),
     /// Show or set the limits
     Limits(LimitsArgs),
-    /// Stop trading, at once and until it is armed again
-    Kill(KillArgs),
+    /// Practise, and measure
+    #[command(subcommand)]
+    Drill(DrillCommand),
     /// Lower a kill, in two steps
     Arm(ArmArgs),
 }
