@@ -21,7 +21,7 @@ use crate::actors::oms::OrderUpdate;
 use crate::actors::risk::Approved;
 use crate::actors::{Lane, Notice, Outbox, step, step_market};
 use crate::journal::{Derived, Log};
-use crate::kill::KillBoard;
+use crate::kill::{Effect, KillBoard};
 use crate::msg::report::RequestKind;
 use crate::msg::{Act, Control, Input, Intervention, MarketData, OrderRequest, Report};
 use crate::types::{AgentId, BrokerId, ClientOrderId, Reason, Timestamp};
@@ -273,6 +273,11 @@ impl Desk {
             audit.extend(self.out.core.derived.iter().copied());
         }
         if !self.out.core.approved.is_empty() {
+            if self.out.core.approved.iter().any(|approved| approved.effect() == Effect::Exits) {
+                // An exit goes once in an episode, over a power loss too. What fails here, the commit
+                // says again.
+                let _ = self.log.close();
+            }
             let recorded = self.log.commit();
             for approved in self.out.core.approved.drain(..) {
                 let cleared = match &recorded {

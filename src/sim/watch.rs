@@ -367,8 +367,8 @@ impl Watch {
         let exposure = oms.books.account(route.account, route.instrument);
         let position = exposure.position;
         // At the normal level orders that open may have followed in the same call.
-        let exits = *effect == Effect::Exits;
-        if exits || *effect == Effect::Reduces && *shared == KillLevel::ReduceOnly {
+        let reduces = matches!(effect, Effect::Reduces | Effect::Exits);
+        if reduces && *shared >= KillLevel::ReduceOnly {
             let (held, mut open) = match side {
                 Side::Buy => (-position, exposure.open_buy),
                 Side::Sell => (position, exposure.open_sell),

@@ -57,6 +57,10 @@ impl Oms {
                 .map(|index| index as OrderIndex)
         };
         if let Some(index) = by_id.or_else(by_venue) {
+            if let Some(name) = theirs.cl_ord_id {
+                // Under its broker's number, though these books lost the name with the power.
+                self.by_id.entry(name).or_insert(index);
+            }
             return self.same_order(index, broker, theirs.venue_order_id);
         }
         let id = theirs.cl_ord_id.unwrap_or_else(|| self.external_id());
