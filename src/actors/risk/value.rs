@@ -105,7 +105,18 @@ impl Value for Nanos {
 }
 
 /// At most so many, above zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Count(pub u32);
 
 impl Value for Count {

@@ -5,6 +5,7 @@ mod approval_age;
 mod buying_power;
 mod clock_skew;
 mod daily_loss;
+mod day_budget;
 mod day_orders;
 mod day_value_sent;
 mod day_value_traded;
