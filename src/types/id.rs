@@ -85,6 +85,11 @@ impl ClientOrderId {
     pub const fn is_exit(self) -> bool {
         self.seq >= Self::EXITS && self.agent.0 != AgentId::EXTERNAL.0
     }
+
+    /// Whether the same agent gave `other` after this one. Names of two agents have no order.
+    pub fn is_older_than(self, other: Self) -> bool {
+        self.agent == other.agent && (self.epoch, self.seq) < (other.epoch, other.seq)
+    }
 }
 
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -379,6 +379,7 @@ impl Oms {
             ExecType::Rejected => Some(Event::Rejected),
             ExecType::Expired => Some(Event::Expired),
             ExecType::Trade => {
+                self.outgrow(at, index, broker, report, news);
                 let fill = Fill {
                     at,
                     transact_time: report.transact_time,
@@ -414,6 +415,26 @@ impl Oms {
         if by_units && !order.state.is_done() && units < order.units && units >= order.filled() {
             order.units = units;
             self.refresh(index);
+        }
+    }
+
+    /// A fill under a later name than ours: a replace that was held for refused was carried out. What
+    /// the broker says is left may trade, and a snapshot brings the terms.
+    fn outgrow(
+        &mut self,
+        at: Timestamp,
+        index: OrderIndex,
+        broker: BrokerId,
+        report: &ExecutionReport,
+        news: &mut News,
+    ) {
+        let order = &mut self.orders[index as usize];
+        let units = report.cum_qty.saturating_add(report.leaves_qty);
+        if order.cl_ord_id.is_older_than(report.cl_ord_id) && units > order.units {
+            order.units = units;
+            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.refresh(index);
+            self.ask_snapshot(at, broker, news);
         }
     }
 

@@ -220,7 +220,7 @@ impl Oms {
             return;
         };
         // Names count up: an older one is a snapshot from before the replace.
-        if after.agent == before.agent && (after.epoch, after.seq) < (before.epoch, before.seq) {
+        if after.is_older_than(before) {
             return;
         }
         // A name that these books lost with the power belongs to it as well.

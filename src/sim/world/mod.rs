@@ -161,10 +161,12 @@ impl World {
         if self.process.disk.failed.load(Ordering::SeqCst) {
             self.process.kill(None);
         }
-        if !self.process.is_up() {
-            self.restart = Some(now);
-        }
         self.stopped = None;
+        // A broker that stays isolated would never be heard of again.
+        if !self.process.is_up() {
+            self.restart = None;
+            self.boot();
+        }
         self.arm();
         let agents = self.process.topology().names.agents().len() as u16;
         for number in AgentId::FIRST..agents {
