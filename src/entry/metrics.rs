@@ -22,6 +22,11 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("qtos_kills_unconfirmed", "Kills whose cancels or exits no broker confirmed in time", &[]),
     ("qtos_orders_open", "Orders that may still fill", &[]),
     ("qtos_orders_in_doubt", "Open orders whose fate is unknown", &[]),
+    (
+        "qtos_order_oddities_total",
+        "What brokers said that should not happen: late fills, corrections, contradictions",
+        &["kind"],
+    ),
     ("qtos_pnl", "Profit since the books were opened, account currency", &[]),
     ("qtos_broker_up", "Broker session logged in", &["broker"]),
     ("qtos_broker_reconciled", "Orders and positions agree with the broker", &["broker"]),
@@ -115,6 +120,9 @@ fn samples(handle: &Handle) -> Vec<Sample> {
         let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, reason, count) in core.denied() {
             *reasons.entry(reason.name()).or_default() += count;
+        }
+        for (odd, count) in core.oms.oddities() {
+            all.push(("qtos_order_oddities_total", odd.name().to_owned(), *count as f64));
         }
         for (reason, count) in reasons {
             all.push(("qtos_denied_total", reason.to_owned(), count as f64));

@@ -258,6 +258,9 @@ impl Handle {
                 Notice::Exit { order, refused: Some(reason) } => tracing::error!(
                     %order, %reason, "exit refused, not tried again: see `qtos flatten`"
                 ),
+                Notice::OddFill { order, qty } => {
+                    tracing::error!(%order, %qty, "a fill after the order's end, or one taken back");
+                }
                 Notice::ExitEnded { order } => tracing::error!(
                     %order, "exit ended before all of it traded: see `qtos flatten`"
                 ),

@@ -4,7 +4,7 @@
 use super::port::OrderWrite;
 use super::worst::worst_of;
 use crate::actors::Core;
-use crate::actors::oms::Oddity;
+use crate::actors::oms::{Fill, Oddity};
 use crate::desk::Desk;
 use crate::kill::{Effect, KillBoard, Route};
 use crate::msg::OrderRequest;
@@ -276,7 +276,26 @@ impl Watch {
             let sum = self.fold.entry(key).or_default();
             *sum += order.terms.side.signed(fill.qty);
             touched.insert(key);
-            if !fill.qty.is_positive() || !fill.price.is_positive() {
+            if let Some(before) = self.cums.get_mut(fill.order as usize)
+                && fill.qty.is_negative()
+            {
+                // The broker took it back, and may work the order on.
+                *before = (before.0 + fill.qty, false);
+            }
+            // Only what was booked before can be taken back.
+            let same = |other: &&Fill| {
+                (other.order, other.qty.abs(), other.price)
+                    == (fill.order, fill.qty.abs(), fill.price)
+            };
+            let booked = fill.qty.is_positive()
+                || !oms
+                    .fills()
+                    .iter()
+                    .filter(same)
+                    .map(|other| other.qty)
+                    .sum::<Qty>()
+                    .is_negative();
+            if !booked || fill.qty.is_zero() || !fill.price.is_positive() {
                 out.push(Violation::new(
                     "I07",
                     format!("a fill of {} at {}", fill.qty, fill.price),

@@ -195,8 +195,13 @@ impl Desk {
 
     /// Books what an update says, before the agent sees it.
     pub fn note(&mut self, update: &OrderUpdate) {
-        if update.exec_type == Some(ExecType::Trade) {
-            let signed = update.side.signed(update.last_qty);
+        let traded = match update.exec_type {
+            Some(ExecType::Trade | ExecType::TradeCorrect) => update.last_qty,
+            Some(ExecType::TradeCancel) => -update.last_qty,
+            _ => Qty::ZERO,
+        };
+        if !traded.is_zero() {
+            let signed = update.side.signed(traded);
             match self.positions.iter_mut().find(|(id, _)| *id == update.route.instrument) {
                 Some((_, qty)) => *qty = qty.saturating_add(signed),
                 None => self.positions.push((update.route.instrument, signed)),

@@ -172,6 +172,21 @@ impl Books {
         }
     }
 
+    /// Takes a booked fill back.
+    pub(super) fn take_back(
+        &mut self,
+        route: Route,
+        side: Side,
+        qty: Qty,
+        price: Price,
+        fee: Notional,
+    ) {
+        self.book(route, side.opposite(), qty, price, -fee);
+        let key = (route.account, route.agent, route.instrument);
+        let value = price.notional(qty, self.instruments.get(route.instrument).multiplier);
+        self.positions.entry(key).or_default().forget(value);
+    }
+
     /// Moves what an order may cost, in its instrument's currency.
     pub(super) fn reserve_cost(&mut self, route: Route, from: Notional, to: Notional) {
         let cost = self.open_cost.entry((route.account, route.instrument)).or_default();

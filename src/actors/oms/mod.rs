@@ -5,6 +5,7 @@
 
 mod accept;
 pub mod books;
+mod corrections;
 mod day;
 pub mod exposure;
 mod id_hasher;
@@ -75,11 +76,11 @@ pub struct Fill {
     pub order: OrderIndex,
     /// The broker's name for it: an alias.
     pub exec_id: ExecId,
-    /// FIX 32.
+    /// FIX 32; negative where it takes back a fill that the broker cancelled or corrected.
     pub qty: Qty,
     /// FIX 31.
     pub price: Price,
-    /// FIX 12.
+    /// FIX 12; of the other sign where it is taken back.
     pub fee: Notional,
     /// The order's cumulative quantity after it: with the order, the identity of the fill.
     pub cum_qty: Qty,
@@ -262,7 +263,7 @@ impl Oms {
             self.open.push(index);
         }
         if let Some(odd) = odd {
-            *self.oddities.entry(odd).or_default() += 1;
+            self.note(odd);
         }
         self.refresh(index);
     }
@@ -334,14 +335,14 @@ impl Oms {
     ) {
         let Some(index) = self.by_id.get(&report.cl_ord_id).copied() else {
             // Not ours, or from before the books were lost: the snapshot tells whose it is.
-            *self.oddities.entry(Oddity::Unasked).or_default() += 1;
+            self.note(Oddity::Unasked);
             self.ask_snapshot(at, broker, news);
             return;
         };
         let index = self.same_order(index, broker, report.venue_order_id);
         let order = &mut self.orders[index as usize];
         if order.route.broker != broker {
-            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.note(Oddity::Contradiction);
             return;
         }
         if let Some(link) = self.links.get_mut(broker.index()) {
@@ -364,7 +365,7 @@ impl Oms {
             ExecType::New => Some(Event::Accepted),
             // Said before, or of a replace that was held for refused: no answer to another one.
             ExecType::Replaced if !carried_out && !is_done => {
-                *self.oddities.entry(Oddity::Duplicate).or_default() += 1;
+                self.note(Oddity::Duplicate);
                 self.ask_snapshot(at, broker, news);
                 return;
             }
@@ -394,6 +395,12 @@ impl Oms {
                 };
                 let complete = report.ord_status == OrdStatus::Filled;
                 self.on_fill(fill, complete, broker, news);
+                return;
+            }
+            // These come as [`crate::msg::TradeCorrection`], which names the fill.
+            ExecType::TradeCancel | ExecType::TradeCorrect => {
+                self.note(Oddity::Contradiction);
+                self.ask_snapshot(at, broker, news);
                 return;
             }
             ExecType::OrderStatus => {
@@ -432,7 +439,7 @@ impl Oms {
         let units = report.cum_qty.saturating_add(report.leaves_qty);
         if order.cl_ord_id.is_older_than(report.cl_ord_id) && units > order.units {
             order.units = units;
-            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.note(Oddity::Contradiction);
             self.refresh(index);
             self.ask_snapshot(at, broker, news);
         }
@@ -443,6 +450,9 @@ impl Oms {
     /// asked for.
     fn on_fill(&mut self, mut fill: Fill, complete: bool, broker: BrokerId, news: &mut News) {
         let index = fill.order;
+        if self.is_old_news(index, fill.exec_id) {
+            return self.note(Oddity::Duplicate);
+        }
         let order = &mut self.orders[index as usize];
         let (from, to) = (fill.cum_qty.saturating_sub(fill.qty), fill.cum_qty);
         let valid = fill.qty.is_positive() && !from.is_negative() && fill.price.is_positive();
@@ -451,7 +461,7 @@ impl Oms {
             || order.ahead.iter().any(|&(start, end)| from < end && start < to);
         if !valid || known || overlaps {
             let odd = if valid && known { Oddity::Duplicate } else { Oddity::Contradiction };
-            *self.oddities.entry(odd).or_default() += 1;
+            self.note(odd);
             if odd == Oddity::Contradiction {
                 self.ask_snapshot(fill.at, broker, news);
             }
@@ -466,6 +476,7 @@ impl Oms {
         } else {
             order.ahead.push((from, to));
         }
+        order.disputed = false;
         let gap = !order.ahead.is_empty();
         let multiplier_free = fill.price.notional(fill.qty, 1);
         order.value = order.value.saturating_add(multiplier_free);
@@ -512,6 +523,10 @@ impl Oms {
         news: &mut News,
     ) {
         news.updates.push(OrderUpdate { last_qty, last_px, ..self.update(at, index, exec_type) });
+    }
+
+    fn note(&mut self, odd: Oddity) {
+        *self.oddities.entry(odd).or_default() += 1;
     }
 
     /// A name for an order that is not ours.

@@ -4,8 +4,8 @@ use super::transition::State;
 use crate::kill::Route;
 use crate::msg::{OrderTerms, ReplaceOrder};
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, Notional, OrdStatus, OrdType,
-    OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp, VenueOrderId,
+    AccountId, AgentId, BrokerId, ClientOrderId, ExecId, InstrumentId, Notional, OrdStatus,
+    OrdType, OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp, VenueOrderId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,10 @@ pub struct Order {
     pub cum_qty: Qty,
     /// Fills booked ahead of a gap: from, to.
     pub ahead: Vec<(Qty, Qty)>,
+    /// Fills of it that the broker took back, by its names for them.
+    pub void: Vec<ExecId>,
+    /// The last snapshot listed other fills than are booked.
+    pub disputed: bool,
     /// Sum of price times quantity of all fills.
     pub value: Notional,
     /// Units counted as open in the exposure.
@@ -103,6 +107,8 @@ impl Order {
         venue_order_id: None,
         cum_qty: Qty::ZERO,
         ahead: Vec::new(),
+        void: Vec::new(),
+        disputed: false,
         value: Notional::ZERO,
         reserved: Qty::ZERO,
         role: Role::Single,
@@ -122,6 +128,15 @@ impl Order {
     /// Booked so far, gaps or not.
     pub fn filled(&self) -> Qty {
         self.ahead.iter().fold(self.cum_qty, |sum, (from, to)| sum + (*to - *from))
+    }
+
+    /// So much more, or less, is filled than was counted.
+    pub(super) fn shift(&mut self, by: Qty) {
+        self.cum_qty += by;
+        for (from, to) in &mut self.ahead {
+            *from += by;
+            *to += by;
+        }
     }
 
     /// FIX 151: open at the broker as far as we know.

@@ -50,6 +50,12 @@ impl Position {
         self.fills += 1;
     }
 
+    /// A fill of this value and what took it back again count as no trade.
+    pub fn forget(&mut self, value: Notional) {
+        self.turnover = self.turnover - value - value;
+        self.fills = self.fills.saturating_sub(2);
+    }
+
     /// Average price of the open quantity; zero when flat.
     pub fn avg_px(&self, multiplier: u32) -> Price {
         self.cost.per(self.qty, multiplier)

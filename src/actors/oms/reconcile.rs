@@ -105,7 +105,7 @@ impl Oms {
             self.orders[index as usize].reason = Some(Reason::Absent);
             self.apply(index, Event::Rejected);
         }
-        *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+        self.note(Oddity::Contradiction);
         known
     }
 
@@ -153,6 +153,7 @@ impl Oms {
             };
             self.on_fill(fill, complete, broker, news);
         }
+        self.restate(at, index, theirs, news);
         self.resize(index, theirs);
         let order = &self.orders[index as usize];
         let (event, exec_type) = match theirs.ord_status {
@@ -195,7 +196,7 @@ impl Oms {
         }
         if units > order.units {
             self.orders[index as usize].units = units;
-            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.note(Oddity::Contradiction);
             self.refresh(index);
         } else {
             self.cut(index, units);
@@ -232,7 +233,7 @@ impl Oms {
         if let OrderQty::Units(units) = terms.qty {
             order.units = units;
         }
-        *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+        self.note(Oddity::Contradiction);
         self.refresh(index);
         news.renamed.push((before, after));
         self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
@@ -337,7 +338,7 @@ impl Oms {
             let side = if qty.is_positive() { Side::Buy } else { Side::Sell };
             self.books.book(route, side, qty.abs(), avg_px, Notional::ZERO);
             self.books.day.reopen(account);
-            *self.oddities.entry(Oddity::Adopted).or_default() += 1;
+            self.note(Oddity::Adopted);
         }
         true
     }

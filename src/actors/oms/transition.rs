@@ -59,6 +59,8 @@ pub enum Event {
     Expired,
     /// The broker works it under the new terms.
     Replaced,
+    /// The broker took a fill back, and works on.
+    Reopened,
     /// We asked for a cancel.
     CancelSent,
     /// We asked for new terms.
@@ -84,6 +86,22 @@ pub enum Oddity {
     Unasked,
     /// An order or position that this gateway did not make, taken over from the broker.
     Adopted,
+    /// A fill was taken back or stated anew.
+    Correction,
+}
+
+impl Oddity {
+    /// The word in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::LateFill => "late_fill",
+            Self::Contradiction => "contradiction",
+            Self::Unasked => "unasked",
+            Self::Adopted => "adopted",
+            Self::Correction => "correction",
+        }
+    }
 }
 
 /// The state after `event`, and what is odd about it.
@@ -142,6 +160,11 @@ pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         (S::Canceled, E::Rejected | E::Expired)
         | (S::Rejected, E::Canceled | E::Expired)
         | (S::Expired, E::Canceled | E::Rejected) => (stage, P::None, Some(Oddity::Contradiction)),
+        // A fill is taken back: only what ended by filling can go on.
+        (S::Sent | S::InDoubt | S::Working, E::Reopened) => (S::Working, pending, None),
+        (S::Filled, E::Reopened) => (S::Working, P::None, None),
+        (S::Canceled | S::Rejected | S::Expired, E::Reopened) =>
+            (stage, P::None, Some(Oddity::Contradiction)),
         // Answers to changes of an order that ended meanwhile.
         (S::Filled | S::Canceled | S::Rejected | S::Expired,
             E::CancelRejected | E::ReplaceRejected | E::Lost) => (stage, P::None, None),
@@ -191,7 +214,7 @@ mod tests {
         Stage::Expired,
     ];
     const PENDINGS: [Pending; 3] = [Pending::None, Pending::Cancel, Pending::Replace];
-    const EVENTS: [Event; 12] = [
+    const EVENTS: [Event; 13] = [
         Event::Accepted,
         Event::Fill,
         Event::LastFill,
@@ -199,6 +222,7 @@ mod tests {
         Event::Rejected,
         Event::Expired,
         Event::Replaced,
+        Event::Reopened,
         Event::CancelSent,
         Event::ReplaceSent,
         Event::CancelRejected,
@@ -220,7 +244,8 @@ mod tests {
             let (next, odd) = transition(state, event);
             let revived = state.stage == Stage::Rejected
                 && matches!(event, Event::Accepted | Event::Replaced);
-            assert_eq!(next.is_done(), !revived, "{state:?} {event:?}");
+            let reopened = state.stage == Stage::Filled && event == Event::Reopened;
+            assert_eq!(next.is_done(), !revived && !reopened, "{state:?} {event:?}");
             if revived || matches!(event, Event::Fill | Event::LastFill) {
                 assert!(odd.is_some(), "{state:?} {event:?} must be noticed");
             }

@@ -94,6 +94,20 @@ fn a_snapshot_knows_better_which_replace_stands() {
 }
 
 #[test]
+fn a_fill_under_a_name_that_was_held_for_refused_may_have_more_to_come() {
+    let (mut rig, old, new) = replacing();
+    rig.report(refused(old, Reason::UnknownOrder));
+    let mut report = execution(new, ExecType::Trade, OrdStatus::PartiallyFilled, 5, 5, "99");
+    report.leaves_qty = Qty::whole(2);
+    rig.report(Report::Execution(report));
+    let (_, order) = rig.core.oms.find(old).unwrap();
+    assert_eq!((order.state.stage, order.leaves()), (Stage::Working, Qty::whole(2)));
+    rig.report(listed(new, old, limit_terms(Side::Buy, 7, "99")));
+    assert_eq!(name(&rig, old), new);
+    rig.check_books();
+}
+
+#[test]
 fn an_order_that_was_proven_absent_and_is_there_counts_again() {
     let mut rig = rig(&[]);
     let (id, _) = rig.order(Side::Buy, 7, "99");

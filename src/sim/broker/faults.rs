@@ -107,6 +107,7 @@ impl SimBroker {
                 self.line.reset(now);
             }
             Fault::ManualOrder => self.manual_order(now),
+            Fault::TradeBust | Fault::TradeCorrect => self.correct_trade(now, fault),
             Fault::Silent
             | Fault::HeartbeatsOnly
             | Fault::Throttled
@@ -187,7 +188,13 @@ impl SimBroker {
         if self.lasts(Fault::HeartbeatsOnly, now) {
             return;
         }
-        if !matches!(message, VenueMessage::Execution(_) | VenueMessage::CancelReject(_)) {
+        let news = matches!(
+            message,
+            VenueMessage::Execution(_)
+                | VenueMessage::CancelReject(_)
+                | VenueMessage::Correction(_)
+        );
+        if !news {
             return self.transmit(now, &message);
         }
         if self.spoils(Fault::LostReport) {
