@@ -10,6 +10,8 @@ mod garbage;
 mod operator;
 #[path = "process/rig.rs"]
 mod rig;
+#[path = "process/secrets.rs"]
+mod secrets;
 #[cfg(feature = "inject")]
 #[path = "process/supervision.rs"]
 mod supervision;

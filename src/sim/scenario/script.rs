@@ -200,6 +200,21 @@ impl Script {
         open.raw() / self.world.lot(ONE).raw()
     }
 
+    /// Exits that the core has sent.
+    pub fn exits(&self) -> usize {
+        let orders = self.core().map_or(&[][..], |core| core.oms.orders());
+        orders.iter().filter(|order| order.cl_ord_id.is_exit()).count()
+    }
+
+    /// The global kill level: on the board, in the core, in the latch file.
+    pub fn levels(&self) -> [KillLevel; 3] {
+        [
+            self.world.process.board.level(Scope::Global),
+            self.core().map_or(KillLevel::Normal, |core| core.risk.halts.level_of(Scope::Global)),
+            self.world.latched(Scope::Global),
+        ]
+    }
+
     /// Denials with a reason.
     pub fn denied(&self, reason: Reason) -> u64 {
         let denials = self.core().map(|core| core.denied().filter(|(_, why, _)| *why == reason));

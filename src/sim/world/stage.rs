@@ -80,6 +80,13 @@ impl World {
         self.killed(scope, level);
     }
 
+    /// The kill level that the latch file holds for a scope.
+    pub fn latched(&self, scope: Scope) -> KillLevel {
+        let name = self.process.topology().names.scope_name(scope);
+        let trip = self.latch.trips().iter().find(|trip| trip.scope == name);
+        trip.map_or(KillLevel::Normal, |trip| trip.level)
+    }
+
     /// Requests on the wire so far.
     pub const fn requests(&self) -> u64 {
         self.watch.requests
