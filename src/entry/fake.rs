@@ -9,7 +9,8 @@ use crate::types::{
 use crate::view::{
     ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult, FillView,
     FlattenResult, Heartbeat, KillResult, KillView, LimitRequest, LimitResult, LimitView, Limits,
-    LimitsVersion, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status, TripView,
+    LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
+    TripView,
 };
 use crate::wiring::{Names, Topology, Vocabulary};
 use std::sync::Mutex;
@@ -59,9 +60,10 @@ impl Gateway for Fake {
     fn names(&self) -> &Names {
         &self.names
     }
-    fn alive(&self) -> Result<(), String> {
-        Ok(())
+    fn liveness(&self) -> Liveness {
+        Liveness { live: true, boot: 1, core_beat_age_ms: Some(1) }
     }
+    fn watched(&self) {}
     fn readiness(&self) -> Readiness {
         let ready = self.ready.load(Ordering::SeqCst);
         let reasons = if ready { vec![] } else { vec!["broker:sandbox unreconciled".to_owned()] };

@@ -250,6 +250,17 @@ pub struct LimitView {
     pub denied: u64,
 }
 
+/// `livez`: the core's last beat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Liveness {
+    /// It beat within the last two seconds.
+    pub live: bool,
+    /// Boot number of the gateway.
+    pub boot: u32,
+    /// How long ago, in milliseconds; absent before the first.
+    pub core_beat_age_ms: Option<u64>,
+}
+
 /// `readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {
