@@ -15,6 +15,8 @@ mod secrets;
 #[cfg(feature = "inject")]
 #[path = "process/supervision.rs"]
 mod supervision;
+#[path = "process/watchdog.rs"]
+mod watchdog;
 
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
