@@ -111,7 +111,7 @@ impl Gateway for Fake {
         let text = |text: &str| text.to_owned();
         let (control, scope, value) = (text("max_order_qty"), text("global"), text("1000"));
         let limits = vec![LimitView { control, scope, value, used: None, denied: 0 }];
-        Ok(Limits { version: 1, limits })
+        Ok(Limits { version: 1, limits, rules: Vec::new() })
     }
     fn set_limit(&self, scope: Scope, wish: LimitRequest) -> Result<LimitResult, Refusal> {
         self.note(format!("limit {} {scope:?} {} {}", wish.control, wish.value, wish.reason));
