@@ -56,7 +56,7 @@ const WORLDS: u64 = 4;
 const KILLS_EACH: u32 = 50;
 /// Session seconds of the venue in a second; with it the load is above twice [`demo_rate`] on a machine
 /// that has two cores to itself.
-const SPEED: u32 = 400;
+const SPEED: u32 = 250;
 /// Orders that rest at each kill, at least.
 const WORKING: u64 = 20;
 
