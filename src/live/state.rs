@@ -168,7 +168,10 @@ mod tests {
         drop(first);
         let second = StateFolder::open(dir.path()).unwrap();
         assert_eq!(second.identity, Identity { instance, epoch: 2, first_run: false });
+        assert_eq!(last_clean_end(dir.path()).unwrap(), None);
+        second.note_clean_end().unwrap();
         drop(second);
+        assert_eq!(last_clean_end(dir.path()).unwrap(), Some(2));
         // A first boot that was killed before the tag was written is still a first boot.
         fs::remove_file(dir.path().join("instance")).unwrap();
         let again = StateFolder::open(dir.path()).unwrap();
