@@ -30,9 +30,11 @@ mod positions;
 mod progress;
 mod replay;
 mod run;
+mod signal;
 mod sim;
 mod status;
 pub mod venue;
+mod watchdog;
 
 pub use engine::dispatch as engine;
 pub use error::{CliError, Exit};

@@ -31,6 +31,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("qtos_broker_up", "Broker session logged in", &["broker"]),
     ("qtos_broker_reconciled", "Orders and positions agree with the broker", &["broker"]),
     ("qtos_lane_heartbeat_age_seconds", "Time since an actor last moved", &["lane"]),
+    ("qtos_watchdog_age_seconds", "Time since a watchdog last looked; absent without one", &[]),
     ("qtos_actor_restarts_total", "Restarts since boot", &["actor"]),
     ("qtos_conflated_total", "Market records merged on the way to a lane", &["feed"]),
     ("qtos_market_gaps_total", "Gaps in market data", &[]),
@@ -81,6 +82,9 @@ fn samples(handle: &Handle) -> Vec<Sample> {
             let age = now.since(status.last_beat()).as_secs_f64();
             all.push(("qtos_lane_heartbeat_age_seconds", status.name.clone(), age));
         }
+    }
+    if let Some(seen) = handle.last_watched() {
+        all.push(("qtos_watchdog_age_seconds", String::new(), now.since(seen).as_secs_f64()));
     }
     all.push(("qtos_journal_bytes_total", String::new(), handle.journal_bytes() as f64));
     for (name, count) in handle.merged() {

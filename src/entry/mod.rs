@@ -15,6 +15,7 @@ mod server;
 mod show;
 
 pub use gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
+pub use limits::rules;
 pub use live::LiveGateway;
 pub use server::{CONTROL_FILE, ControlServer, EntryError, TOKEN_FILE};
 

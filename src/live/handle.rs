@@ -7,6 +7,7 @@ use super::edge::Waker;
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
+use super::watchdog::Beat;
 use crate::actors::Notice;
 use crate::desk::Desk;
 use crate::kill::two_step::VALID;
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub limits: Mutex<TwoStep<LimitsChange>>,
     /// From the core: what a person has to hear of.
     pub notices: Arc<ArrayQueue<Notice>>,
+    /// When a watchdog looked last, in nanoseconds; zero before the first.
+    pub watched: AtomicU64,
 }
 
 /// The core did not answer in time: it is starting, ending or stalled.
@@ -107,6 +110,25 @@ impl Handle {
     /// How far the system's time has moved away from the gateway's.
     pub fn clock_off(&self) -> crate::types::Nanos {
         self.0.clock.off()
+    }
+
+    /// The core lane's last beat. A core that has not begun has none.
+    pub fn beat(&self) -> Option<Beat> {
+        let core = self.0.statuses.iter().find(|status| status.name == "lane:core")?;
+        let beat = core.last_beat();
+        let age = self.now().since(beat);
+        (beat > Timestamp::ZERO).then_some(Beat { boot: self.0.epoch, age })
+    }
+
+    /// A watchdog has looked.
+    pub fn watched(&self) {
+        self.0.watched.store(self.now().nanos(), Ordering::Relaxed);
+    }
+
+    /// When a watchdog looked last; none before the first.
+    pub fn last_watched(&self) -> Option<Timestamp> {
+        let at = self.0.watched.load(Ordering::Relaxed);
+        (at > 0).then(|| Timestamp::from_nanos(at))
     }
 
     /// Wakes the core lane.

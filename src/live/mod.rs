@@ -21,6 +21,7 @@ mod service;
 pub mod state;
 mod status;
 mod watch;
+mod watchdog;
 
 pub use audit::{Act, Audit, AuditError, AuditLine};
 pub use direct::{Direct, DirectError, kill_direct};
@@ -32,3 +33,4 @@ pub use recover::{RecoverError, Recovered, recover};
 pub use service::{Options, Service, ServiceError};
 pub use state::{Identity, StateError, StateFolder};
 pub use status::{ActorState, ActorStatus};
+pub use watchdog::{Beat, News, Watchdog};

@@ -1,14 +1,16 @@
 //! What an agent can know and do.
 
 use super::TimerId;
+use crate::actors::core::refusal;
 use crate::actors::market::{Market, MarketState, Touch};
 use crate::actors::oms::OrderUpdate;
+use crate::kill::Route;
 use crate::msg::{
     CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,
 };
 use crate::types::{
-    AccountId, AgentId, ClientOrderId, ExecType, InstrumentId, Nanos, OrdStatus, OrdType, OrderQty,
-    Price, Qty, Side, TimeInForce, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, ExecType, InstrumentId, Nanos, OrdStatus, OrdType,
+    OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp,
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -222,6 +224,33 @@ impl Desk {
                 self.open[at].leaves_qty = update.leaves_qty;
             }
         }
+    }
+
+    /// A change of an open order never reached the core: the order stays as it is.
+    pub fn refuse_change(
+        &mut self,
+        at: Timestamp,
+        (order, renamed): (ClientOrderId, Option<ClientOrderId>),
+        reason: Reason,
+    ) -> Option<OrderUpdate> {
+        self.replacing.retain(|(id, _)| Some(*id) != renamed);
+        let order = self.open.iter().find(|open| open.cl_ord_id == order)?;
+        let route = Route {
+            broker: BrokerId(u8::MAX),
+            account: self.account,
+            agent: self.agent,
+            instrument: order.instrument,
+        };
+        let cum_qty = match order.terms.qty {
+            OrderQty::Units(qty) => qty.saturating_sub(order.leaves_qty),
+            OrderQty::Cash(_) => Qty::ZERO,
+        };
+        Some(OrderUpdate {
+            ord_status: order.ord_status,
+            cum_qty,
+            leaves_qty: order.leaves_qty,
+            ..refusal(at, order.cl_ord_id, route, order.terms.side, reason)
+        })
     }
 
     /// A replace took effect: the order goes on under its new name.

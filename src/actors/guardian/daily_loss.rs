@@ -123,5 +123,13 @@ impl Watcher for DailyLoss {
         Next::after(view.at, self.every)
     }
 
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let used = self.accounts.iter().filter_map(|&(account, ..)| {
+            let pnl = view.oms.books.day_pnl(account, view.market)?;
+            Some((Scope::Account(account), Notional::ZERO.saturating_sub(pnl).to_string()))
+        });
+        used.collect()
+    }
+
     kept_in!(kept);
 }

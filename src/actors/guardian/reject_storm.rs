@@ -73,5 +73,14 @@ impl Watcher for RejectStorm {
         Next::NEVER
     }
 
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let used = self.agents.iter().map(|(agent, answers)| {
+            let within = |at: &&Timestamp| view.at.since(**at) < self.window;
+            let count = answers.rejected.iter().filter(within).count();
+            (Scope::Agent(*agent), format!("{count} of {}", self.most))
+        });
+        used.collect()
+    }
+
     kept_in!(agents);
 }

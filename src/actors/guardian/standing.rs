@@ -160,6 +160,11 @@ impl Standing {
         self.tripped.keys().filter(move |(on, _)| *on == scope).map(|(_, rule)| *rule)
     }
 
+    /// Automatic trips in force.
+    pub fn tripped(&self) -> impl Iterator<Item = (Scope, Rule)> {
+        self.tripped.keys().copied()
+    }
+
     /// Findings that something was done about and that still stand.
     pub fn stands(&self) -> impl Iterator<Item = (Rule, Scope)> {
         let raised = |finding: &Finding| finding.raised > Severity::Clear;

@@ -1,7 +1,7 @@
 //! Options of the commands that work in this process.
 
 use crate::feed::Speed;
-use crate::types::Timestamp;
+use crate::types::{Nanos, Timestamp};
 use clap::{ArgGroup, Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,6 +37,20 @@ pub struct RunArgs {
     /// End after so many seconds
     #[arg(long = "for", value_name = "S")]
     pub for_seconds: Option<u64>,
+}
+
+/// `watchdog`.
+#[derive(Debug, Clone, Args)]
+pub struct WatchdogArgs {
+    /// Between two looks at the gateway
+    #[arg(long, value_name = "SPAN", default_value = "250ms")]
+    pub every: Nanos,
+    /// It acts when the gateway's core has not moved for so long
+    #[arg(long, value_name = "SPAN", default_value = "3s")]
+    pub after: Nanos,
+    /// Address of the control API [default: from control.json in the state folder, at every look]
+    #[arg(long, value_name = "URL")]
+    pub control: Option<String>,
 }
 
 /// `replay`.
