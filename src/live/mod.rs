@@ -32,3 +32,6 @@ pub use recover::{RecoverError, Recovered, recover};
 pub use service::{Options, Service, ServiceError};
 pub use state::{Identity, StateError, StateFolder};
 pub use status::{ActorState, ActorStatus};
+
+#[cfg(test)]
+mod interleavings;
