@@ -8,6 +8,7 @@ use qtos_gateway::journal::{
     Entry, EntryReader, EntryWriter, Frame, FrameError, FrameReader, FrameWriter, Header,
     HeaderKind, Units, varint,
 };
+use qtos_gateway::msg::Input;
 use qtos_gateway::types::Timestamp;
 
 /// What was read is what stands there, byte by byte; an error names the place where reading ended.
@@ -72,7 +73,13 @@ pub fn entries(data: &[u8]) {
     let Ok(mut reader) = EntryReader::open(bytes.as_slice()) else { return };
     let header = reader.header().clone();
     let mut entries = Vec::new();
-    while let Ok(Some(entry)) = reader.next() {
+    while let Ok(Some(mut entry)) = reader.next() {
+        // A recording has no times of delivery: a record's own time stands for it.
+        if let (HeaderKind::Recording, Entry::Input { at, input: Input::Market(record) }) =
+            (&header.kind, &mut entry)
+        {
+            *at = record.ts();
+        }
         entries.push(entry);
     }
     assert!(reader.offset() <= bytes.len() as u64);

@@ -84,6 +84,8 @@ pub enum Oddity {
     Unasked,
     /// An order or position that this gateway did not make, taken over from the broker.
     Adopted,
+    /// More traded than the order asked for: booked, alarmed.
+    Overfill,
 }
 
 /// The state after `event`, and what is odd about it.
