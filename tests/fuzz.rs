@@ -207,7 +207,7 @@ fn a_broken_promise_is_told() {
 fn the_table_of_decoders_is_whole() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join("docs/fuzz.md")).unwrap();
-    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    let rows = text.lines().filter(|line| line.contains("| `src/"));
     let mut named = BTreeSet::new();
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
