@@ -255,10 +255,10 @@ static NAMES: LazyLock<qtos_gateway::wiring::Names> = LazyLock::new(|| {
 
 /// Every body of the control API, and the files that its clients read.
 pub fn control(data: &[u8]) {
-    if let Some(order) = body::<view::NewOrderRequest>(data) {
-        if let Err(error) = order_entry(&order, &NAMES) {
-            assert!(!error.is_empty());
-        }
+    if let Some(order) = body::<view::NewOrderRequest>(data)
+        && let Err(error) = order_entry(&order, &NAMES)
+    {
+        assert!(!error.is_empty());
     }
     body::<view::ReplaceOrderRequest>(data);
     body::<view::FlattenRequest>(data);
@@ -267,10 +267,10 @@ pub fn control(data: &[u8]) {
     body::<view::LimitRequest>(data);
     body::<view::ControlFile>(data);
     body::<view::ErrorView>(data);
-    if let Some(kill) = body::<view::KillRequest>(data) {
-        if let Ok(scope) = NAMES.scope(&kill.scope) {
-            assert_eq!(NAMES.scope(&NAMES.scope_name(scope)), Ok(scope));
-        }
+    if let Some(kill) = body::<view::KillRequest>(data)
+        && let Ok(scope) = NAMES.scope(&kill.scope)
+    {
+        assert_eq!(NAMES.scope(&NAMES.scope_name(scope)), Ok(scope));
     }
 }
 
