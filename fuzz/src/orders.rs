@@ -349,7 +349,7 @@ impl World {
                 account: ACCOUNT,
                 instrument: IBM,
                 terms: match how {
-                    3 => terms(order.terms.side, bytes.number(), 99),
+                    3 => terms(order.terms.side, bytes.number().clamp(-1, 1_000), 99),
                     _ => order.terms,
                 },
                 ord_status: statuses[bytes.below(statuses.len())],
