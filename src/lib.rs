@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 #![deny(unused, missing_docs)]
 
+// 0: what threads share
+mod sync;
 // 1: values
 pub mod types;
 // 2: vocabulary, and what outlives the process

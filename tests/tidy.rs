@@ -112,6 +112,8 @@ const BANS: &[Ban] = &[
         words: &["thread", "spawn"],
         within: &[],
         except: &[
+            // Parking, by its two names.
+            "src/sync.rs",
             "src/chaos/",
             "src/live/",
             "src/entry/",
@@ -154,6 +156,12 @@ const BANS: &[Ban] = &[
         // Panics on purpose, in builds with the `inject` feature.
         except: &["src/live/keeper.rs", "src/agents/faulty.rs"],
         why: "errors are values; a lane that panics is a lane that is gone",
+    },
+    Ban {
+        words: &["Relaxed", "Acquire", "Release", "AcqRel"],
+        within: &["src/sync.rs", "src/kill/"],
+        except: &[],
+        why: "interleavings are tried under sequential consistency: these pieces rely on it",
     },
     Ban { words: &["unsafe"], within: &[], except: &[], why: "the crate forbids it" },
 ];

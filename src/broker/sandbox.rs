@@ -167,7 +167,7 @@ impl SandboxSession {
                 self.outputs.push_back(Output::Report(Report::Execution(report)));
             }
             (VenueMessage::Correction(said), State::Up) => {
-                self.outputs.push_back(Output::Report(Report::Correction(said)));
+                self.outputs.push_back(Output::Report(Report::Correction(Box::new(said))));
             }
             (VenueMessage::CancelReject(reject), State::Up) => {
                 self.outputs.push_back(Output::Report(Report::CancelReject(reject)));

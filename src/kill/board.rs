@@ -4,11 +4,13 @@
 //! store. So when [`KillBoard::raise`] returns, no write of a covered order is under way and none
 //! will begin (INV-4).
 
+use crate::sync::{self, AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Scope};
 use crossbeam_utils::CachePadded;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+/// What a signal handler stores into is the operating system's affair, no model's.
+use std::sync::atomic::AtomicBool as SignalFlag;
 
 /// Whose order it is: the indices of its five scopes, looked up once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ pub struct KillBoard {
     agents: Vec<AtomicU8>,
     symbols: Vec<AtomicU8>,
     /// Set by signal handlers, which may do nothing but store: global block and global cancel.
-    signals: [Arc<AtomicBool>; 2],
+    signals: [Arc<SignalFlag>; 2],
     /// One count per writer; odd while a write is under way.
     writers: Vec<CachePadded<AtomicU64>>,
     taken: Vec<AtomicBool>,
@@ -175,7 +177,7 @@ impl KillBoard {
 
     /// The two flags a signal handler may set: global block, global cancel. They count as raised
     /// from the store on; the control plane then raises the level properly and clears them.
-    pub fn signal_flags(&self) -> [Arc<AtomicBool>; 2] {
+    pub fn signal_flags(&self) -> [Arc<SignalFlag>; 2] {
         self.signals.clone()
     }
 
@@ -228,7 +230,7 @@ impl KillBoard {
             let seen = writer.load(Ordering::SeqCst);
             if seen % 2 == 1 {
                 while writer.load(Ordering::SeqCst) == seen {
-                    std::hint::spin_loop();
+                    sync::spin_loop();
                 }
             }
         }

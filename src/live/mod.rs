@@ -34,3 +34,6 @@ pub use service::{Options, Service, ServiceError};
 pub use state::{Identity, StateError, StateFolder};
 pub use status::{ActorState, ActorStatus};
 pub use watchdog::{Beat, News, Watchdog};
+
+#[cfg(test)]
+mod interleavings;

@@ -13,7 +13,7 @@ pub enum Report {
     /// FIX 8.
     Execution(ExecutionReport),
     /// FIX 8 with 150 = H or G: a trade is cancelled or corrected.
-    Correction(TradeCorrection),
+    Correction(Box<TradeCorrection>),
     /// FIX 9: a cancel or replace was refused; the order stands as it was.
     CancelReject(CancelReject),
     /// The request never left: the gate, the session or a full queue refused it. Proof, not a guess.

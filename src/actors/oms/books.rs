@@ -101,6 +101,11 @@ impl Books {
         self
     }
 
+    /// Loaded books that are of the same accounts, agents and instruments as `own`.
+    pub(super) fn fits(&self, own: &Self) -> bool {
+        self.accounts.fits(&own.accounts) && self.agents.fits(&own.agents)
+    }
+
     /// Instruments, rates, capital and the rule of the day stay those of `new`.
     pub(super) fn redefine(&mut self, new: Self) {
         (self.instruments, self.fx, self.capital) = (new.instruments, new.fx, new.capital);

@@ -82,6 +82,13 @@ impl Exposures {
         self.cells.get(owner * self.instruments + instrument.index()).copied().unwrap_or_default()
     }
 
+    /// Has the cells of `own`, whatever stands in them.
+    pub(super) fn fits(&self, own: &Self) -> bool {
+        let used = self.used.iter().flatten().all(|id| id.index() < own.instruments);
+        used && (self.instruments, self.cells.len(), self.used.len())
+            == (own.instruments, own.cells.len(), own.used.len())
+    }
+
     /// How many owners there are.
     pub fn owners(&self) -> usize {
         self.used.len()

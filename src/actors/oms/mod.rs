@@ -16,6 +16,7 @@ mod reconcile;
 mod refusals;
 mod room;
 pub mod transition;
+mod whole;
 mod worth;
 
 pub use books::{Books, Fx};
@@ -487,6 +488,9 @@ impl Oms {
             || order.filled() >= order.units
                 && matches!(order.terms.qty, crate::types::OrderQty::Units(_))
                 && order.replacement.is_none();
+        if self.orders[index as usize].is_overfilled() {
+            *self.oddities.entry(Oddity::Overfill).or_default() += 1;
+        }
         self.books.book(route, side, fill.qty, fill.price, fill.fee);
         self.fills.push(fill);
         self.apply(index, if last { Event::LastFill } else { Event::Fill });

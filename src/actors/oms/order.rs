@@ -152,8 +152,17 @@ impl Order {
         if self.state.is_done() {
             return Qty::ZERO;
         }
-        let most = self.replacement.map_or(self.units, |(_, units)| units.max(self.units));
-        most.saturating_sub(self.filled()).max(Qty::ZERO)
+        self.largest().saturating_sub(self.filled()).max(Qty::ZERO)
+    }
+
+    /// Its size, or that of a replace under way if it is larger.
+    fn largest(&self) -> Qty {
+        self.replacement.map_or(self.units, |(_, units)| units.max(self.units))
+    }
+
+    /// More traded than was asked for. An order that names money has no size to compare with.
+    pub(super) fn is_overfilled(&self) -> bool {
+        matches!(self.terms.qty, OrderQty::Units(_)) && self.filled() > self.largest()
     }
 
     /// FIX 6: average fill price, zero without fills.

@@ -88,6 +88,8 @@ pub enum Oddity {
     Adopted,
     /// A fill was taken back or stated anew.
     Correction,
+    /// More traded than the order asked for: booked, alarmed.
+    Overfill,
 }
 
 impl Oddity {
@@ -100,6 +102,7 @@ impl Oddity {
             Self::Unasked => "unasked",
             Self::Adopted => "adopted",
             Self::Correction => "correction",
+            Self::Overfill => "overfill",
         }
     }
 }

@@ -75,7 +75,7 @@ impl Rig {
 #[test]
 fn a_cancelled_trade_is_taken_back_once() {
     let (mut rig, id) = filled();
-    let bust = Report::Correction(correction(id, 3, None));
+    let bust = Report::Correction(Box::new(correction(id, 3, None)));
     let out = rig.report(bust.clone());
     assert_eq!(out.news.snapshots, [BrokerId(0)], "the position must agree afterwards");
     let [update] = &out.news.updates[..] else { panic!("{:?}", out.news.updates) };
@@ -99,7 +99,8 @@ fn an_order_that_the_broker_works_on_counts_again() {
     let (mut rig, id) = filled();
     let (ord_status, leaves_qty) = (OrdStatus::PartiallyFilled, Qty::whole(4));
     let bust = correction(id, 7, None);
-    rig.report(Report::Correction(TradeCorrection { ord_status, leaves_qty, ..bust }));
+    let said = TradeCorrection { ord_status, leaves_qty, ..bust };
+    rig.report(Report::Correction(Box::new(said)));
     let (_, order) = rig.core.oms.find(id).unwrap();
     assert_eq!((order.state.stage, order.leaves()), (Stage::Working, Qty::whole(4)));
     rig.check_books();
@@ -115,7 +116,7 @@ fn an_order_that_the_broker_works_on_counts_again() {
 #[test]
 fn a_corrected_trade_stands_as_corrected() {
     let (mut rig, id) = filled();
-    let out = rig.report(Report::Correction(correction(id, 7, Some((2, "97")))));
+    let out = rig.report(Report::Correction(Box::new(correction(id, 7, Some((2, "97"))))));
     let told: Vec<_> =
         out.news.updates.iter().map(|news| (news.exec_type, news.last_qty)).collect();
     assert_eq!(
@@ -128,7 +129,7 @@ fn a_corrected_trade_stands_as_corrected() {
     assert_eq!(rig.holds(), (Qty::whole(5), Notional::whole(294 + 194)));
     // The correction itself can be taken back.
     let bust = TradeCorrection { exec_ref_id: ExecId(900), ..correction(id, 0, None) };
-    rig.report(Report::Correction(bust));
+    rig.report(Report::Correction(Box::new(bust)));
     assert_eq!(rig.holds(), (Qty::whole(3), Notional::whole(294)));
     rig.check_books();
 }
@@ -138,7 +139,7 @@ fn a_trade_that_was_cancelled_before_it_was_told_is_never_booked() {
     let mut rig = rig(&[]);
     let (id, _) = rig.order(Side::Buy, 7, "99");
     rig.accept(id);
-    rig.report(Report::Correction(correction(id, 3, None)));
+    rig.report(Report::Correction(Box::new(correction(id, 3, None))));
     rig.fill(id, 3, 3, "98", OrdStatus::PartiallyFilled);
     assert_eq!(rig.holds(), (Qty::ZERO, Notional::ZERO));
     rig.check_books();

@@ -229,7 +229,7 @@ impl Ledger {
         let side = order.terms.side;
         let mut flow = paid(&old, side.signed(old.qty)) + old.fee - fee;
         if let Some(new) = corrected {
-            flow = flow - paid(&new, side.signed(new.qty));
+            flow -= paid(&new, side.signed(new.qty));
             order.fills.push(new);
         }
         order.cum = order.cum - old.qty + qty;
@@ -246,7 +246,7 @@ impl Ledger {
         let key = (order.account, order.instrument);
         *self.positions.entry(key).or_default() += side.signed(qty - old.qty);
         let cash = self.cash.entry(key).or_default();
-        *cash = *cash + flow;
+        *cash += flow;
         let order = &self.orders[place];
         Some(TradeCorrection {
             cl_ord_id: order.id()?,
