@@ -54,8 +54,7 @@ pub fn latch() -> Result<Rows, BenchError> {
 const WORLDS: u64 = 4;
 /// Kills in each.
 const KILLS_EACH: u32 = 50;
-/// Session seconds of the venue in a second; with it the load is above twice [`demo_rate`] on a machine
-/// that has two cores to itself.
+/// Session seconds of the venue in a second: what the load is worth, `kill_load` beside `demo_orders` says.
 const SPEED: u32 = 250;
 /// Orders that rest at each kill, at least.
 const WORKING: u64 = 20;

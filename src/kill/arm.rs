@@ -119,7 +119,9 @@ mod tests {
         let (rule, cool_off) = (crate::msg::Rule::DailyLoss, Nanos::from_secs(30));
         let start = Timestamp::from_nanos(7);
         let scope = "account:paper";
-        latch.raise_by(Some((rule, cool_off)), scope, KillLevel::Block, "loss", start).unwrap();
+        latch
+            .raise_by(Some((rule, cool_off)), (scope, KillLevel::Block, "loss"), start, |_| ())
+            .unwrap();
         board.raise(Scope::Account(crate::types::AccountId(0)), KillLevel::Block);
         let mut desk = ArmDesk::default();
         let named = (Scope::Account(crate::types::AccountId(0)), scope);

@@ -205,8 +205,8 @@ impl Handle {
         lock(&self.0.latch).trips().to_vec()
     }
 
-    /// Raises a kill that a person wants: the latch first, then the file, then the core. When this
-    /// returns no covered write is under way.
+    /// Raises a kill that a person wants: the latch first, then the core, then the file. When this
+    /// returns no covered write is under way, and the file is on stable storage.
     ///
     /// # Errors
     /// The trip holds on the board but its file could not be written.
@@ -242,20 +242,18 @@ impl Handle {
         let mut latch = lock(&self.0.latch);
         let before = latch.get(&name).map_or(KillLevel::Normal, |trip| trip.level);
         let by = rule.map(|rule| (rule, self.0.topology.guardian.cool_off));
-        let trip = latch.raise_by(by, &name, level, reason, self.now());
+        // An arm that came in between has lowered it.
         self.0.board.raise(scope, level);
-        let order = KillOrder {
-            scope,
-            level,
-            reason: reason.to_owned(),
-            episode: trip.as_ref().map_or(0, |trip| trip.episode),
-            rule,
-        };
+        // The core first, then the disk: a kill that only the journal knows stands after a crash too.
+        let trip = latch.raise_by(by, (&name, level, reason), self.now(), |trip| {
+            let reason = reason.to_owned();
+            let order = KillOrder { scope, level, reason, episode: trip.episode, rule };
+            if self.deliver(Input::Control(Control::Kill(order))).is_err() {
+                // The core is stuck: its brokers cancel without it.
+                self.cancel_without_core(level);
+            }
+        });
         tracing::warn!(scope = %name, level = %level, reason, "kill");
-        if self.deliver(Input::Control(Control::Kill(order))).is_err() {
-            // The core is stuck: its brokers cancel without it.
-            self.cancel_without_core(level);
-        }
         drop(latch);
         let who = rule.map_or("operator", Rule::name);
         let after = self.0.board.level(scope);
