@@ -6,6 +6,9 @@
 #![forbid(unsafe_code)]
 #![deny(unused, missing_docs)]
 
+#[macro_use]
+pub mod planted;
+
 // 1: values
 pub mod types;
 // 2: vocabulary, and what outlives the process

@@ -1,6 +1,8 @@
 //! One order and what is known of it.
 
 use super::transition::State;
+#[cfg(feature = "mutants")]
+use super::transition::{Pending, Stage};
 use crate::kill::Route;
 use crate::msg::{OrderTerms, ReplaceOrder};
 use crate::types::{
@@ -149,10 +151,13 @@ impl Order {
 
     /// The most that can still trade, a replace under way included.
     pub fn worst_leaves(&self) -> Qty {
-        if self.state.is_done() {
+        let done = self.state.is_done();
+        let done = planted!(CancelFrees, done, done || self.state.pending == Pending::Cancel);
+        if planted!(DoubtFrees, done, done || self.state.stage == Stage::InDoubt) {
             return Qty::ZERO;
         }
-        let most = self.replacement.map_or(self.units, |(_, units)| units.max(self.units));
+        let both = |units: Qty| planted!(ReplaceReservesNew, units.max(self.units), units);
+        let most = self.replacement.map_or(self.units, |(_, units)| both(units));
         most.saturating_sub(self.filled()).max(Qty::ZERO)
     }
 
