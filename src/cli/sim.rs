@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Sessions where no number was asked for.
 const SESSIONS: u64 = 1_000;
 /// Failing seeds that are made small; more would only take time.
-const SHRUNK: usize = 12;
+const SHRUNK: usize = 3;
 
 /// What a campaign prints.
 #[derive(Debug, Serialize)]

@@ -132,6 +132,8 @@ impl Watch {
             if bounds.day_traded.is_some_and(|most| traded > most) {
                 bad(format!("{request:?} after fills worth {traded}"));
             }
+            // A cancel that found no room on the way to the broker was asked for all the same.
+            let meets = |one: &Order, other: &Order| meets(one, other) && other.asked_at < at;
             if let (Some(makes_way), OrderRequest::New(new)) = (bounds.self_match, request)
                 && new.contingent == Contingent::None
                 && let Some((_, order)) = core.oms.find(new.cl_ord_id)

@@ -408,7 +408,10 @@ impl Oms {
                 return;
             }
             ExecType::OrderStatus => {
-                self.cut(index, report.cum_qty.saturating_add(report.leaves_qty));
+                // Under an older name it tells of a size from before a replace.
+                if self.orders[index as usize].cl_ord_id == report.cl_ord_id {
+                    self.cut(index, report.cum_qty.saturating_add(report.leaves_qty));
+                }
                 None
             }
         };
