@@ -136,6 +136,12 @@ const BANS: &[Ban] = &[
         why: "the order of a hash map is not repeatable; the exceptions only look up",
     },
     Ban {
+        words: &["planted!"],
+        within: &["src/sim/", "src/chaos/", "src/venue/"],
+        except: &[],
+        why: "bugs are planted in what is judged, never in the judge",
+    },
+    Ban {
         words: &["f64", "f32"],
         within: PURE,
         except: &[

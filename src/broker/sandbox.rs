@@ -221,7 +221,7 @@ impl SandboxSession {
                 self.parts.positions.push(position);
             }
         }
-        if part.last {
+        if planted!(PartIsWhole, part.last, true) {
             self.since = std::mem::replace(&mut self.version, part.version);
             let snapshot = Box::new(std::mem::take(&mut self.parts));
             self.outputs.push_back(Output::Report(Report::Snapshot(snapshot)));

@@ -23,6 +23,8 @@ pub mod info;
 pub mod journal;
 mod kill;
 mod limits;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod order;
 mod orders;
 mod output;

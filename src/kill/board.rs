@@ -65,15 +65,23 @@ pub enum Effect {
 impl Effect {
     /// Whether a request with this effect may leave while one of its scopes stands at `level`. All
     /// five must allow it; for all effects but [`Self::Exits`] the highest decides.
-    pub const fn allowed_at(self, level: KillLevel) -> bool {
+    pub fn allowed_at(self, level: KillLevel) -> bool {
         match self {
             Self::Cancels => true,
             // A block or cancel next to the flatten is another decision, and it stands in the way.
             Self::Exits => {
                 matches!(level, KillLevel::Normal | KillLevel::ReduceOnly | KillLevel::Flatten)
             }
-            Self::Reduces => matches!(level, KillLevel::Normal | KillLevel::ReduceOnly),
-            Self::Opens => matches!(level, KillLevel::Normal),
+            Self::Reduces => planted!(
+                BlockReduces,
+                matches!(level, KillLevel::Normal | KillLevel::ReduceOnly),
+                level <= KillLevel::Block,
+            ),
+            Self::Opens => planted!(
+                ReduceOnlyOpens,
+                matches!(level, KillLevel::Normal),
+                level <= KillLevel::ReduceOnly,
+            ),
         }
     }
 }
@@ -145,9 +153,9 @@ impl KillBoard {
             .global
             .load(Ordering::SeqCst)
             .max(at(&self.brokers, route.broker.index()))
-            .max(at(&self.accounts, route.account.index()))
+            .max(planted!(BoardForgetsAccount, at(&self.accounts, route.account.index()), 0))
             .max(at(&self.agents, route.agent.index()))
-            .max(at(&self.symbols, route.instrument.index()));
+            .max(planted!(BoardForgetsSymbol, at(&self.symbols, route.instrument.index()), 0));
         level(highest).max(self.signalled())
     }
 
@@ -201,7 +209,11 @@ impl KillBoard {
     /// had its permit may still be under way: see [`Self::raise`].
     pub fn latch(&self, scope: Scope, to: KillLevel) -> bool {
         let Some(slot) = self.slot(scope) else { return false };
-        slot.fetch_max(to as u8, Ordering::SeqCst);
+        planted!(
+            TripOverwrites,
+            slot.fetch_max(to as u8, Ordering::SeqCst),
+            slot.swap(to as u8, Ordering::SeqCst),
+        );
         self.epoch.fetch_add(1, Ordering::SeqCst);
         true
     }

@@ -148,7 +148,7 @@ impl Latch {
         tell: impl FnOnce(&Trip),
     ) -> Result<Trip, LatchError> {
         if let Some(trip) = self.get(scope)
-            && trip.level >= level
+            && planted!(FirstTripStays, trip.level >= level, true)
         {
             tell(trip);
             return Ok(trip.clone());
@@ -188,7 +188,7 @@ impl Latch {
     fn put(&mut self, trip: Trip) -> Result<(), LatchError> {
         self.content.trips.retain(|old| old.scope != trip.scope);
         self.content.trips.push(trip);
-        self.save()
+        planted!(LatchUnsaved, self.save(), Ok(()))
     }
 
     /// Ends the trip of a scope and writes the file.

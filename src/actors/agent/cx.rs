@@ -166,6 +166,7 @@ impl Desk {
 
     /// A new run: its ids never meet those of another.
     pub fn boot(&mut self, instance: u32, epoch: u32) {
+        let epoch = planted!(EpochKept, epoch, if self.epoch == 0 { epoch } else { self.epoch });
         (self.instance, self.epoch, self.seq) = (instance, epoch, self.first_seq);
     }
 
@@ -315,7 +316,13 @@ impl AgentCx<'_> {
             Legs::Oco(other) => Contingent::OneCancelsOther(leg(other)),
             Legs::Oto(next) => Contingent::OneTriggersOther(leg(next)),
             Legs::Bracket(take_profit, stop_loss) => {
-                Contingent::Bracket { take_profit: leg(take_profit), stop_loss: leg(stop_loss) }
+                let take_profit = leg(take_profit);
+                let stop_loss = planted!(
+                    LegTakesName,
+                    leg(stop_loss),
+                    Leg { cl_ord_id: take_profit.cl_ord_id, terms: stop_loss },
+                );
+                Contingent::Bracket { take_profit, stop_loss }
             }
         };
         let new = NewOrder {

@@ -45,6 +45,7 @@ pub fn build(values: &mut Values, setup: &Setup<'_>) -> Result<Option<Box<dyn Wa
 
 /// How a loss stands to its limit, with a warning from a share of it on.
 pub(super) fn against(loss: Notional, limit: Notional, warn_at: i64) -> Severity {
+    let loss = planted!(LossRuleSilent, loss, Notional::ZERO);
     if loss >= limit {
         Severity::Act
     } else if loss.raw().saturating_mul(1_000_000) >= limit.raw().saturating_mul(warn_at.into()) {

@@ -45,6 +45,7 @@ impl Watcher for RejectStorm {
             return false;
         }
         let answers = self.agents.entry(agent).or_default();
+        let rejected = planted!(StormRuleSilent, rejected, false);
         answers.last.push_back(rejected);
         if answers.last.len() > LAST {
             answers.last.pop_front();

@@ -96,6 +96,7 @@ impl Standing {
         let finding = self.findings.entry(key).or_insert(fresh);
         finding.warned = finding.warned.saturating_add(1);
         finding.acted = if severity == Severity::Act { finding.acted.saturating_add(1) } else { 0 };
+        let confirm = planted!(OneLookTrips, confirm, 1);
         let (confirmed, action) = if finding.acted >= confirm {
             (Severity::Act, act)
         } else if finding.warned >= confirm {

@@ -163,7 +163,8 @@ impl Books {
         let value = price.notional(qty, multiplier);
         let flow = if side == Side::Buy { -value } else { value };
         let cash = self.cash.entry((route.account, route.instrument)).or_default();
-        *cash = cash.saturating_add(flow).saturating_sub(fee);
+        *cash =
+            cash.saturating_add(flow).saturating_sub(planted!(FeeForgotten, fee, Notional::ZERO));
         let signed = side.signed(qty);
         if let Some(cell) = self.accounts.cell(route.account.index(), route.instrument) {
             cell.position = cell.position.saturating_add(signed);
@@ -204,7 +205,7 @@ impl Books {
             self.accounts.cell(route.account.index(), route.instrument),
             self.agents.cell(route.agent.index(), route.instrument),
         ];
-        for cell in cells.into_iter().flatten() {
+        for cell in cells.into_iter().take(planted!(AgentCellForgotten, 2, 1)).flatten() {
             let open = match side {
                 Side::Buy => &mut cell.open_buy,
                 Side::Sell => &mut cell.open_sell,

@@ -76,7 +76,11 @@ impl Oms {
         }
         let (route, side, cum_qty) = (order.route, order.terms.side, order.cum_qty);
         let late = order.state.is_done();
-        self.books.take_back(route, side, fill.qty, fill.price, fill.fee);
+        planted!(
+            BustUnbooked,
+            self.books.take_back(route, side, fill.qty, fill.price, fill.fee),
+            (),
+        );
         let (qty, fee) = (-fill.qty, -fill.fee);
         self.fills.push(Fill { at, exec_id: by, qty, fee, cum_qty, late, ..*fill });
         self.note(Oddity::Correction);

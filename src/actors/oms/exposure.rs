@@ -50,9 +50,15 @@ impl Exposure {
     /// Whether `units` more on `side` can only bring the position towards zero, whatever else
     /// fills, and never across.
     pub fn reduced_by(&self, side: Side, units: Qty) -> bool {
+        let (long, short) = planted!(
+            ReduceIgnoresOpen,
+            (self.longest(), self.shortest()),
+            (self.position, self.position),
+        );
+        let units = planted!(ReduceCrosses, units, Qty::from_raw(1));
         match side {
-            Side::Buy => self.longest().saturating_add(units) <= Qty::ZERO,
-            Side::Sell => self.shortest().saturating_sub(units) >= Qty::ZERO,
+            Side::Buy => long.saturating_add(units) <= Qty::ZERO,
+            Side::Sell => short.saturating_sub(units) >= Qty::ZERO,
         }
     }
 }

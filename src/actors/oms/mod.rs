@@ -216,7 +216,8 @@ impl Oms {
         let order = &mut self.orders[index as usize];
         order.replacement = Some((*replace, units));
         order.asked_at = at;
-        self.by_id.insert(replace.cl_ord_id, index);
+        let noted = planted!(NewNameUnknown, replace.cl_ord_id, replace.orig_cl_ord_id);
+        self.by_id.insert(noted, index);
         self.waiting.push_back((at, index));
         self.apply(index, Event::ReplaceSent);
     }
@@ -239,11 +240,13 @@ impl Oms {
                 if let Some((replace, units)) = order.replacement.take() {
                     order.cl_ord_id = replace.cl_ord_id;
                     order.intent = replace.intent;
-                    order.terms = replace.terms;
-                    order.units = units;
+                    order.terms = planted!(ReplaceKeepsTerms, replace.terms, order.terms);
+                    order.units = planted!(ReplaceKeepsSize, units, order.units);
                 }
             }
-            Event::ReplaceRejected => order.replacement = None,
+            Event::ReplaceRejected => {
+                order.replacement = planted!(RefusedReplaceStays, None, order.replacement);
+            }
             _ if done => order.replacement = None,
             _ => {}
         }
@@ -294,7 +297,7 @@ impl Oms {
             let worst = order.worst_leaves();
             let target = match order.role {
                 Role::Single | Role::First(_) | Role::Parent { .. } => worst,
-                Role::Second(_) if carried.0 == side => {
+                Role::Second(_) if planted!(PairCountedTwice, carried.0 == side, false) => {
                     worst.saturating_sub(carried.1).max(Qty::ZERO)
                 }
                 Role::Second(_) => worst,
@@ -303,8 +306,9 @@ impl Oms {
                         self.orders.get(at as usize).map_or(Qty::ZERO, Order::filled)
                     };
                     let live = filled(parent) - filled(member) - other.map_or(Qty::ZERO, filled);
-                    let active = worst.min(live.max(Qty::ZERO));
-                    if other.is_some_and(|other| other < member) {
+                    let active = planted!(LegCountedEarly, worst.min(live.max(Qty::ZERO)), worst);
+                    let second = other.is_some_and(|other| other < member);
+                    if planted!(ExitsCountedTwice, second, false) {
                         active.saturating_sub(carried.1).max(Qty::ZERO)
                     } else {
                         active
@@ -405,7 +409,10 @@ impl Oms {
                 return;
             }
             ExecType::OrderStatus => {
-                self.cut(index, report.cum_qty.saturating_add(report.leaves_qty));
+                // Under an older name it tells of a size from before a replace.
+                if self.orders[index as usize].cl_ord_id == report.cl_ord_id {
+                    self.cut(index, report.cum_qty.saturating_add(report.leaves_qty));
+                }
                 None
             }
         };
@@ -420,7 +427,11 @@ impl Oms {
     fn cut(&mut self, index: OrderIndex, units: Qty) {
         let order = &mut self.orders[index as usize];
         let by_units = matches!(order.terms.qty, crate::types::OrderQty::Units(_));
-        if by_units && !order.state.is_done() && units < order.units && units >= order.filled() {
+        if planted!(LegNotCut, by_units, false)
+            && !order.state.is_done()
+            && units < order.units
+            && units >= order.filled()
+        {
             order.units = units;
             self.refresh(index);
         }
@@ -457,10 +468,11 @@ impl Oms {
         let order = &mut self.orders[index as usize];
         let (from, to) = (fill.cum_qty.saturating_sub(fill.qty), fill.cum_qty);
         let valid = fill.qty.is_positive() && !from.is_negative() && fill.price.is_positive();
+        let valid = planted!(LateFillDropped, valid, valid && !order.state.is_done());
         let known = to <= order.cum_qty || order.ahead.iter().any(|&(_, end)| end == to);
         let overlaps = from < order.cum_qty
             || order.ahead.iter().any(|&(start, end)| from < end && start < to);
-        if !valid || known || overlaps {
+        if planted!(FillBookedTwice, !valid || known || overlaps, !valid) {
             let odd = if valid && known { Oddity::Duplicate } else { Oddity::Contradiction };
             self.note(odd);
             if odd == Oddity::Contradiction {
@@ -468,7 +480,7 @@ impl Oms {
             }
             return;
         }
-        if from == order.cum_qty {
+        if planted!(GapClosedOver, from == order.cum_qty, true) {
             order.cum_qty = to;
             while let Some(next) = order.ahead.iter().position(|&(start, _)| start == order.cum_qty)
             {

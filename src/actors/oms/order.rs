@@ -1,6 +1,8 @@
 //! One order and what is known of it.
 
 use super::transition::State;
+#[cfg(feature = "mutants")]
+use super::transition::{Pending, Stage};
 use crate::kill::Route;
 use crate::msg::{OrderTerms, ReplaceOrder};
 use crate::types::{
@@ -149,7 +151,9 @@ impl Order {
 
     /// The most that can still trade, a replace under way included.
     pub fn worst_leaves(&self) -> Qty {
-        if self.state.is_done() {
+        let done = self.state.is_done();
+        let done = planted!(CancelFrees, done, done || self.state.pending == Pending::Cancel);
+        if planted!(DoubtFrees, done, done || self.state.stage == Stage::InDoubt) {
             return Qty::ZERO;
         }
         self.largest().saturating_sub(self.filled()).max(Qty::ZERO)
@@ -157,7 +161,8 @@ impl Order {
 
     /// Its size, or that of a replace under way if it is larger.
     fn largest(&self) -> Qty {
-        self.replacement.map_or(self.units, |(_, units)| units.max(self.units))
+        let both = |units: Qty| planted!(ReplaceReservesNew, units.max(self.units), units);
+        self.replacement.map_or(self.units, |(_, units)| both(units))
     }
 
     /// More traded than was asked for. An order that names money has no size to compare with.

@@ -42,7 +42,7 @@ impl Position {
             let closing_flow = price.notional(closing, multiplier);
             let closing_flow = if side == Side::Buy { closing_flow } else { -closing_flow };
             self.realised -= closing_flow + self.cost;
-            self.cost = flow - closing_flow;
+            self.cost = planted!(FlipKeepsCost, flow - closing_flow, flow);
         }
         self.qty += signed;
         self.fees += fee;

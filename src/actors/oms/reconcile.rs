@@ -27,7 +27,10 @@ impl Oms {
         for theirs in &snapshot.orders {
             let index = self.match_order(at, broker, theirs);
             seen.insert(index);
-            self.merge_order(at, broker, index, theirs, news);
+            let merge = planted!(StrangersUnmerged, true, theirs.cl_ord_id.is_some());
+            if merge {
+                self.merge_order(at, broker, index, theirs, news);
+            }
         }
         self.note_absent(at, broker, asked, &seen, news);
         let agree = self.compare_positions(broker, snapshot, link.known);
@@ -135,7 +138,7 @@ impl Oms {
             let order = &self.orders[index as usize];
             let known =
                 cum_qty <= order.cum_qty || order.ahead.iter().any(|&(_, end)| end == cum_qty);
-            if known {
+            if planted!(MissedFillsStay, known, true) {
                 continue;
             }
             let complete = theirs.ord_status == OrdStatus::Filled && cum_qty == theirs.cum_qty;
@@ -256,7 +259,8 @@ impl Oms {
         let lost = order.asked_at <= link.down || asked >= order.asked_at + patience.absence;
         let pending =
             matches!(theirs.ord_status, OrdStatus::PendingCancel | OrdStatus::PendingReplace);
-        if !lost || order.asked_at >= asked || pending {
+        let early = !lost || order.asked_at >= asked;
+        if planted!(ChangeGivenUp, early, false) || pending {
             return;
         }
         let event = match order.state.pending {
@@ -288,7 +292,8 @@ impl Oms {
             .collect();
         for index in missing {
             let order = &mut self.orders[index as usize];
-            match order.absent_since {
+            let lacked = order.absent_since;
+            match planted!(AbsentAtOnce, lacked, lacked.or(Some(Timestamp::ZERO))) {
                 None => {
                     order.absent_since = Some(at);
                     let since = order.absent_since;
@@ -330,7 +335,7 @@ impl Oms {
             *qty = qty.saturating_sub(self.books.account(account, instrument).position);
             !qty.is_zero()
         });
-        if known || differences.is_empty() {
+        if planted!(PaperedOver, known, false) || differences.is_empty() {
             return differences.is_empty();
         }
         for ((account, instrument), (qty, avg_px)) in differences {

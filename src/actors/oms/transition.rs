@@ -110,7 +110,7 @@ impl Oddity {
 /// The state after `event`, and what is odd about it.
 #[rustfmt::skip]
 #[deny(clippy::wildcard_enum_match_arm)]
-pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
+pub fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
     use Event as E;
     use Pending as P;
     use Stage as S;
@@ -123,7 +123,8 @@ pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         (S::Sent | S::InDoubt | S::Working, E::Rejected) => (S::Rejected, P::None, None),
         (S::Sent | S::InDoubt | S::Working, E::Canceled) => (S::Canceled, P::None, None),
         (S::Sent | S::InDoubt | S::Working, E::Expired)  => (S::Expired, P::None, None),
-        (S::Sent | S::InDoubt, E::Lost)              => (S::InDoubt, pending, None),
+        (S::Sent | S::InDoubt, E::Lost) =>
+            (planted!(TimeoutIsReject, S::InDoubt, S::Rejected), pending, None),
         (S::Working, E::Accepted)                    => (S::Working, pending, Some(Oddity::Duplicate)),
         // A working order keeps working when the link breaks; its pending change stays pending.
         (S::Working, E::Lost)                        => (S::Working, pending, None),
@@ -147,7 +148,7 @@ pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         },
         // After the end: fills are booked, the end stays.
         (S::Filled | S::Canceled | S::Rejected | S::Expired, E::Fill) =>
-            (stage, P::None, Some(Oddity::LateFill)),
+            (planted!(FillRevives, stage, S::Working), P::None, Some(Oddity::LateFill)),
         (S::Canceled | S::Rejected | S::Expired, E::LastFill) =>
             (S::Filled, P::None, Some(Oddity::LateFill)),
         (S::Filled, E::LastFill)   => (S::Filled, P::None, Some(Oddity::LateFill)),
@@ -157,7 +158,9 @@ pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         // An order that was proven absent and lives after all: believe the broker.
         (S::Rejected, E::Accepted | E::Replaced) => (S::Working, P::None, Some(Oddity::Contradiction)),
         // A cancel or an end that crossed a fill, an acknowledgement that was overtaken.
-        (S::Filled, E::Accepted | E::Replaced | E::Canceled | E::Expired | E::Rejected) =>
+        (S::Filled, E::Canceled) =>
+            (planted!(CancelOverFill, S::Filled, S::Canceled), P::None, Some(Oddity::Duplicate)),
+        (S::Filled, E::Accepted | E::Replaced | E::Expired | E::Rejected) =>
             (S::Filled, P::None, Some(Oddity::Duplicate)),
         (S::Canceled | S::Expired, E::Accepted | E::Replaced) => (stage, P::None, Some(Oddity::Duplicate)),
         (S::Canceled, E::Rejected | E::Expired)

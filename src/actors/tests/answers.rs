@@ -123,3 +123,17 @@ fn an_order_that_was_proven_absent_and_is_there_counts_again() {
     assert_eq!(rig.core.oms.open().count(), 1);
     rig.check_books();
 }
+
+#[test]
+fn a_status_from_before_a_replace_makes_an_order_no_smaller() {
+    let (mut rig, old, new) = replacing();
+    rig.report(replaced(new));
+    let mut status = execution(old, ExecType::OrderStatus, OrdStatus::New, 0, 0, "0");
+    status.leaves_qty = Qty::whole(2);
+    rig.report(Report::Execution(status));
+    assert_eq!(rig.core.oms.find(new).unwrap().1.units, Qty::whole(7), "of its old name");
+    status.cl_ord_id = new;
+    rig.report(Report::Execution(status));
+    assert_eq!(rig.core.oms.find(new).unwrap().1.units, Qty::whole(2));
+    rig.check_books();
+}

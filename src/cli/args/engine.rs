@@ -235,9 +235,9 @@ pub struct BenchArgs {
 /// `sim`.
 #[derive(Debug, Clone, Args)]
 pub struct SimArgs {
-    /// So many sessions
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    pub sessions: u64,
+    /// So many sessions [default: 1000; of each planted bug 2000]
+    #[arg(long, value_name = "N")]
+    pub sessions: Option<u64>,
     /// The first seed; the others follow it
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -247,6 +247,9 @@ pub struct SimArgs {
     /// Play a scenario, or `all` of them, instead
     #[arg(long, value_name = "ID|all")]
     pub scenario: Option<String>,
+    /// Plant bugs, one after the other, and tell which are noticed; needs a build with `--features mutants`
+    #[arg(long, conflicts_with_all = ["minutes", "scenario", "faults", "ledger"])]
+    pub mutants: bool,
     /// Only faults of these kinds
     #[arg(long, value_name = "KIND,..", value_delimiter = ',')]
     pub faults: Vec<crate::sim::Fault>,

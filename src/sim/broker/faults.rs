@@ -267,6 +267,11 @@ impl SimBroker {
             stranger.cl_ord_id = None;
             orders.push(stranger);
         }
+        for booked in self.ledger.orders.iter_mut().filter(|booked| booked.is_open()) {
+            let listed = orders.iter().any(|order| order.venue_order_id == booked.venue);
+            let now = if listed { 0 } else { booked.unlisted.0 + 1 };
+            booked.unlisted = (now, booked.unlisted.1.max(now));
+        }
         // Two parts: orders first, as a long one would come.
         let first = SnapshotPart { last: false, orders, ..part.clone() };
         self.say(now, VenueMessage::Snapshot(first));

@@ -41,6 +41,10 @@ pub struct Booked {
     pub excludes: Option<usize>,
     /// The gateway was told that it was refused.
     pub belied: bool,
+    /// Answers in a row, to queries for everything, that lacked it: now, and at most.
+    pub unlisted: (u32, u32),
+    /// A fill of it was taken back or stated anew.
+    pub corrected: bool,
 }
 
 impl Booked {
@@ -137,6 +141,8 @@ impl Ledger {
             parent: None,
             excludes: None,
             belied: false,
+            unlisted: (0, 0),
+            corrected: false,
         });
         if let Some(id) = id {
             self.by_id.insert(id, place);
@@ -217,6 +223,7 @@ impl Ledger {
         let exec_id = ExecId(self.executions);
         let order = &mut self.orders[place];
         let old = order.fills.remove(which);
+        order.corrected = true;
         let corrected = corrected.map(|(qty, price)| FillSnapshot {
             exec_id,
             qty,

@@ -2,7 +2,9 @@
 
 use super::{Outcome, START, World};
 use crate::msg::{Input, OrderRequest};
-use crate::types::{AccountId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope};
+use crate::types::{
+    AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope,
+};
 
 impl World {
     /// The remote agent does nothing of its own.
@@ -52,7 +54,12 @@ impl World {
 
     /// The remote agent asks for something.
     pub fn request(&mut self, request: OrderRequest) {
-        let (from, wall) = (self.remote.id, self.wall());
+        self.request_of(self.remote.id, request);
+    }
+
+    /// Somebody asks for something.
+    pub fn request_of(&mut self, from: AgentId, request: OrderRequest) {
+        let wall = self.wall();
         self.call(|desk| desk.deliver(wall, &Input::Request(from, request)));
     }
 
