@@ -271,6 +271,7 @@ impl Core {
                     halts.level_of_broker(route.broker) >= KillLevel::Cancel
                 } else {
                     halts.level(route) >= KillLevel::Cancel
+                        || self.oms.actions.is_settling(route.instrument)
                         || halts.draining()
                         || halts.agent(route.agent) == AgentState::Quarantined
                 };

@@ -4,6 +4,7 @@
 //! snapshot changes.
 
 mod accept;
+pub mod actions;
 pub mod books;
 mod day;
 pub mod exposure;
@@ -17,6 +18,7 @@ mod room;
 pub mod transition;
 mod worth;
 
+pub use actions::{ActionError, Actions};
 pub use books::{Books, Fx};
 pub use exposure::Exposure;
 pub use links::{Link, Patience};
@@ -132,6 +134,8 @@ pub struct Oms {
     external_seq: u32,
     /// Orders that a snapshot brought, by the broker's number.
     adopted: BTreeMap<(BrokerId, VenueOrderId), OrderIndex>,
+    /// Splits and dividends.
+    pub actions: Actions,
 }
 
 impl Oms {
@@ -155,6 +159,7 @@ impl Oms {
             brokers,
             external_seq: 0,
             adopted: BTreeMap::new(),
+            actions: Actions::default(),
         }
     }
 
