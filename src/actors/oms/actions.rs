@@ -226,3 +226,147 @@ impl Books {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::market::Market;
+    use crate::actors::oms::Fx;
+    use crate::kill::Route;
+    use crate::msg::{MarketData, Quote};
+    use crate::types::{
+        AgentId, Calendar, Currency, ExchangeId, Instrument, InstrumentTable, Nanos, Side,
+    };
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    const ID: InstrumentId = InstrumentId(0);
+
+    fn books(multiplier: u32) -> Books {
+        let instrument = Instrument {
+            symbol: "IBM".into(),
+            tick: Price::from_raw(1),
+            lot: Qty::whole(1),
+            multiplier,
+            currency: Currency::new("USD").unwrap(),
+            calendar: Calendar::Always,
+        };
+        let table = InstrumentTable::new(vec![instrument]).unwrap();
+        Books::new(2, 6, Arc::new(table), Fx::default())
+    }
+
+    fn market(mark: i64) -> Market {
+        let mut market = Market::new(1, Nanos::from_secs(5));
+        let (price, size) = (Price::from_raw(mark), Qty::whole(1));
+        let at = Timestamp::from_nanos(1);
+        market.apply(
+            at,
+            &MarketData::Quote(Quote {
+                ts: at,
+                instrument: ID,
+                exchange: ExchangeId(0),
+                suspicious: false,
+                bid: price,
+                bid_size: size,
+                ask: price,
+                ask_size: size,
+            }),
+        );
+        market
+    }
+
+    /// Account, agent, whether bought, how many, at what price.
+    type Trade = (u16, u16, bool, i64, i64);
+
+    fn trades() -> impl Strategy<Value = Vec<Trade>> {
+        prop::collection::vec(
+            (0..2u16, 2..6u16, any::<bool>(), 1..10_000i64, 1..1_000_000_000_000i64),
+            1..30,
+        )
+    }
+
+    fn trade(books: &mut Books, trades: &[Trade], lots: i64) {
+        for &(account, agent, buy, qty, price) in trades {
+            let (account, agent) = (AccountId(account), AgentId(agent));
+            let route = Route { broker: BrokerId(0), account, agent, instrument: ID };
+            let side = if buy { Side::Buy } else { Side::Sell };
+            books.book(route, side, Qty::whole(qty * lots), Price::from_raw(price), Notional::ZERO);
+        }
+    }
+
+    proptest! {
+        /// Where quantity and price divide, a split changes nobody's profit, not by one unit.
+        #[test]
+        fn a_split_that_divides_changes_no_profit(
+            all in trades(), n in 1..50u32, d in 1..50u32, mark in 1..1_000_000_000i64, multiplier in 1..100u32,
+        ) {
+            let mut books = books(multiplier);
+            trade(&mut books, &all, i64::from(d));
+            let mut market = market(mark * i64::from(n));
+            let profit = |books: &Books, market: &Market| {
+                let accounts = (0..2).map(|at| books.pnl(AccountId(at), market).unwrap());
+                let agents = (2..6).map(|at| books.agent_pnl(AgentId(at), market));
+                accounts.chain(agents).collect::<Vec<_>>()
+            };
+            let value = |books: &Books, market: &Market| {
+                let held = books.account(AccountId(0), ID).position;
+                market.mark(ID).unwrap().notional(held, multiplier)
+            };
+            let before = (profit(&books, &market), value(&books, &market));
+            books.split(ID, n, d);
+            market.split(ID, n, d);
+            prop_assert_eq!((profit(&books, &market), value(&books, &market)), before);
+        }
+
+        /// Whatever the numbers: agents add up to their accounts, an account loses less than a lot and
+        /// gains nothing, and cash and cost are untouched.
+        #[test]
+        fn a_split_invents_nothing(all in trades(), n in 1..10_000u32, d in 1..10_000u32) {
+            let mut books = books(1);
+            trade(&mut books, &all, 1);
+            let (cash, old) = (books.cash.clone(), books.positions.clone());
+            let before = books.split(ID, n, d);
+            prop_assert_eq!(&books.cash, &cash);
+            for (account, held) in before {
+                let now = books.account(account, ID).position;
+                let exact = i128::from(held.raw()) * i128::from(n);
+                let lost = exact - i128::from(now.raw()) * i128::from(d);
+                prop_assert!(lost.abs() < i128::from(d) * 1_000_000_000, "a lot or more");
+                prop_assert!(lost == 0 || lost.signum() == exact.signum(), "rounded away from zero");
+                prop_assert_eq!(now.raw() % 1_000_000_000, 0);
+                let mine = books.positions.iter().filter(|((owner, ..), _)| *owner == account);
+                prop_assert_eq!(mine.map(|(_, p)| p.qty).fold(Qty::ZERO, |a, b| a + b), now);
+            }
+            for agent in (2..6).map(AgentId) {
+                let mine = books.positions.iter().filter(|((_, owner, _), _)| *owner == agent);
+                prop_assert_eq!(mine.map(|(_, p)| p.qty).fold(Qty::ZERO, |a, b| a + b), books.agent(agent, ID).position);
+            }
+            for (key, position) in &books.positions {
+                let exact = i128::from(old[key].qty.raw()) * i128::from(n);
+                let off = exact - i128::from(position.qty.raw()) * i128::from(d);
+                prop_assert!(off.abs() < i128::from(d) * 1_000_000_000, "an agent's lot or more");
+                prop_assert_eq!((position.cost, position.realised), (old[key].cost, old[key].realised));
+            }
+        }
+
+        /// A dividend is booked to the long and from the short, and agents add up.
+        #[test]
+        fn a_dividend_is_paid_on_what_is_held(all in trades(), per_unit in 1..1_000_000_000i64) {
+            let mut books = books(1);
+            trade(&mut books, &all, 1);
+            let market = market(1_000_000_000);
+            let accounts = |books: &Books| [0, 1].map(|at| books.pnl(AccountId(at), &market).unwrap_or_default());
+            let agents = |books: &Books| (2..6).map(|at| books.agent_pnl(AgentId(at), &market)).sum::<Notional>();
+            let (old, mine) = (accounts(&books), agents(&books));
+            let per_unit = Price::from_raw(per_unit);
+            books.dividend(ID, per_unit);
+            let mut sum = Notional::ZERO;
+            for (at, old) in old.into_iter().enumerate() {
+                let paid = per_unit.notional(books.account(AccountId(at as u16), ID).position, 1);
+                prop_assert_eq!(accounts(&books)[at], old + paid);
+                sum += paid;
+            }
+            prop_assert_eq!(agents(&books), mine + sum);
+        }
+    }
+}
