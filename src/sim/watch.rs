@@ -287,6 +287,8 @@ impl Watch {
         if oms.oddities().get(&Oddity::Adopted).is_some_and(|count| *count > 0) {
             return;
         }
+        // A split has made them more than the fills; the ledgers say at the end whether that is right.
+        touched.retain(|(.., instrument)| !oms.actions.was_split(*instrument));
         for key in touched {
             let expected = self.fold.get(&key).copied().unwrap_or_default();
             let booked = oms

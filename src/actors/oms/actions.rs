@@ -75,6 +75,12 @@ impl Actions {
         self.settling.contains_key(&instrument)
     }
 
+    /// Whether what is held of the instrument was scaled once.
+    pub fn was_split(&self, instrument: InstrumentId) -> bool {
+        let split = |action: &CorporateAction| matches!(action.kind, ActionKind::Split { .. });
+        self.given.iter().any(|action| action.instrument == instrument && split(action))
+    }
+
     /// Instruments that settle.
     pub fn settling(&self) -> impl Iterator<Item = InstrumentId> {
         self.settling.keys().copied()
