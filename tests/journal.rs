@@ -4,13 +4,13 @@ use qtos_gateway::desk::backup::{BackupError, backup, restore};
 use qtos_gateway::desk::mark::Mark;
 use qtos_gateway::desk::segments::{self, segment_name};
 use qtos_gateway::desk::{Cleared, Desk, Link, MarketEffect, NotSent, Rerun, snapshot};
-use qtos_gateway::disk::{Fault, Folder, MemoryFolder};
+use qtos_gateway::disk::{Disk, Fault, Folder, MemoryFolder};
 use qtos_gateway::journal::{
     Derived, Durability, Entry, EntryReader, Frame, FrameError, FrameReader, Header, HeaderKind,
-    Log, World,
+    Log, World, begin,
 };
 use qtos_gateway::kill::{Effect, KillBoard, Latch};
-use qtos_gateway::live::{Identity, recover};
+use qtos_gateway::live::{Identity, recover, snapshot_after};
 use qtos_gateway::msg::{
     Act, CancelOrder, Contingent, Control, Input, KillOrder, LimitsChange, MarketData, NewOrder,
     OrderRequest, OrderTerms, Quote, Report, Rule,
@@ -150,6 +150,42 @@ fn run(
     })
 }
 
+/// As [`run`], in a file more every `every` ticks, made and synced as the live driver's syncing thread
+/// does: the old file is on stable storage some ticks later, and before the one after the next is made.
+fn run_on(
+    folder: &MemoryFolder,
+    durability: Durability,
+    wire: &Wire,
+    (ticks, every): (u64, u64),
+) -> Result<Desk, String> {
+    let (_, topology) = topology();
+    let mut old: Option<Box<dyn Disk>> = None;
+    let mut failed = false;
+    let done = boot(folder, CONFIG, durability, wire, &mut |desk, identity, board| {
+        session_of(desk, identity, board, wire, ticks, &mut |desk, number| {
+            if number % every == 5
+                && let Some(mut old) = old.take()
+            {
+                failed |= old.sync().is_err();
+            }
+            if number % every == every - 1 && !failed && !desk.log.has_failed() {
+                let after = segments::next_number(folder).unwrap();
+                let made = segments::create(folder, after).and_then(|mut next| {
+                    begin(next.as_mut(), &header(&topology, after - 1, true).following(after - 1))?;
+                    Ok(next)
+                });
+                match made {
+                    Ok(next) => old = desk.log.go_on(next).ok().flatten(),
+                    Err(_) => failed |= folder.remove(&segment_name(after)).is_err(),
+                }
+            }
+            // What follows a failed sync is not written: here it ends the session.
+            !failed
+        });
+    });
+    if failed { Err("a sync failed".into()) } else { done }
+}
+
 /// One boot over `folder`, by the boot path: identity, latch, recovery, journal, session, snapshot.
 fn boot(
     folder: &MemoryFolder,
@@ -180,11 +216,24 @@ fn boot(
     }
     desk.log.checkpoint(desk.digest());
     desk.log.close().map_err(|e| say(&e))?;
+    let number = segments::next_number(disk.as_ref()).map_err(|e| say(&e))? - 1;
     snapshot::write(disk.as_ref(), &desk, config, number).map_err(|e| say(&e))?;
     Ok(desk)
 }
 
 fn session(desk: &mut Desk, identity: Identity, board: &KillBoard, wire: &Wire, ticks: u64) {
+    session_of(desk, identity, board, wire, ticks, &mut |_, _| true);
+}
+
+/// A session in which `turn` follows each tick, until it is false.
+fn session_of(
+    desk: &mut Desk,
+    identity: Identity,
+    board: &KillBoard,
+    wire: &Wire,
+    ticks: u64,
+    turn: &mut dyn FnMut(&mut Desk, u64) -> bool,
+) {
     let start = desk.now();
     let (mut seq, mut failed_with) = (0, None);
     for number in 0..ticks {
@@ -216,6 +265,9 @@ fn session(desk: &mut Desk, identity: Identity, board: &KillBoard, wire: &Wire, 
             let before = *failed_with.get_or_insert(orders);
             assert_eq!(orders, before, "an order left without a record");
             assert_eq!(board.level(Scope::Global), KillLevel::Block);
+        }
+        if !turn(desk, number) {
+            return;
         }
     }
 }
@@ -358,11 +410,24 @@ fn every_flipped_bit_is_reported() {
 /// the next boot knows every order that left and uses none of their names again.
 #[test]
 fn every_call_to_the_disk_fails_once() {
-    const TICKS: u64 = if FULL { 60 } else { 24 };
+    every_call_fails(&|folder, durability, wire| run(folder, durability, wire, TICKS));
+}
+
+/// The same where the journal goes on in further files.
+#[test]
+fn every_call_to_the_disk_fails_once_around_further_files() {
+    every_call_fails(&|folder, durability, wire| run_on(folder, durability, wire, (TICKS, 11)));
+}
+
+const TICKS: u64 = if FULL { 60 } else { 24 };
+
+type Session<'a> = &'a dyn Fn(&MemoryFolder, Durability, &Wire) -> Result<Desk, String>;
+
+fn every_call_fails(run: Session<'_>) {
     let (registry, topology) = topology();
     let calls = |durability| {
         let folder = MemoryFolder::new();
-        run(&folder, durability, &Wire::default(), TICKS).unwrap();
+        run(&folder, durability, &Wire::default()).unwrap();
         folder.calls()
     };
     let (mut sessions, mut failed, mut cancels) = (0, 0, 0);
@@ -377,7 +442,7 @@ fn every_call_to_the_disk_fails_once() {
                     sessions += 1;
                     let (folder, wire) = (MemoryFolder::new(), Wire::default());
                     folder.fail(call, fault, lasting);
-                    failed += u32::from(run(&folder, durability, &wire, TICKS).is_err());
+                    failed += u32::from(run(&folder, durability, &wire).is_err());
                     folder.heal();
                     if durability == Durability::Power {
                         folder.lose_power(|unsynced| unsynced / 3);
@@ -392,8 +457,7 @@ fn every_call_to_the_disk_fails_once() {
                         assert!(core.oms.find(*id).is_some(), "{what}: {id} has no record");
                     }
                     let again = Wire::default();
-                    run(&folder, durability, &again, TICKS)
-                        .unwrap_or_else(|e| panic!("{what}: {e}"));
+                    run(&folder, durability, &again).unwrap_or_else(|e| panic!("{what}: {e}"));
                     let fresh = again.lock().unwrap();
                     assert!(!fresh.orders.is_empty(), "{what}: the next boot trades");
                     assert!(fresh.orders.iter().all(|id| !left.contains(id)), "{what}");
@@ -742,4 +806,103 @@ fn retention_keeps_what_two_snapshots_need() {
     assert_eq!((files(), digest()), (2, whole), "4 and 5 are the newest that can be read");
     let boot = recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
     assert_eq!((boot.desk.digest(), boot.notes.len()), (whole, 1));
+}
+
+/// A journal in many files is the journal in one: the same entries, decisions, digests; and a snapshot
+/// after any of them, made from the journal alone, goes on to the same state.
+#[test]
+fn further_files_change_nothing() {
+    let (registry, topology) = topology();
+    let (one, many) = (MemoryFolder::new(), MemoryFolder::new());
+    let whole = run(&one, Durability::Process, &Wire::default(), 200).unwrap();
+    let turned = run_on(&many, Durability::Process, &Wire::default(), (200, 30)).unwrap();
+    assert_eq!(whole.digest(), turned.digest());
+    let all = |folder: &MemoryFolder| {
+        let files = segments::list(folder).unwrap();
+        let all = files.iter().flat_map(|name| entries(&folder.read(name).unwrap()).0);
+        all.filter(|entry| !matches!(entry, Entry::Continues { .. })).collect::<Vec<_>>()
+    };
+    assert!(all(&one) == all(&many));
+    let files = segments::list(&many).unwrap().len() as u32;
+    assert_eq!(files, 7);
+    many.remove(&snapshot::name(files)).unwrap();
+    let boot = || recover(&many, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
+    let mut entries = u64::MAX;
+    for number in 0..files {
+        if number > 0 {
+            snapshot_after(&many, &registry, CONFIG, number).unwrap();
+        }
+        let next = boot();
+        assert_eq!((next.anew, next.last, next.notes.len()), (number > 0, files, 0));
+        assert_eq!(next.desk.digest(), whole.digest(), "after {number}");
+        assert!(next.entries < entries, "less to read after {number}");
+        entries = next.entries;
+    }
+    let verified = walk(&many, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
+    assert_eq!((verified.found().from, &verified.found().difference), (None, &None));
+    // What retention leaves of it is still the journal.
+    assert!(segments::prune(&many, 2).unwrap() > 0);
+    assert_eq!(boot().desk.digest(), whole.digest());
+    let verified = walk(&many, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
+    assert_eq!(verified.digest(), whole.digest());
+    // A file in the middle that is gone is missed.
+    many.remove(&segment_name(files - 1)).unwrap();
+    let start = Start::Oldest;
+    assert!(walk(&many, &registry, start, &mut |_| {}).is_err());
+}
+
+/// Power is lost at every call around the change of files, in `process` durability, and some of what
+/// was not synced is there and some is not: what is left reads as a prefix. A file whose predecessor
+/// lost its end is cut off with it, and the next boot goes on.
+#[test]
+fn a_loss_of_power_around_further_files_leaves_a_prefix() {
+    let (registry, topology) = topology();
+    let calls = {
+        let folder = MemoryFolder::new();
+        run_on(&folder, Durability::Process, &Wire::default(), (40, 11)).unwrap();
+        folder.calls()
+    };
+    let whole = MemoryFolder::new();
+    run(&whole, Durability::Process, &Wire::default(), 40).unwrap();
+    let (all, _) = entries(&whole.read(&segment_name(1)).unwrap());
+    let mut orphans = 0;
+    for call in 8..calls {
+        for kept in 0..4_usize {
+            let folder = MemoryFolder::new();
+            folder.fail(call, Fault::Broken, true);
+            let _ = run_on(&folder, Durability::Process, &Wire::default(), (40, 11));
+            folder.heal();
+            let mut file = 0;
+            folder.lose_power(|unsynced| {
+                file += 1;
+                // Older files keep less than newer ones, or the other way round, or all of them half.
+                [unsynced * file / 8, unsynced / file, unsynced / 2, 0][kept]
+            });
+            let what = format!("call {call}, {kept}");
+            let found = recover(&folder, &topology, &registry, World::Open, None, &mut |_| {})
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
+            orphans += u32::from(
+                found.last > 0
+                    && found.cut.iter().any(|(name, bytes)| {
+                        folder.read(name).unwrap().len() as u64 == *bytes && *bytes > 2_000
+                    }),
+            );
+            // The same entries as without any trouble, up to some point.
+            let (mut read, mut turns) = (Vec::new(), 0);
+            for name in segments::list(&folder).unwrap() {
+                if segments::number(&name) > Some(found.last) {
+                    break;
+                }
+                let (own, _) = entries(&folder.read(&name).unwrap());
+                let turn = |entry: &Entry| matches!(entry, Entry::Continues { .. });
+                turns += own.iter().filter(|entry| turn(entry)).count() as u64;
+                read.extend(own.into_iter().filter(|entry| !turn(entry)));
+            }
+            assert!(read.len() <= all.len() && read == all[..read.len()], "{what}");
+            assert!(found.anew || found.entries == read.len() as u64 + turns, "{what}");
+            run_on(&folder, Durability::Process, &Wire::default(), (40, 11))
+                .unwrap_or_else(|e| panic!("{what}: {e}"));
+        }
+    }
+    assert!(orphans > 0, "no file was ever cut off with its predecessor");
 }

@@ -1,6 +1,7 @@
 //! The core: risk and order manager, always on one lane, so that there is one total order for
 //! everything that can cost money.
 
+mod actions;
 mod digest;
 
 use super::enforce::{Enforcement, SessionOrder};
@@ -307,6 +308,7 @@ impl Core {
                 if link.reconciled {
                     self.risk.halts.hold(at, scope, HoldKind::Unreconciled, false);
                 }
+                self.settle_actions(at);
                 self.weigh(broker, out);
                 self.enforce(at, out);
             }
@@ -342,14 +344,17 @@ impl Core {
     /// Takes in a control message.
     pub fn control(&mut self, at: Timestamp, control: &Control, out: &mut CoreOut) {
         self.risk.halts.apply(at, control);
-        if let Control::Limits(change) = control {
-            self.risk.set_limits(change);
+        match control {
+            Control::Limits(change) => self.risk.set_limits(change),
+            Control::CorporateAction(action) => self.oms.give(action),
+            _ => {}
         }
         self.enforce_control(control);
         if let Some(harder) = self.guardian.control(at, control) {
             self.intervene(at, harder, out);
         }
         if let Control::Boot { .. } = control {
+            self.settle_actions(at);
             // Whatever links there were died with the run before.
             for number in 0..self.oms.links().len() {
                 let down = Report::Session(SessionStatus::Down);
@@ -419,7 +424,8 @@ impl Core {
 
     /// When [`Self::tick`] has something to do.
     pub fn next_deadline(&self) -> Timestamp {
-        self.oms.next_deadline().min(self.guardian.wake_at()).min(self.enforce_at())
+        let acts = self.oms.actions.next_at();
+        self.oms.next_deadline().min(self.guardian.wake_at()).min(self.enforce_at()).min(acts)
     }
 }
 

@@ -274,6 +274,7 @@ impl Core {
                     halts.level_of_broker(route.broker) >= from
                 } else {
                     halts.level(route) >= from
+                        || self.oms.actions.is_settling(route.instrument)
                         || halts.draining()
                         || halts.agent(route.agent) == AgentState::Quarantined
                 };

@@ -90,6 +90,7 @@ pub fn step(lane: &mut Lane, at: Timestamp, input: &Input, out: &mut Outbox) {
             if let Some(core) = &mut lane.core {
                 core.tick(at, &mut out.core);
             }
+            lane.act(at, out);
             lane.guard(at, out);
             lane.timers(at, out);
         }
@@ -297,6 +298,7 @@ impl Lane {
         if let Some(core) = &mut self.core {
             core.control(at, control, &mut out.core);
         }
+        self.act(at, out);
         self.guard(at, out);
         match control {
             Control::Agent { agent, state } => {
@@ -319,7 +321,20 @@ impl Lane {
             | Control::Hold { .. }
             | Control::Limits(_)
             | Control::Flatten { .. }
-            | Control::Heartbeat => {}
+            | Control::Heartbeat
+            | Control::CorporateAction(_) => {}
+        }
+    }
+
+    /// Lets corporate actions take effect whose day has begun. The agents of this lane learn what they
+    /// hold now.
+    fn act(&mut self, at: Timestamp, out: &mut Outbox) {
+        let Some(core) = &mut self.core else { return };
+        if core.act(at, &mut self.market, &mut out.core) {
+            for host in &mut self.hosts {
+                let (open, held) = agent_state(&core.oms, host.id());
+                host.resume(open, held);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The core by property: limits at their edge, exposure counted once, fills exactly once.
 
 mod answers;
+mod corporate;
 mod corrections;
 mod kills;
 mod rules;

@@ -42,7 +42,7 @@ pub(super) struct World {
     gateway: Option<Child>,
 }
 
-/// The text of a config with the sandbox venue at `addr` and all patience short.
+/// The text of a config with the sandbox venue at `addr` and all patience short, in small journal files.
 fn aimed(config: &str, addr: &str) -> Result<String, Trouble> {
     let mut table: Table = config.parse().map_err(|error| format!("config: {error}"))?;
     for feed in venues(&mut table, "feed") {
@@ -60,6 +60,11 @@ fn aimed(config: &str, addr: &str) -> Result<String, Trouble> {
             ("reconnect_max", "50ms"),
         ];
         broker.extend(short.map(|(key, value)| (key.to_owned(), value.into())));
+    }
+    // Small files: kills befall the change from one to the next as well.
+    let journal = table.entry("journal").or_insert_with(|| Value::Table(Table::new()));
+    if let Some(journal) = journal.as_table_mut() {
+        journal.entry("rotate").or_insert_with(|| "16 KiB".into());
     }
     toml::to_string(&table).map_err(|error| format!("config: {error}"))
 }

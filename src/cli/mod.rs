@@ -10,6 +10,7 @@ mod chaos;
 pub mod check;
 mod client;
 mod controls;
+mod corporate_action;
 mod demo;
 mod drill;
 mod engine;
@@ -87,6 +88,7 @@ fn client_command(command: &ClientCommand, global: &Global) -> Result<Exit, CliE
         ClientCommand::Fills(args) => fills::run(args, global),
         ClientCommand::Positions(args) => positions::run(args, global),
         ClientCommand::Flatten(args) => flatten::run(args, global),
+        ClientCommand::CorporateAction(args) => corporate_action::run(args, global),
         ClientCommand::Heartbeat(args) => heartbeat::run(args, global),
         ClientCommand::Agent(args) => agent::run(args, global),
         ClientCommand::Limits(args) => limits::run(args, global),

@@ -56,31 +56,31 @@ pub fn backup(state: &dyn Folder, out: impl Write) -> Result<u32, BackupError> {
         let name = name.to_owned();
         move |error| BackupError::Io(name, error)
     };
-    let mut names = Vec::new();
-    for folder in ["", snapshot::FOLDER, JOURNAL] {
-        names.extend(state.list(folder).map_err(io(folder))?);
-    }
-    names.retain(|name| !LEFT_OUT.contains(&name.as_str()) && !name.ends_with(".partial"));
-    if !names.iter().any(|name| name == INSTANCE) {
-        return Err(BackupError::NoState);
-    }
     let mut frames = FrameWriter::create(out).map_err(io("backup"))?;
     let mut files = 0u32;
-    for name in &names {
-        let mut file = match state.open(name) {
-            // Retention took it in the meantime; what replaces it is in the list.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            file => file.map_err(io(name))?,
-        };
-        files += 1;
-        loop {
-            let mut chunk = Vec::new();
-            file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk).map_err(io(name))?;
-            put(&(name, &chunk), frames.payload());
-            frames.seal(1);
-            frames.flush().map_err(io("backup"))?;
-            if chunk.len() < CHUNK {
-                break;
+    // Each folder is listed when its turn comes: the journal after the mark that names its last file.
+    for folder in ["", snapshot::FOLDER, JOURNAL] {
+        let mut names = state.list(folder).map_err(io(folder))?;
+        names.retain(|name| !LEFT_OUT.contains(&name.as_str()) && !name.ends_with(".partial"));
+        if folder.is_empty() && !names.iter().any(|name| name == INSTANCE) {
+            return Err(BackupError::NoState);
+        }
+        for name in &names {
+            let mut file = match state.open(name) {
+                // Retention took it in the meantime; what replaces it is in the list.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file.map_err(io(name))?,
+            };
+            files += 1;
+            loop {
+                let mut chunk = Vec::new();
+                file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk).map_err(io(name))?;
+                put(&(name, &chunk), frames.payload());
+                frames.seal(1);
+                frames.flush().map_err(io("backup"))?;
+                if chunk.len() < CHUNK {
+                    break;
+                }
             }
         }
     }

@@ -77,7 +77,7 @@ impl<'a> Rerun<'a> {
 
     fn rare(&mut self, seq: u64, entry: &Entry) -> Result<(), RerunError> {
         match entry {
-            Entry::Header(_) | Entry::Other(_) => {}
+            Entry::Header(_) | Entry::Other(_) | Entry::Continues { .. } => {}
             Entry::Feed { position, at } => self.consume(*position, *at)?,
             Entry::Input { at, input } => match input {
                 Input::Control(crate::msg::Control::Boot { instance, epoch }) => {

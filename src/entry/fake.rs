@@ -1,16 +1,16 @@
 //! A gateway for tests: it remembers what it was asked and answers in kind.
 
 use super::{Gateway, OrderEntry, OrderFilter, Refusal};
-use crate::msg::AgentState;
+use crate::msg::{ActionKind, AgentState};
 use crate::types::{
-    AgentId, ClientOrderId, KillLevel, Notional, OrdStatus, OrderQty, Price, Qty, Reason, Scope,
-    Timestamp,
+    AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Notional, OrdStatus, OrderQty, Price,
+    Qty, Reason, Scope, Timestamp,
 };
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult, FillView,
-    FlattenResult, Heartbeat, KillResult, KillView, LimitRequest, LimitResult, LimitView, Limits,
-    LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
-    TripView,
+    ActionResult, ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult,
+    FillView, FlattenResult, Heartbeat, KillResult, KillView, LimitRequest, LimitResult, LimitView,
+    Limits, LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest,
+    Status, TripView,
 };
 use crate::wiring::{Names, Topology, Vocabulary};
 use std::sync::Mutex;
@@ -179,6 +179,17 @@ impl Gateway for Fake {
         self.note(format!("flatten {scope:?} {reason}"));
         let scope = self.names.scope_name(scope);
         Ok(FlattenResult { scope, orders: vec![], denied: vec![] })
+    }
+    fn corporate_action(
+        &self,
+        instrument: InstrumentId,
+        kind: ActionKind,
+        on: Option<Date>,
+        reason: &str,
+    ) -> Result<ActionResult, Refusal> {
+        self.note(format!("{kind:?} {reason}"));
+        let symbol = self.names.instruments().get(instrument).symbol.clone();
+        Ok(ActionResult { symbol, on: on.unwrap_or_default(), waits: on.is_some(), held: false })
     }
     fn heartbeat(&self) -> Result<Heartbeat, Refusal> {
         self.note("heartbeat".to_owned());

@@ -1,11 +1,13 @@
 //! The seam between the control API and a running gateway.
 
-use crate::msg::OrderTerms;
-use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Reason, Scope};
+use crate::msg::{ActionKind, OrderTerms};
+use crate::types::{
+    AccountId, AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Reason, Scope,
+};
 use crate::view::{
-    ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult, FillView,
-    FlattenResult, Heartbeat, KillResult, LimitRequest, LimitResult, Limits, LimitsVersion,
-    Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
+    ActionResult, ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult,
+    FillView, FlattenResult, Heartbeat, KillResult, LimitRequest, LimitResult, Limits,
+    LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
 };
 use crate::wiring::Names;
 
@@ -155,6 +157,18 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// [`Refusal::Unavailable`]; exits that were refused are part of the result.
     fn flatten(&self, scope: Scope, reason: &str) -> Result<FlattenResult, Refusal>;
+
+    /// Has a corporate action take effect when its trading day begins, or now.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], [`Refusal::Refused`] for one that is known, [`Refusal::Unavailable`].
+    fn corporate_action(
+        &self,
+        instrument: InstrumentId,
+        kind: ActionKind,
+        on: Option<Date>,
+        reason: &str,
+    ) -> Result<ActionResult, Refusal>;
 
     /// An operator is there: what the dead-man rule of the guardian waits for.
     ///

@@ -41,6 +41,8 @@ const METRICS: &[(&str, &str, &[&str])] = &[
         &["quantile"],
     ),
     ("qtos_journal_bytes_total", "Bytes written to the journal in this boot", &[]),
+    ("qtos_journal_file", "Number of the journal file that is written", &[]),
+    ("qtos_journal_file_bytes", "Length of the journal file that is written", &[]),
     ("qtos_build_info", "Version of the program", &["version"]),
 ];
 
@@ -87,6 +89,9 @@ fn samples(handle: &Handle) -> Vec<Sample> {
         all.push(("qtos_watchdog_age_seconds", String::new(), now.since(seen).as_secs_f64()));
     }
     all.push(("qtos_journal_bytes_total", String::new(), handle.journal_bytes() as f64));
+    let (file, length) = handle.journal_file();
+    all.push(("qtos_journal_file", String::new(), f64::from(file)));
+    all.push(("qtos_journal_file_bytes", String::new(), length as f64));
     for (name, count) in handle.merged() {
         all.push(("qtos_conflated_total", name.to_owned(), count as f64));
     }

@@ -3,10 +3,11 @@
 use super::error::ApiError;
 use super::gateway::{Gateway, OrderFilter, Refusal};
 use super::order;
+use crate::msg::ActionKind;
 use crate::types::{AgentId, ClientOrderId, KillLevel, Scope};
 use crate::view::{
-    Actors, AgentAction, Agents, ArmConfirm, ArmRequest, Fills, FlattenRequest, KillRequest,
-    LimitRequest, NewOrderRequest, Orders, Positions, ReplaceOrderRequest,
+    ActionRequest, Actors, AgentAction, Agents, ArmConfirm, ArmRequest, Fills, FlattenRequest,
+    KillRequest, LimitRequest, NewOrderRequest, Orders, Positions, ReplaceOrderRequest,
 };
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Json, Path, Query, ServiceConfig};
@@ -45,6 +46,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .route("/v1/agents/{name}/pause", web::post().to(pause))
         .route("/v1/agents/{name}/resume", web::post().to(resume))
         .route("/v1/flatten", web::post().to(flatten))
+        .route("/v1/corporate-actions", web::post().to(corporate_action))
         .route("/v1/heartbeat", web::post().to(heartbeat))
         .route("/v1/kill", web::post().to(kill))
         .route("/v1/drill", web::post().to(drill))
@@ -190,6 +192,27 @@ async fn replace(gateway: Gate, id: Path<String>, body: Json<ReplaceOrderRequest
 async fn flatten(gateway: Gate, body: Json<FlattenRequest>) -> Answer {
     let scope = scope(&gateway, &body.scope)?;
     ask(gateway, move |gateway| gateway.flatten(scope, &body.reason)).await
+}
+
+async fn corporate_action(gateway: Gate, body: Json<ActionRequest>) -> Answer {
+    let ActionRequest { symbol, split, dividend, on, reason } = body.into_inner();
+    if reason.trim().len() < 3 {
+        return Err(ApiError::invalid("a reason of at least 3 characters is needed"));
+    }
+    let kind = match (split, dividend) {
+        (Some(ratio), None) => {
+            let parts = ratio.split_once(':').and_then(|(numerator, denominator)| {
+                Some((numerator.trim().parse().ok()?, denominator.trim().parse().ok()?))
+            });
+            let (numerator, denominator) =
+                parts.ok_or_else(|| ApiError::invalid("a split is written as `3:2`"))?;
+            ActionKind::Split { numerator, denominator }
+        }
+        (None, Some(per_unit)) => ActionKind::CashDividend { per_unit },
+        _ => return Err(ApiError::invalid("one of `split` and `dividend` is needed")),
+    };
+    let instrument = gateway.names().find_symbol(&symbol).map_err(Refusal::NotFound)?;
+    ask(gateway, move |gateway| gateway.corporate_action(instrument, kind, on, &reason)).await
 }
 
 async fn heartbeat(gateway: Gate) -> Answer {

@@ -229,6 +229,16 @@ fn agents_pause_and_positions_flatten() {
     assert_eq!(agent["state"], "running");
     let body = json!({"scope": "symbol:MSFT", "reason": "weekend"});
     assert_eq!(api.call("POST", "/v1/flatten", &body).1["scope"], "symbol:MSFT");
+    let path = "/v1/corporate-actions";
+    let split = json!({"symbol": "MSFT", "split": "3:2", "reason": "as announced"});
+    assert_eq!(api.call("POST", path, &split).1["waits"], false);
+    let pays =
+        json!({"symbol": "MSFT", "dividend": "0.83", "on": "2025-02-20", "reason": "as announced"});
+    assert_eq!(api.call("POST", path, &pays).1["on"], "2025-02-20");
+    let both = json!({"symbol": "MSFT", "split": "3:2", "dividend": "1", "reason": "as announced"});
+    api.fails("POST", path, &both, 400, "invalid");
+    let odd = json!({"symbol": "MSFT", "split": "3", "reason": "as announced"});
+    api.fails("POST", path, &odd, 400, "invalid");
 }
 
 #[test]

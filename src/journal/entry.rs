@@ -42,6 +42,13 @@ pub enum Entry {
     },
     /// An opaque record of the room that owns the file (the sandbox ledger).
     Other(Vec<u8>),
+    /// First entry after the header of a file that the same boot went on in: the file before it has
+    /// so many entries, its header among them. If it has less, power was lost before its end was on
+    /// stable storage, and what stands here follows from nothing.
+    Continues {
+        /// Entries of the file before.
+        entries: u64,
+    },
 }
 
 /// A decision.
@@ -121,6 +128,16 @@ impl Header {
             .map(|(_, i)| Units { price: i.tick.raw().max(1), size: i.lot.raw().max(1) })
             .collect();
         Self { format: FORMAT, kind, instruments, units }
+    }
+
+    /// The header of the file in which the boot that wrote this one goes on after file `number`.
+    #[must_use]
+    pub fn following(&self, number: u32) -> Self {
+        let mut header = self.clone();
+        if let HeaderKind::Journal { follows, anew, .. } = &mut header.kind {
+            (*follows, *anew) = (number, false);
+        }
+        header
     }
 
     fn codec(&self) -> MarketCodec {
@@ -239,6 +256,19 @@ impl<W: Write> EntryWriter<W> {
     /// The stream.
     pub fn get_mut(&mut self) -> &mut W {
         self.frames.get_mut()
+    }
+
+    /// Goes on in another file that has its header, the same but for what it follows; gives this one
+    /// back. Call it after a flush.
+    ///
+    /// # Errors
+    /// None in practice: encoding into memory cannot fail.
+    pub fn go_on(&mut self, to: W) -> io::Result<W> {
+        let entries = self.next_seq();
+        let before = self.frames.go_on(to, 1);
+        self.codec.start_frame();
+        self.push(&Entry::Continues { entries })?;
+        Ok(before)
     }
 }
 

@@ -212,6 +212,13 @@ impl<W: Write> FrameWriter<W> {
         self.next_seq
     }
 
+    /// Goes on in another stream, which stands at its end after entry `next_seq - 1`; gives this one
+    /// back. What was not flushed goes to the other.
+    pub const fn go_on(&mut self, to: W, next_seq: u64) -> W {
+        self.next_seq = next_seq;
+        std::mem::replace(&mut self.to, to)
+    }
+
     /// The stream.
     pub fn get_mut(&mut self) -> &mut W {
         &mut self.to

@@ -63,6 +63,15 @@ impl std::fmt::Debug for Log {
     }
 }
 
+/// Begins a file with its header, on stable storage when this returns.
+///
+/// # Errors
+/// The disk's.
+pub fn begin(disk: &mut dyn Disk, header: &Header) -> io::Result<()> {
+    EntryWriter::create(&mut *disk, header)?;
+    disk.sync()
+}
+
 impl Log {
     /// A log that remembers nothing: for replays, whose inputs are on record already.
     pub const fn none() -> Self {
@@ -81,13 +90,13 @@ impl Log {
     /// # Errors
     /// The disk's.
     pub fn create(
-        disk: Box<dyn Disk>,
+        mut disk: Box<dyn Disk>,
         header: &Header,
         durability: Durability,
     ) -> io::Result<Self> {
         let by_reference = matches!(&header.kind, super::HeaderKind::Journal { feed: Some(_), .. });
-        let mut writer = EntryWriter::create(disk, header)?;
-        writer.get_mut().sync()?;
+        begin(disk.as_mut(), header)?;
+        let writer = EntryWriter::resume(disk, header, 1);
         Ok(Self { writer: Some(writer), durability, feed: None, by_reference, failed: false })
     }
 
@@ -196,6 +205,18 @@ impl Log {
         self.commit()?;
         let synced = self.writer.as_mut().map_or(Ok(()), |writer| writer.get_mut().sync());
         synced.inspect_err(|_| self.fail())
+    }
+
+    /// Goes on in `next`, a file that [`begin`] made with the header that follows this one's. What is
+    /// buffered is written out to the old file, which comes back; in `process` durability its end may
+    /// not be on stable storage yet. `None` if this log remembers nothing.
+    ///
+    /// # Errors
+    /// The disk's: the log has failed then.
+    pub fn go_on(&mut self, next: Box<dyn Disk>) -> io::Result<Option<Box<dyn Disk>>> {
+        self.commit()?;
+        let gone = self.writer.as_mut().map(|writer| writer.go_on(next)).transpose();
+        gone.inspect_err(|_| self.fail())
     }
 
     /// Bytes that wait for a commit.

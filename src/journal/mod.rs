@@ -4,6 +4,7 @@ pub mod entry;
 pub mod frame;
 pub mod log;
 pub mod market_codec;
+pub mod rotation;
 pub mod varint;
 
 pub use crate::disk::Disk;
@@ -11,4 +12,5 @@ pub use entry::{
     Derived, Entry, EntryReader, EntryWriter, Header, HeaderKind, Record, Units, World,
 };
 pub use frame::{Frame, FrameError, FrameReader, FrameWriter};
-pub use log::{Durability, Log, Recorded};
+pub use log::{Durability, Log, Recorded, begin};
+pub use rotation::Rotation;

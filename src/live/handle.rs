@@ -97,6 +97,11 @@ impl Handle {
         self.0.journal.written.load(Ordering::Relaxed)
     }
 
+    /// Number of the journal file that is written, and its length in bytes.
+    pub fn journal_file(&self) -> (u32, u64) {
+        (self.0.journal.number(), self.0.journal.length())
+    }
+
     /// The journal cannot be written any more.
     pub fn journal_failed(&self) -> bool {
         self.0.journal.failed.load(Ordering::SeqCst)

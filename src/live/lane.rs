@@ -16,7 +16,7 @@ use crate::disk::Folder;
 use crate::journal::World;
 use crate::kill::KillBoard;
 use crate::msg::{AgentState, Control, HoldKind, Input, KillOrder, MarketData};
-use crate::types::{AgentId, KillLevel, Nanos, Scope, Timestamp};
+use crate::types::{AgentId, Date, KillLevel, Nanos, Scope, Timestamp};
 use crate::wiring::Idle;
 use crossbeam_queue::ArrayQueue;
 use hdrhistogram::Histogram;
@@ -103,8 +103,6 @@ pub struct Snapshots {
     pub state: Arc<dyn Folder>,
     /// The configuration.
     pub config: String,
-    /// The journal file that is being written.
-    pub number: u32,
 }
 
 /// The core lane.
@@ -157,6 +155,7 @@ impl CoreLane {
         let mut booted = false;
         let mut heard: Vec<Heard> = Vec::new();
         let mut draining: Option<Timestamp> = None;
+        let mut date = Date::default();
         self.status.set(ActorState::Running);
         loop {
             let now = clock.now();
@@ -185,6 +184,7 @@ impl CoreLane {
             if now.since(flushed) >= FLUSH_EVERY {
                 flushed = now;
                 let _ = self.desk.log.commit();
+                self.turn_page(&mut date);
             }
             self.watch_journal();
             if self.stop.is_set() {
@@ -381,6 +381,19 @@ impl CoreLane {
         }
     }
 
+    /// Goes on in another journal file if one is ready, and asks for one when a trading day begins.
+    fn turn_page(&mut self, date: &mut Date) {
+        let today = self.desk.lane.core.as_ref().map_or(*date, |core| core.oms.books.date());
+        let before = std::mem::replace(date, today);
+        if before != today && before != Date::default() {
+            self.sync.begin_day();
+        }
+        if let Some(next) = self.sync.next() {
+            // What fails here every later commit says again.
+            let _ = self.desk.log.go_on(Box::new(next));
+        }
+    }
+
     fn is_flat_of_orders(&self) -> bool {
         self.desk.lane.core.as_ref().is_none_or(|core| core.oms.open().next().is_none())
     }
@@ -408,9 +421,10 @@ impl CoreLane {
         match (self.desk.log.close(), &self.snapshots) {
             (Err(error), _) => tracing::error!(%error, "the journal could not be closed"),
             (Ok(()), None) => {}
-            (Ok(()), Some(Snapshots { state, config, number })) => {
+            (Ok(()), Some(Snapshots { state, config })) => {
+                let number = self.sync.number();
                 // Without it the next boot reads more: no reason to call the end unclean.
-                if let Err(error) = snapshot::write(state.as_ref(), &self.desk, config, *number) {
+                if let Err(error) = snapshot::write(state.as_ref(), &self.desk, config, number) {
                     tracing::warn!(%error, "no snapshot could be written");
                 }
             }

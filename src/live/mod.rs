@@ -5,6 +5,7 @@
 
 mod agent_lane;
 mod audit;
+mod behind;
 mod broker_io;
 mod clock;
 mod direct;
@@ -24,6 +25,7 @@ mod watch;
 mod watchdog;
 
 pub use audit::{Act, Audit, AuditError, AuditLine};
+pub use behind::snapshot_after;
 pub use direct::{Direct, DirectError, kill_direct};
 pub use drill::Drilled;
 pub use handle::{Handle, NoAnswer};

@@ -2,12 +2,13 @@
 //! keepers.
 
 use super::audit::{Act, Audit};
+use super::behind::{self, Behind};
 use super::broker_io::{CommandEdge, RemoteLink};
 use super::clock::Clock;
 use super::edge::{ReportEdge, RequestEdge, Waker};
 use super::feed_io::FeedEnd;
 use super::handle::{Handle, Shared};
-use super::journal_file::JournalFile;
+use super::journal_file::{JournalFile, Turns};
 use super::keeper::Keeper;
 use super::lane::{Ask, Boot, CoreLane, Snapshots, Stop};
 use super::launch::{BrokerFactory, Plan, agent_lanes, escalation, feeds, start_core};
@@ -187,17 +188,11 @@ impl Service {
         }
 
         let io = |what| move |error| ServiceError::Io(what, error);
-        if let Some(keep) = topology.keep {
-            match segments::prune(folder.disk.as_ref(), keep) {
-                Ok(0) => {}
-                Ok(files) => tracing::info!(files, "journal files that no boot needs were removed"),
-                Err(error) => tracing::warn!(%error, "old journal files could not be removed"),
-            }
-        }
+        behind::prune(folder.disk.as_ref(), topology.keep);
         let number = segments::next_number(folder.disk.as_ref()).map_err(RecoverError::from)?;
-        let path = folder.path().join(segments::segment_name(number));
-        let (file, sync) =
-            JournalFile::create(&folder.disk, &path, number).map_err(io("journal"))?;
+        let turns = turns(topology, registry, &folder, world, &header);
+        let (file, sync) = JournalFile::create(&folder.disk, folder.path(), number, turns)
+            .map_err(io("journal"))?;
         let log =
             Log::create(Box::new(file), &header, topology.durability).map_err(io("journal"))?;
 
@@ -295,7 +290,6 @@ impl Service {
         let snapshots = (world == World::Open).then(|| Snapshots {
             state: Arc::clone(&folder.disk),
             config: topology.source().text().to_owned(),
-            number,
         });
         let core = CoreLane {
             desk,
@@ -381,6 +375,28 @@ impl Service {
             }
         }
     }
+}
+
+/// How the journal goes on in further files. In an open world each that has ended gets a snapshot.
+fn turns(
+    topology: &Topology,
+    registry: &Registry,
+    folder: &StateFolder,
+    world: World,
+    header: &Header,
+) -> Turns {
+    let behind = Behind {
+        state: Arc::clone(&folder.disk),
+        registry: registry.clone(),
+        config: topology.source().text().to_owned(),
+        keep: topology.keep,
+        busy: Arc::default(),
+    };
+    let ended: Box<dyn FnMut(u32) + Send> = match world {
+        World::Open => Box::new(move |number| behind.ended(number)),
+        World::Closed => Box::new(|_| ()),
+    };
+    Turns { rotation: topology.rotation, header: header.clone(), ended }
 }
 
 fn header(

@@ -1,7 +1,7 @@
 //! Control: decisions of operators, the guardian and the driver, as inputs like any other.
 
 use super::Rule;
-use crate::types::{AgentId, KillLevel, LimitRow, Scope};
+use crate::types::{AgentId, Date, InstrumentId, KillLevel, LimitRow, Price, Scope};
 use serde::{Deserialize, Serialize};
 
 /// One control message.
@@ -45,6 +45,36 @@ pub enum Control {
     },
     /// An operator is at the console: what the dead-man rule waits for.
     Heartbeat,
+    /// A corporate action takes effect when its trading day begins.
+    CorporateAction(CorporateAction),
+}
+
+/// A corporate action, as an operator gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CorporateAction {
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// The trading day at whose start it takes effect; at once if that is past.
+    pub on: Date,
+    /// What.
+    pub kind: ActionKind,
+}
+
+/// Kinds of corporate actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ActionKind {
+    /// `denominator` units become `numerator`.
+    Split {
+        /// Units after it.
+        numerator: u32,
+        /// Units before it.
+        denominator: u32,
+    },
+    /// Cash to those that are long, from those that are short.
+    CashDividend {
+        /// In the instrument's currency.
+        per_unit: Price,
+    },
 }
 
 /// A new version of the limits.
@@ -92,6 +122,8 @@ pub enum HoldKind {
     Draining,
     /// The system's time was set.
     ClockStep,
+    /// A split that not every broker has shown yet.
+    CorporateAction,
     /// A rule of the guardian that is set to hold found something.
     Guardian(Rule),
 }
@@ -106,6 +138,7 @@ impl HoldKind {
             Self::Stalled => "stalled",
             Self::Draining => "draining",
             Self::ClockStep => "clock_step",
+            Self::CorporateAction => "corporate_action",
             Self::Guardian(rule) => rule.name(),
         }
     }

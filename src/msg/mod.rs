@@ -13,7 +13,9 @@ pub mod market;
 pub mod report;
 pub mod request;
 
-pub use control::{AgentState, Control, HoldKind, KillOrder, LimitsChange};
+pub use control::{
+    ActionKind, AgentState, Control, CorporateAction, HoldKind, KillOrder, LimitsChange,
+};
 pub use guardian::{Act, Intervention, Rule};
 pub use market::{
     Bar, BookAction, BookLevel, Gap, MarketData, Ohlc, Quote, QuoteBar, SecurityStatus, Trade,

@@ -160,6 +160,7 @@ const fn from_outside(input: &Input) -> bool {
                     | Control::Agent { .. }
                     | Control::Flatten { .. }
                     | Control::Heartbeat
+                    | Control::CorporateAction(_)
             )
         }
         Input::Market(_) | Input::Report(..) | Input::Tick => false,

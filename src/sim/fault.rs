@@ -107,6 +107,8 @@ faults! {
     PartialSnapshot = "partial_snapshot", "F37";
     /// Orders of an account that is not ours in a snapshot.
     WrongAccount = "wrong_account", "F38";
+    /// A share is split: the operator says so, brokers show it when they have done it.
+    CorporateAction = "corporate_action", "F39";
     /// Fees that are zero, negative or absurd.
     OddFee = "odd_fee", "F40";
     /// The broker refuses everything for a while.

@@ -103,6 +103,13 @@ impl SimMarket {
         }
     }
 
+    /// A share became `factor`.
+    pub fn split(&mut self, id: InstrumentId, factor: i64) {
+        let tick = self.instruments.get(id).tick.raw();
+        let price = self.prices[id.index()].raw() / factor / tick * tick;
+        self.prices[id.index()] = Price::from_raw(price.max(100 * tick));
+    }
+
     fn quote(&mut self, now: Timestamp, id: InstrumentId) -> Quote {
         let instrument = self.instruments.get(id);
         let (tick, lot) = (instrument.tick.raw(), instrument.lot.raw());

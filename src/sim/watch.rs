@@ -318,6 +318,8 @@ impl Watch {
         if adopted(core) {
             return;
         }
+        // A split has made them more than the fills; the ledgers say at the end whether that is right.
+        touched.retain(|(.., instrument)| !oms.actions.was_split(*instrument));
         for key in touched {
             let expected = self.fold.get(&key).copied().unwrap_or_default();
             let booked = oms

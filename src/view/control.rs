@@ -1,7 +1,7 @@
 //! What operators ask for, and what they get back.
 
 use super::state::OrderView;
-use crate::types::{KillLevel, Notional, Price, Qty, Side, TimeInForce, Timestamp, text};
+use crate::types::{Date, KillLevel, Notional, Price, Qty, Side, TimeInForce, Timestamp, text};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -86,6 +86,39 @@ pub struct ReplaceOrderRequest {
     /// The new total once more: needed where the order then uses more than half of a limit.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Notional>,
+}
+
+/// Body of a corporate action: one of `split` and `dividend`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRequest {
+    /// Which instrument.
+    pub symbol: String,
+    /// Units after it and before it: `3:2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Cash for each unit, in the instrument's currency.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub dividend: Option<Price>,
+    /// The trading day at whose start it takes effect; the one under way without it.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    pub on: Option<Date>,
+    /// Why; goes into the audit file.
+    pub reason: String,
+}
+
+/// What became of a corporate action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionResult {
+    /// Which instrument.
+    pub symbol: String,
+    /// The trading day at whose start it takes effect.
+    #[serde(with = "text")]
+    pub on: Date,
+    /// It waits for that day.
+    pub waits: bool,
+    /// The instrument is held until every broker has shown the split.
+    pub held: bool,
 }
 
 /// Body of a flatten.

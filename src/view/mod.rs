@@ -9,10 +9,10 @@ mod report;
 mod state;
 
 pub use control::{
-    AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult, ControlFile, DirectBroker,
-    DirectResult, DrillResult, FlattenRequest, FlattenResult, Heartbeat, KillRequest, KillResult,
-    LimitRequest, LimitResult, LimitsVersion, NewOrderRequest, OrderDenied, ReplaceOrderRequest,
-    WatchdogAct,
+    ActionRequest, ActionResult, AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult,
+    ControlFile, DirectBroker, DirectResult, DrillResult, FlattenRequest, FlattenResult, Heartbeat,
+    KillRequest, KillResult, LimitRequest, LimitResult, LimitsVersion, NewOrderRequest,
+    OrderDenied, ReplaceOrderRequest, WatchdogAct,
 };
 pub use render::{Render, Table, word};
 pub use report::{

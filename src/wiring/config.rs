@@ -1,7 +1,7 @@
 //! What a config file says: the shape of its sections. [`super::Topology`] is what it means.
 
 use super::secret::SecretRef;
-use crate::journal::Durability;
+use crate::journal::{Durability, Rotation};
 use crate::types::text::{OneOrMany, Text};
 use crate::types::{Calendar, Currency, DayStart, LimitValue, Nanos, Notional, Price, Qty};
 use serde::Deserialize;
@@ -109,6 +109,8 @@ pub(super) struct JournalSection {
     pub durability: Durability,
     /// Journal files to keep; all without it.
     pub keep: Option<std::num::NonZeroU32>,
+    /// What ends a journal file while the gateway runs.
+    pub rotate: Option<Text<Rotation>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -18,7 +18,9 @@ impl fmt::Display for Idle {
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mode, currency) = (self.mode.name(), self.currency.as_str());
-        writeln!(f, "mode {mode}, account currency {currency}, journal {}", self.durability)?;
+        let (journal, rotation) = (self.durability, self.rotation);
+        writeln!(f, "mode {mode}, account currency {currency}, journal {journal}")?;
+        writeln!(f, "another journal file: {rotation}")?;
         writeln!(f, "a trading day begins at {}", self.day_start)?;
         self.write_instruments(f)?;
         self.write_feeds(f)?;

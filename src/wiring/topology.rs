@@ -5,7 +5,7 @@ use super::names::Names;
 use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
 use crate::actors::guardian;
-use crate::journal::Durability;
+use crate::journal::{Durability, Rotation};
 use crate::types::{
     AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, LimitRow, Nanos, Notional,
 };
@@ -34,6 +34,8 @@ pub struct Topology {
     pub currency: Currency,
     /// Journal files that stay when snapshots make older ones needless; `None`: all.
     pub keep: Option<u32>,
+    /// What ends a journal file while the gateway runs.
+    pub rotation: Rotation,
     /// The journal's promise.
     pub durability: Durability,
     /// Control API.

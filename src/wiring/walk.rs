@@ -29,6 +29,8 @@ pub struct Walk<'a> {
     board: Option<Arc<KillBoard>>,
     stage: Option<Stage>,
     result: Walked,
+    /// Whole entries of the last file, the header among them; `None` where a snapshot stands for it.
+    ended: Option<u64>,
 }
 
 struct Stage {
@@ -124,9 +126,34 @@ pub fn walk<'a>(
     start: Start,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Option<Walk<'a>>, WalkError> {
-    let mut walk = Walk { state, registry, board: None, stage: None, result: Walked::default() };
     let mark = Mark::read(state).map_err(WalkError::Mark)?;
     let names = segments::list(state)?;
+    walk_over(state, registry, (start, mark), names, watch)
+}
+
+/// As [`walk`], from the newest snapshot to the end of file `last` while another one is written.
+///
+/// # Errors
+/// [`WalkError`].
+pub fn walk_to<'a>(
+    state: &'a dyn Folder,
+    registry: &'a Registry,
+    last: u32,
+) -> Result<Option<Walk<'a>>, WalkError> {
+    let mut names = segments::list(state)?;
+    names.retain(|name| segments::number(name).is_some_and(|number| number <= last));
+    walk_over(state, registry, (Start::Newest, None), names, &mut |_| {})
+}
+
+fn walk_over<'a>(
+    state: &'a dyn Folder,
+    registry: &'a Registry,
+    (start, mark): (Start, Option<Mark>),
+    names: Vec<String>,
+    watch: &mut dyn FnMut(u64),
+) -> Result<Option<Walk<'a>>, WalkError> {
+    let result = Walked::default();
+    let mut walk = Walk { state, registry, board: None, stage: None, result, ended: None };
     walk.begin(&names, start)?;
     for name in names {
         let number = segments::number(&name).unwrap_or(0);
@@ -226,7 +253,8 @@ fn first(
 }
 
 impl Walk<'_> {
-    /// Walks over one file; gives how many bytes of it are whole.
+    /// Walks over one file; gives how many bytes of it are whole. A file that goes on where the one
+    /// before it had come to is cut off as a whole if that one lost its end with the power.
     fn segment(
         &mut self,
         mut segment: Segment,
@@ -242,11 +270,11 @@ impl Walk<'_> {
             return Err(WalkError::Missing { after: self.result.last, next: number });
         }
         let anew = *anew;
+        let ended = self.ended;
         let topology = Topology::parse("journal", config, &self.registry.vocabulary())?;
         let (feed, world) = (feed.clone(), *world);
         self.enter(topology, world, feed)?;
         let Some(stage) = &mut self.stage else { return Ok(0) };
-        self.result.last = number;
         if anew {
             stage.renew(self.registry)?;
         }
@@ -256,7 +284,14 @@ impl Walk<'_> {
         let feed = stage.feed.as_mut().map(|open| &mut open.feed as &mut dyn Feed);
         let mut rerun = Rerun::new(&mut stage.desk, feed, world == World::Closed);
         rerun.difference = self.result.difference.take();
+        let mut lost = false;
         while let Some(record) = segment.next_record()? {
+            if let Record::Other(Entry::Continues { entries }) = record {
+                lost = ended.is_some_and(|ended| ended < *entries);
+                if lost {
+                    break;
+                }
+            }
             if let Record::Other(Entry::Derived(Derived::Sent {
                 request: OrderRequest::New(_),
                 ..
@@ -272,6 +307,13 @@ impl Walk<'_> {
         }
         self.result.checkpoint = rerun.checkpoint.or(self.result.checkpoint);
         self.result.difference = rerun.difference;
+        if lost {
+            let file = self.state.read(&segment.name);
+            let bytes = file.map_err(|error| JournalError::Io(segment.name.clone(), error))?.len();
+            self.result.cut.push((segment.name, bytes as u64));
+            return Ok(0);
+        }
+        (self.result.last, self.ended) = (number, Some(segment.next_seq()));
         if segment.torn > 0 {
             self.result.cut.push((segment.name.clone(), segment.torn));
         }

@@ -143,6 +143,21 @@ impl Market {
         true
     }
 
+    /// `denominator` units became `numerator`: quotes and books from before are void, the mark stays in
+    /// the new units for what is held, and is no ground for an order until a quote has come.
+    pub(in crate::actors) fn split(&mut self, id: InstrumentId, numerator: u32, denominator: u32) {
+        let mark = self.mark(id);
+        let Some(symbol) = self.symbols.get_mut(id.index()) else { return };
+        let scaled = mark.map_or(0, |mark| {
+            let (n, d) = (i128::from(numerator.max(1)), i128::from(denominator));
+            (i128::from(mark.raw()) * d + n / 2) / n
+        });
+        symbol.nbbo = Nbbo::default();
+        symbol.books.clear();
+        symbol.last_trade = Price::from_raw(i64::try_from(scaled).unwrap_or(i64::MAX));
+        symbol.gap = true;
+    }
+
     /// Best bid and ask over all exchanges.
     #[inline]
     pub fn touch(&self, id: InstrumentId) -> Touch {

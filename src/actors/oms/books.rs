@@ -52,16 +52,16 @@ impl Fx {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Books {
     #[serde(skip)]
-    instruments: Arc<InstrumentTable>,
+    pub(super) instruments: Arc<InstrumentTable>,
     #[serde(skip)]
     fx: Fx,
-    positions: BTreeMap<PositionKey, Position>,
+    pub(super) positions: BTreeMap<PositionKey, Position>,
     /// By account and instrument.
-    accounts: Exposures,
+    pub(super) accounts: Exposures,
     /// By agent and instrument.
-    agents: Exposures,
+    pub(super) agents: Exposures,
     /// Cash by account and instrument in the instrument's currency: what trading it brought in.
-    cash: BTreeMap<(AccountId, InstrumentId), Notional>,
+    pub(super) cash: BTreeMap<(AccountId, InstrumentId), Notional>,
     /// What open buy orders may cost, likewise.
     open_cost: BTreeMap<(AccountId, InstrumentId), Notional>,
     /// By account: what it began with, in the account currency.

@@ -91,6 +91,7 @@ impl Oms {
             return Some(asked + Nanos(patience.ack.0.saturating_mul(5)));
         }
         let doubt = link.mismatches > 0
+            || self.actions.settling().next().is_some()
             || self.open.iter().any(|&index| {
                 let order = &self.orders[index as usize];
                 order.route.broker.index() == number

@@ -4,6 +4,7 @@
 //! snapshot changes.
 
 mod accept;
+pub mod actions;
 pub mod books;
 mod corrections;
 mod day;
@@ -19,6 +20,7 @@ pub mod transition;
 mod whole;
 mod worth;
 
+pub use actions::{ActionError, Actions};
 pub use books::{Books, Fx};
 pub use exposure::Exposure;
 pub use links::{Link, Patience};
@@ -134,6 +136,8 @@ pub struct Oms {
     external_seq: u32,
     /// Orders that a snapshot brought, by the broker's number.
     adopted: BTreeMap<(BrokerId, VenueOrderId), OrderIndex>,
+    /// Splits and dividends.
+    pub actions: Actions,
 }
 
 impl Oms {
@@ -157,6 +161,7 @@ impl Oms {
             brokers,
             external_seq: 0,
             adopted: BTreeMap::new(),
+            actions: Actions::default(),
         }
     }
 

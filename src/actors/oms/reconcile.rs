@@ -34,6 +34,7 @@ impl Oms {
         }
         self.note_absent(at, broker, asked, &seen, news);
         let agree = self.compare_positions(broker, snapshot, link.known);
+        self.settle(broker, asked, snapshot);
         let link = &mut self.links[broker.index()];
         link.asked = None;
         link.merged = at;
@@ -332,8 +333,9 @@ impl Oms {
             differences.entry(key).or_default();
         }
         differences.retain(|&(account, instrument), (qty, _)| {
+            let late = self.actions.explains(account, instrument, *qty);
             *qty = qty.saturating_sub(self.books.account(account, instrument).position);
-            !qty.is_zero()
+            !qty.is_zero() && !late
         });
         if planted!(PaperedOver, known, false) || differences.is_empty() {
             return differences.is_empty();

@@ -49,7 +49,10 @@ impl Halts {
             Control::Agent { agent, state } => self.set_agent(*agent, *state),
             // Conditions of the run before; those that still hold are found anew.
             Control::Boot { .. } => self.holds.clear(),
-            Control::Limits(_) | Control::Flatten { .. } | Control::Heartbeat => {}
+            Control::Limits(_)
+            | Control::Flatten { .. }
+            | Control::Heartbeat
+            | Control::CorporateAction(_) => {}
         }
     }
 

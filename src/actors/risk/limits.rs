@@ -156,6 +156,11 @@ impl<S: Default> PerScope<S> {
         &mut self.0[at].1
     }
 
+    /// All counts, to change them.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.0.iter_mut().map(|(_, state)| state)
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &(Scope, S)> {
         self.0.iter()

@@ -33,8 +33,8 @@ use super::saved::{BadState, Saved, put, take};
 use crate::kill::{Effect, Route};
 use crate::msg::{AgentState, CancelOrder, Contingent, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, LimitRow, Notional, OrderQty, Price, Qty, Reason,
-    Scope, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, LimitRow, Notional, OrderQty, Price,
+    Qty, Reason, Scope, Timestamp,
 };
 
 /// An approval with what the order manager needs to know about it.
@@ -401,6 +401,11 @@ impl Risk {
         let (at, day) = (fill.at, oms.books.date());
         let traded = Traded { at, day, route: order.route, price: fill.price, value };
         self.checks.iter_mut().for_each(|check| check.traded(&traded));
+    }
+
+    /// An instrument was split.
+    pub(in crate::actors) fn forget_prices(&mut self, instrument: InstrumentId) {
+        self.checks.iter_mut().for_each(|check| check.forget_prices(instrument));
     }
 
     /// An agent that does not run sends nothing new.

@@ -37,7 +37,7 @@ fn filled() -> (Rig, ClientOrderId) {
 
 impl Rig {
     /// Position and money in the order's name.
-    fn holds(&self) -> (Qty, Notional) {
+    fn booked(&self) -> (Qty, Notional) {
         let books = &self.core.oms.books;
         let paid = self.core.oms.fills().iter().map(|fill| fill.price.notional(fill.qty, 1)).sum();
         (books.account(AccountId(0), IBM).position, paid)
@@ -84,12 +84,12 @@ fn a_cancelled_trade_is_taken_back_once() {
         (Some(ExecType::TradeCancel), Qty::whole(3), price("98"), Qty::whole(4))
     );
     let left = (Qty::whole(4), Notional::whole(396));
-    assert_eq!(rig.holds(), left);
+    assert_eq!(rig.booked(), left);
     // Told again, and the trades told again under the count of before.
     rig.report(bust);
     rig.fill(id, 3, 3, "98", OrdStatus::PartiallyFilled);
     rig.fill(id, 7, 4, "99", OrdStatus::Filled);
-    assert_eq!(rig.holds(), left);
+    assert_eq!(rig.booked(), left);
     assert!(rig.core.oms.find(id).unwrap().1.state.is_done(), "the broker does not work on");
     rig.check_books();
 }
@@ -108,7 +108,7 @@ fn an_order_that_the_broker_works_on_counts_again() {
     let mut report = execution(id, ExecType::Trade, OrdStatus::Filled, 7, 4, "97");
     report.exec_id = ExecId(901);
     rig.report(Report::Execution(report));
-    assert_eq!(rig.holds(), (Qty::whole(7), Notional::whole(294 + 388)));
+    assert_eq!(rig.booked(), (Qty::whole(7), Notional::whole(294 + 388)));
     assert!(rig.core.oms.find(id).unwrap().1.state.is_done());
     rig.check_books();
 }
@@ -126,11 +126,11 @@ fn a_corrected_trade_stands_as_corrected() {
             (Some(ExecType::TradeCorrect), Qty::whole(2))
         ]
     );
-    assert_eq!(rig.holds(), (Qty::whole(5), Notional::whole(294 + 194)));
+    assert_eq!(rig.booked(), (Qty::whole(5), Notional::whole(294 + 194)));
     // The correction itself can be taken back.
     let bust = TradeCorrection { exec_ref_id: ExecId(900), ..correction(id, 0, None) };
     rig.report(Report::Correction(Box::new(bust)));
-    assert_eq!(rig.holds(), (Qty::whole(3), Notional::whole(294)));
+    assert_eq!(rig.booked(), (Qty::whole(3), Notional::whole(294)));
     rig.check_books();
 }
 
@@ -141,7 +141,7 @@ fn a_trade_that_was_cancelled_before_it_was_told_is_never_booked() {
     rig.accept(id);
     rig.report(Report::Correction(Box::new(correction(id, 3, None))));
     rig.fill(id, 3, 3, "98", OrdStatus::PartiallyFilled);
-    assert_eq!(rig.holds(), (Qty::ZERO, Notional::ZERO));
+    assert_eq!(rig.booked(), (Qty::ZERO, Notional::ZERO));
     rig.check_books();
 }
 
@@ -149,18 +149,18 @@ fn a_trade_that_was_cancelled_before_it_was_told_is_never_booked() {
 fn a_correction_that_was_not_told_takes_two_snapshots() {
     let (mut rig, id) = filled();
     rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "98")]);
-    assert_eq!(rig.holds().0, Qty::whole(7), "one may be old");
+    assert_eq!(rig.booked().0, Qty::whole(7), "one may be old");
     rig.shown(id, OrdStatus::Filled, &[(3, "98"), (4, "99")]);
     rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "98")]);
-    assert_eq!(rig.holds().0, Qty::whole(7), "one that agrees ends the dispute");
+    assert_eq!(rig.booked().0, Qty::whole(7), "one that agrees ends the dispute");
     rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "98")]);
-    assert_eq!(rig.holds(), (Qty::whole(3), Notional::whole(294)));
+    assert_eq!(rig.booked(), (Qty::whole(3), Notional::whole(294)));
     assert_eq!(rig.core.oms.find(id).unwrap().1.leaves(), Qty::whole(4));
     rig.check_books();
     // Only the price.
     for _ in 0..2 {
         rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "97")]);
     }
-    assert_eq!(rig.holds(), (Qty::whole(3), Notional::whole(291)));
+    assert_eq!(rig.booked(), (Qty::whole(3), Notional::whole(291)));
     rig.check_books();
 }

@@ -1,7 +1,7 @@
 //! Options of the commands that speak to a running gateway.
 
 use super::ControlArgs;
-use crate::types::{ClientOrderId, KillLevel, Notional, Price, Qty, TimeInForce, Timestamp};
+use crate::types::{ClientOrderId, Date, KillLevel, Notional, Price, Qty, TimeInForce, Timestamp};
 use clap::{ArgGroup, Args, Subcommand};
 
 /// `order`.
@@ -118,6 +118,29 @@ pub struct FillsArgs {
     /// At most so many, the newest
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub limit: usize,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+/// `corporate-action`.
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("kind").required(true))]
+pub struct ActionArgs {
+    /// Symbol
+    pub symbol: String,
+    /// Units after it and before it: 3:2
+    #[arg(long, value_name = "N:D", group = "kind")]
+    pub split: Option<String>,
+    /// Cash for each unit, in the instrument's currency
+    #[arg(long, value_name = "CASH", group = "kind")]
+    pub dividend: Option<Price>,
+    /// The trading day at whose start it takes effect; without it the one under way, now
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<Date>,
+    /// Why; goes into the audit file
+    #[arg(long, value_name = "R")]
+    pub reason: String,
     /// Where the gateway is.
     #[command(flatten)]
     pub control: ControlArgs,

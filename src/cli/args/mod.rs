@@ -6,9 +6,9 @@ mod engine;
 
 pub use chaos::{ChaosCommand, Kill9Args, ProxyArgs};
 pub use client::{
-    AgentCommand, AgentName, ArmArgs, CancelArgs, ConfirmArgs, DrillArgs, DrillCommand, FillsArgs,
-    FlattenArgs, KillArgs, LimitArgs, LimitsArgs, LimitsCommand, OrderCommand, OrdersArgs,
-    PlaceArgs, ReplaceArgs,
+    ActionArgs, AgentCommand, AgentName, ArmArgs, CancelArgs, ConfirmArgs, DrillArgs, DrillCommand,
+    FillsArgs, FlattenArgs, KillArgs, LimitArgs, LimitsArgs, LimitsCommand, OrderCommand,
+    OrdersArgs, PlaceArgs, ReplaceArgs,
 };
 pub use engine::{
     AuditCommand, BackupArgs, BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture,
@@ -127,6 +127,8 @@ pub enum ClientCommand {
     Positions(ControlArgs),
     /// Close positions
     Flatten(FlattenArgs),
+    /// Book a split or a dividend on what is held
+    CorporateAction(ActionArgs),
     /// Tell the gateway that an operator is there (guardian rule `dead_man`)
     Heartbeat(ControlArgs),
     /// List, pause or resume agents

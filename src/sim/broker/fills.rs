@@ -67,10 +67,10 @@ impl SimBroker {
     }
 
     pub(super) fn fill(&mut self, now: Timestamp, place: usize, qty: Qty) {
-        if !qty.is_positive() {
+        let order = &self.ledger.orders[place];
+        if !qty.is_positive() || self.closed == Some(order.instrument) {
             return;
         }
-        let order = &self.ledger.orders[place];
         let tick = self.instruments.get(order.instrument).tick.raw().max(1);
         let slip = self.dice.below(4) as i64 * tick;
         let mark = self.prices[order.instrument.index()].raw() / tick * tick;

@@ -266,6 +266,14 @@ impl Ledger {
         })
     }
 
+    /// A share becomes `factor`; orders of before stay as they are.
+    pub fn split(&mut self, instrument: InstrumentId, factor: i64) {
+        self.version += 1;
+        for (_, qty) in self.positions.iter_mut().filter(|((_, of), _)| *of == instrument) {
+            *qty = Qty::from_raw(qty.raw() * factor);
+        }
+    }
+
     /// Ends an order.
     pub fn end(&mut self, place: usize, status: OrdStatus, reason: Option<Reason>) {
         self.version += 1;

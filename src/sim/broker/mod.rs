@@ -14,8 +14,8 @@ use super::port::{Outbound, Port};
 use crate::msg::report::RequestKind;
 use crate::msg::{CancelOrder, CancelReject, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
-    AccountId, ClientOrderId, ExecType, InstrumentTable, Nanos, Notional, OrdStatus, OrderQty,
-    Price, Qty, Reason, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, Nanos, Notional, OrdStatus,
+    OrderQty, Price, Qty, Reason, TimeInForce, Timestamp,
 };
 use crate::venue::wire::{ClientMessage, Decoder, SnapshotPart, VenueMessage};
 use line::Line;
@@ -29,6 +29,8 @@ enum Todo {
     Fill(usize),
     /// This order fills, ended or not.
     LateFill(usize),
+    /// A share becomes so many.
+    Split(InstrumentId, i64),
     /// Say this, past all faults.
     Say(Box<VenueMessage>),
 }
@@ -58,6 +60,8 @@ pub struct SimBroker {
     /// Last known middle of each instrument.
     pub prices: Vec<Price>,
     quiet: bool,
+    /// Nothing trades in it until its split is done.
+    closed: Option<InstrumentId>,
     /// Fills come when a scenario says so.
     commanded: bool,
     /// Queries for everything, answered or not.
@@ -91,6 +95,7 @@ impl SimBroker {
             old_snapshot: None,
             prices,
             quiet: false,
+            closed: None,
             commanded: false,
             asked: 0,
         }
@@ -169,8 +174,23 @@ impl SimBroker {
                     self.fill(now, place, self.lots(place, rest));
                 }
             }
+            Todo::Split(instrument, factor) => {
+                self.ledger.split(instrument, factor);
+                self.closed = None;
+            }
             Todo::Say(message) => self.transmit(now, &message),
         }
+    }
+
+    /// A split is under way.
+    pub const fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// A share becomes `factor` in `wait`; until then its market is closed.
+    pub fn split(&mut self, now: Timestamp, instrument: InstrumentId, factor: i64, wait: Nanos) {
+        self.closed = Some(instrument);
+        self.later(now + wait, Todo::Split(instrument, factor));
     }
 
     fn on_message(&mut self, now: Timestamp, message: ClientMessage) {

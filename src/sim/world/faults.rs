@@ -48,6 +48,7 @@ impl World {
                 strike();
                 self.skew = Nanos(self.skew.0 + 1_000_000 * (1 + place % 3_600_000));
             }
+            Fault::CorporateAction => self.want_split(place),
             Fault::AgentPanic
             | Fault::MarketGap
             | Fault::MarketSilent

@@ -1,6 +1,7 @@
 //! One session: the process, the brokers, the market and the operator on one virtual clock. Whatever
 //! is due first happens next, so a seed is a session.
 
+mod corporate;
 mod faults;
 mod operator;
 mod remote;
@@ -78,6 +79,7 @@ pub struct World {
     market: SimMarket,
     watch: Watch,
     remote: Remote,
+    splits: corporate::Splits,
     dice: Dice,
     now: Timestamp,
     /// How far the gateway's clock is ahead.
@@ -129,6 +131,7 @@ impl World {
             watch: Watch::new(&topology),
             process,
             remote,
+            splits: corporate::Splits::default(),
             dice: Dice::new(plan.seed, 4),
             now: START,
             skew: Nanos(0),
@@ -325,6 +328,7 @@ impl World {
         }
         self.remote.seq = 0;
         self.remote.open.clear();
+        self.tell_splits();
         if let Err(violation) = started {
             self.fail(violation);
         }
@@ -348,6 +352,7 @@ impl World {
 
     fn quotes(&mut self) {
         let mut batch = std::mem::take(&mut self.batch);
+        self.try_split();
         self.market.take(self.now, &mut batch);
         for record in batch.drain(..) {
             self.market_record(record);

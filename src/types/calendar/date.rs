@@ -71,6 +71,22 @@ impl fmt::Display for Date {
     }
 }
 
+impl std::str::FromStr for Date {
+    type Err = String;
+    /// `2013-10-08`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.trim().splitn(3, '-').map(|part| part.parse::<u32>().ok());
+        let date = (|| {
+            let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+            let sound = (1970..=9999).contains(&year) && (1..=12).contains(&month);
+            (sound && (1..=31).contains(&day)).then(|| Self::new(year, month, day))
+        })();
+        // A day that the month does not have becomes another date.
+        let same = |date: &Self| date.to_string() == text.trim();
+        date.filter(same).ok_or_else(|| format!("`{text}` is no date such as 2013-10-08"))
+    }
+}
+
 impl fmt::Debug for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

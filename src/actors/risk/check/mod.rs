@@ -38,7 +38,7 @@ use crate::actors::market::Market;
 use crate::actors::oms::Oms;
 use crate::actors::saved::Saved;
 use crate::kill::Route;
-use crate::types::{Date, LimitRow, Notional, Price, Reason, Scope, Timestamp};
+use crate::types::{Date, InstrumentId, LimitRow, Notional, Price, Reason, Scope, Timestamp};
 
 /// What a control's use of its limits is measured by.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +83,9 @@ pub trait Check: Send + std::fmt::Debug {
 
     /// Counts a fill.
     fn traded(&mut self, _fill: &Traded) {}
+
+    /// Prices of an instrument from before a split say nothing about those after it.
+    fn forget_prices(&mut self, _instrument: InstrumentId) {}
 
     /// Orders of an earlier configuration are on the books: learn from them what must not be
     /// forgotten.

@@ -97,6 +97,12 @@ impl Check for PriceDrift {
         }
     }
 
+    fn forget_prices(&mut self, instrument: InstrumentId) {
+        for prices in self.prices.values_mut() {
+            prices.retain(|(_, of), _| *of != instrument);
+        }
+    }
+
     fn traded(&mut self, fill: &Traded) {
         let key = (fill.route.agent, fill.route.instrument);
         for (scope, drift) in self.limits.on(fill.route) {
