@@ -264,14 +264,13 @@ impl Render for LimitsVersion {
 
 impl Render for ActionResult {
     fn render(&self) -> String {
-        let (symbol, on) = (&self.symbol, self.on);
-        match (self.waits, self.held) {
-            (true, _) => format!("{symbol}: waits for {on}\n"),
-            (false, true) => {
-                format!("{symbol}: in the books, held until every broker has shown it\n")
+        let state = match (self.waits, self.held) {
+            (true, _) => "waits for",
+            (_, held) => {
+                ["in the books from", "held until brokers show it, from"][usize::from(held)]
             }
-            (false, false) => format!("{symbol}: in the books\n"),
-        }
+        };
+        format!("{}: {state} {}\n", self.symbol, self.on)
     }
 }
 
