@@ -6,6 +6,11 @@
 #![forbid(unsafe_code)]
 #![deny(unused, missing_docs)]
 
+// 0: what threads share, and bugs to find
+#[macro_use]
+pub mod planted;
+mod sync;
+
 // 1: values
 pub mod types;
 // 2: vocabulary, and what outlives the process

@@ -10,9 +10,13 @@ mod garbage;
 mod operator;
 #[path = "process/rig.rs"]
 mod rig;
+#[path = "process/secrets.rs"]
+mod secrets;
 #[cfg(feature = "inject")]
 #[path = "process/supervision.rs"]
 mod supervision;
+#[path = "process/watchdog.rs"]
+mod watchdog;
 
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -119,6 +123,9 @@ fn a_long_outage_of_the_venue_needs_no_operator() {
 #[test]
 fn limits_set_while_running_hold_and_outlive_a_crash() {
     let mut rig = Rig::new("venue-sandbox.toml");
+    let config = fs::read_to_string(rig.dir().join("c.toml")).unwrap();
+    let config = format!("{config}\n[guardian.rules.drawdown]\nlimit = \"50000\"\n");
+    fs::write(rig.dir().join("c.toml"), config).unwrap();
     rig.up();
     let set = |rig: &Rig, value: &str| {
         rig.ask(&["limits", "set", "max_order_qty", "global", value, "--reason", "drill"])
@@ -159,6 +166,19 @@ fn limits_set_while_running_hold_and_outlive_a_crash() {
     assert!(answer["error"]["message"].as_str().unwrap().contains("max_order_qty"), "{answer}");
     let (code, controls) = rig.ask(&["check", "--controls"]);
     assert_eq!((code, &controls["running"]), (0, &true.into()), "{controls}");
+    let rows = controls["controls"].as_array().unwrap();
+    for id in (1..=28).map(|number| format!("C{number}")) {
+        assert!(rows.iter().any(|row| row["id"] == *id), "{id} is missing: {controls}");
+    }
+    for rule in qtos_gateway::actors::guardian::RULES {
+        let rule = rule.rule.name();
+        let own = |row: &&serde_json::Value| row["name"] == rule && row["acts"] == "guardian";
+        assert!(rows.iter().any(|row| own(&row)), "{rule} is missing: {controls}");
+    }
+    let fallen = |row: &&serde_json::Value| row["id"] == "C16" && row["scope"] == "account:paper";
+    let drawdown = rows.iter().find(fallen).unwrap_or_else(|| panic!("{controls}"));
+    assert!(drawdown["value"].as_str().unwrap().contains("limit 50000"), "{drawdown}");
+    assert!(drawdown["used"].as_str().unwrap().contains(" of 50000"), "{drawdown}");
     rig.drain();
     rig.verify();
 }

@@ -112,6 +112,8 @@ const BANS: &[Ban] = &[
         words: &["thread", "spawn"],
         within: &[],
         except: &[
+            // Parking, by its two names.
+            "src/sync.rs",
             "src/chaos/",
             "src/live/",
             "src/entry/",
@@ -134,6 +136,12 @@ const BANS: &[Ban] = &[
         why: "the order of a hash map is not repeatable; the exceptions only look up",
     },
     Ban {
+        words: &["planted!"],
+        within: &["src/sim/", "src/chaos/", "src/venue/"],
+        except: &[],
+        why: "bugs are planted in what is judged, never in the judge",
+    },
+    Ban {
         words: &["f64", "f32"],
         within: PURE,
         except: &[
@@ -154,6 +162,12 @@ const BANS: &[Ban] = &[
         // Panics on purpose, in builds with the `inject` feature.
         except: &["src/live/keeper.rs", "src/agents/faulty.rs"],
         why: "errors are values; a lane that panics is a lane that is gone",
+    },
+    Ban {
+        words: &["Relaxed", "Acquire", "Release", "AcqRel"],
+        within: &["src/sync.rs", "src/kill/"],
+        except: &[],
+        why: "interleavings are tried under sequential consistency: these pieces rely on it",
     },
     Ban { words: &["unsafe"], within: &[], except: &[], why: "the crate forbids it" },
 ];

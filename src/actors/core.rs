@@ -251,7 +251,14 @@ impl Core {
     ) {
         let booked = self.oms.fills().len();
         self.take_in(at, broker, report, out);
-        for fill in &self.oms.fills()[booked..] {
+        for fill in
+            self.oms.fills()[booked..].iter().filter(|fill| fill.late || fill.qty.is_negative())
+        {
+            let order = self.oms.orders()[fill.order as usize].cl_ord_id;
+            out.notices.push(Notice::OddFill { order, qty: fill.qty });
+        }
+        // Windows and budgets count what was traded; what is taken back stays counted.
+        for fill in self.oms.fills()[booked..].iter().filter(|fill| fill.qty.is_positive()) {
             self.risk.traded(fill, &self.oms, market);
         }
     }
@@ -270,6 +277,9 @@ impl Core {
                 {
                     out.news.renamed.push((before, after));
                 }
+            }
+            Report::Correction(said) => {
+                self.oms.on_correction(at, broker, said, &mut out.news);
             }
             Report::CancelReject(reject) => {
                 self.oms.on_cancel_reject(at, broker, reject, &mut out.news);
@@ -307,7 +317,7 @@ impl Core {
         if matches!(report, Report::Session(_) | Report::Snapshot(_)) {
             self.guardian.hear(at, &Event::Changed);
         }
-        for fill in &self.oms.fills()[booked..] {
+        for fill in self.oms.fills()[booked..].iter().filter(|fill| fill.qty.is_positive()) {
             let order = &self.oms.orders()[fill.order as usize];
             let filled = Event::Filled { route: order.route, side: order.terms.side, fill };
             self.guardian.hear(at, &filled);

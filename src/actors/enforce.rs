@@ -253,7 +253,8 @@ impl Core {
         let free: Vec<BrokerId> = self.enforcement.isolated.iter().copied().filter(freed).collect();
         for broker in free {
             self.enforcement.isolated.remove(&broker);
-            out.sessions.push((broker, SessionOrder::Open));
+            let order = planted!(NeverReopened, SessionOrder::Open, SessionOrder::Close);
+            out.sessions.push((broker, order));
         }
         self.sweep(at, out);
     }
@@ -267,10 +268,12 @@ impl Core {
             .open()
             .filter(|(_, order)| {
                 let route = order.route;
-                let killed = if route.agent == AgentId::EXTERNAL {
-                    halts.level_of_broker(route.broker) >= KillLevel::Cancel
+                let external = route.agent == AgentId::EXTERNAL;
+                let from = planted!(CancelKillSpares, KillLevel::Cancel, KillLevel::Flatten);
+                let killed = if planted!(StrangersSwept, external, false) {
+                    halts.level_of_broker(route.broker) >= from
                 } else {
-                    halts.level(route) >= KillLevel::Cancel
+                    halts.level(route) >= from
                         || self.oms.actions.is_settling(route.instrument)
                         || halts.draining()
                         || halts.agent(route.agent) == AgentState::Quarantined
@@ -319,9 +322,10 @@ impl Core {
             // A broker is isolated only after it was confirmed.
             brokers.iter().all(|id| isolated.contains(id) || task.seen.get(id).is_some_and(enough))
         };
-        let progress = if all(&|seen| seen.flat >= EVIDENCE) {
+        let enough = planted!(EvidenceOfOne, EVIDENCE, 1);
+        let progress = if all(&|seen| seen.flat >= enough) {
             Progress::Flat
-        } else if all(&|seen| seen.clean >= EVIDENCE) {
+        } else if all(&|seen| seen.clean >= enough) {
             Progress::Cancelled
         } else {
             Progress::Requested

@@ -259,22 +259,39 @@ impl Lane {
         self.plan();
     }
 
-    /// What an agent of this lane is told about an order or list that found no way to the core.
-    pub fn refusals(&self, at: Timestamp, new: &NewOrder, reason: Reason) -> Vec<OrderUpdate> {
-        let route = Route {
-            broker: BrokerId(u8::MAX),
-            account: new.account,
-            agent: new.cl_ord_id.agent,
-            instrument: new.instrument,
+    /// Tells an agent of this lane that a request of its own found no way to the core. As in the core, a
+    /// change of an order that is not open any more is not answered.
+    pub fn refuse(
+        &mut self,
+        at: Timestamp,
+        (from, request): (AgentId, &OrderRequest),
+        reason: Reason,
+        out: &mut Outbox,
+    ) {
+        let Some(host) = self.hosts.iter_mut().find(|host| host.id() == from) else { return };
+        let updates: Vec<OrderUpdate> = match request {
+            OrderRequest::New(new) => new_refusals(at, new, reason).collect(),
+            OrderRequest::Replace(replace) => {
+                let id = (replace.orig_cl_ord_id, Some(replace.cl_ord_id));
+                host.refuse_change(at, id, reason).into_iter().collect()
+            }
+            OrderRequest::Cancel(cancel) => {
+                host.refuse_change(at, (cancel.orig_cl_ord_id, None), reason).into_iter().collect()
+            }
         };
-        let legs = new.contingent.legs().map(|leg| (leg.cl_ord_id, leg.terms.side));
-        std::iter::once((new.cl_ord_id, new.terms.side))
-            .chain(legs)
-            .map(|(id, side)| OrderUpdate {
-                exec_type: Some(ExecType::Rejected),
-                ..super::core::refusal(at, id, route, side, reason)
-            })
-            .collect()
+        for update in updates {
+            self.deliver(&update, None, out);
+        }
+    }
+
+    /// Calls an agent of this lane no more; whether it was called before.
+    pub fn quarantine(&mut self, agent: AgentId) -> bool {
+        let host = self.hosts.iter_mut().find(|host| host.id() == agent);
+        host.is_some_and(|host| {
+            let was = host.state();
+            host.set_state(AgentState::Quarantined);
+            was != AgentState::Quarantined
+        })
     }
 
     fn control(&mut self, at: Timestamp, control: &Control, out: &mut Outbox) {
@@ -401,6 +418,27 @@ impl Lane {
         self.next = self.core.as_ref().map_or(timers, |core| core.next_deadline().min(timers));
         self.look_at = self.core.as_ref().map_or(Timestamp::MAX, |core| core.look_at());
     }
+}
+
+/// What an agent is told about an order or list that never reached the core.
+fn new_refusals(
+    at: Timestamp,
+    new: &NewOrder,
+    reason: Reason,
+) -> impl Iterator<Item = OrderUpdate> {
+    let route = Route {
+        broker: BrokerId(u8::MAX),
+        account: new.account,
+        agent: new.cl_ord_id.agent,
+        instrument: new.instrument,
+    };
+    let legs = new.contingent.legs().map(|leg| (leg.cl_ord_id, leg.terms.side));
+    std::iter::once((new.cl_ord_id, new.terms.side)).chain(legs).map(move |(id, side)| {
+        OrderUpdate {
+            exec_type: Some(ExecType::Rejected),
+            ..super::core::refusal(at, id, route, side, reason)
+        }
+    })
 }
 
 /// What an agent that starts anew has to know: its open orders and what it holds.

@@ -1,7 +1,7 @@
 //! What a person has to hear of: the driver logs it, counts it and makes durable what must be.
 
 use crate::msg::Intervention;
-use crate::types::{ClientOrderId, Reason, Scope};
+use crate::types::{ClientOrderId, Qty, Reason, Scope};
 
 /// One such thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub enum Notice {
         order: ClientOrderId,
         /// Why it was refused.
         refused: Option<Reason>,
+    },
+    /// A fill after its order's end, or one that the broker took back (negative). The books follow; a
+    /// strategy that thought itself done may not.
+    OddFill {
+        /// Of which order.
+        order: ClientOrderId,
+        /// How much.
+        qty: Qty,
     },
     /// An exit ended before all of it traded. It is not tried again by itself.
     ExitEnded {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod corporate;
+mod corrections;
 mod kills;
 mod rules;
 mod session;

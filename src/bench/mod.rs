@@ -56,6 +56,7 @@ const MEASUREMENTS: &[(&[&str], Measure)] = &[
     (&["journal_append"], |_| journal::append()),
     (&["recovery"], recovery::recovery),
     (&["kill_latch"], |_| kill::latch()),
+    (&["kill_cancel_all", "kill_load", "demo_orders"], |_| kill::cancel_all()),
 ];
 
 /// The names of all rows.

@@ -97,6 +97,9 @@ pub struct SandboxSession {
     backoff: Backoff,
     snapshot_id: u64,
     /// Version of the last complete snapshot of this connection.
+    version: u64,
+    /// Of the one before it, from which changes are asked for: each is shown twice, as some evidence
+    /// takes two snapshots.
     since: u64,
     parts: BrokerSnapshot,
 }
@@ -115,6 +118,7 @@ impl SandboxSession {
             heard: Timestamp::ZERO,
             next_heartbeat: Timestamp::MAX,
             snapshot_id: 0,
+            version: 0,
             since: 0,
             parts: BrokerSnapshot::default(),
         }
@@ -162,6 +166,9 @@ impl SandboxSession {
             (VenueMessage::Execution(report), State::Up) => {
                 self.outputs.push_back(Output::Report(Report::Execution(report)));
             }
+            (VenueMessage::Correction(said), State::Up) => {
+                self.outputs.push_back(Output::Report(Report::Correction(Box::new(said))));
+            }
             (VenueMessage::CancelReject(reject), State::Up) => {
                 self.outputs.push_back(Output::Report(Report::CancelReject(reject)));
             }
@@ -187,7 +194,7 @@ impl SandboxSession {
         if self.config.heartbeat.0 > 0 {
             self.next_heartbeat = now + self.config.heartbeat;
         }
-        self.since = 0;
+        (self.version, self.since) = (0, 0);
         self.ask_snapshot();
         self.outputs.push_back(Output::Report(Report::Session(SessionStatus::Up)));
     }
@@ -214,8 +221,8 @@ impl SandboxSession {
                 self.parts.positions.push(position);
             }
         }
-        if part.last {
-            self.since = part.version;
+        if planted!(PartIsWhole, part.last, true) {
+            self.since = std::mem::replace(&mut self.version, part.version);
             let snapshot = Box::new(std::mem::take(&mut self.parts));
             self.outputs.push_back(Output::Report(Report::Snapshot(snapshot)));
         }

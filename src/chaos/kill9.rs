@@ -1,7 +1,7 @@
 //! A campaign of `kill -9`: worlds of a venue and a gateway trade, one of the two is killed at a seeded
 //! moment and started again, and after every kill both must say the same.
 
-use super::world::{Trouble, Who, World};
+use super::world::{SPEED, Trouble, Who, World};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,7 @@ fn live(
     let text = config.config.as_deref().unwrap_or(shipped);
     let mut kill = next.load(Ordering::SeqCst);
     let mut run = || -> Result<(), Trouble> {
-        let mut world = World::start(&config.qtos, folder.clone(), text, Arc::clone(stop))?;
+        let mut world = World::start(&config.qtos, folder.clone(), text, SPEED, Arc::clone(stop))?;
         world.reconciled()?;
         let (orders, fills) = world.traded()?;
         while !stop.load(Ordering::SeqCst) {

@@ -4,14 +4,16 @@ mod agree;
 mod faults;
 mod framing;
 mod kill9;
+mod load;
 mod plan;
 mod proxy;
 mod world;
 
 pub use agree::{difference, ids_of};
 pub use faults::{Amount, Direction, Dose, Fault, Faults, Partition};
-pub use framing::Framing;
+pub use framing::{Cutter, Framing};
 pub use kill9::{Campaign, CampaignConfig, CampaignError, Tally, Violation, kill9};
+pub use load::{Load, LoadConfig, load};
 pub use plan::{Fate, Plan};
 pub use proxy::{Incident, ProxyConfig, ProxyError, ProxyTotals, proxy};
 

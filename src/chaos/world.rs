@@ -19,8 +19,8 @@ use toml::{Table, Value};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether it has come.
 const LOOK: Duration = Duration::from_millis(10);
-/// Session seconds in a second: tens of orders come in one.
-const SPEED: &str = "20";
+/// Session seconds in a second of a campaign: tens of orders come in one.
+pub(super) const SPEED: u32 = 20;
 
 /// What went wrong in a world, for people.
 pub type Trouble = String;
@@ -37,6 +37,7 @@ pub(super) struct World {
     qtos: PathBuf,
     dir: PathBuf,
     stop: Arc<AtomicBool>,
+    speed: u32,
     venue: Option<Child>,
     gateway: Option<Child>,
 }
@@ -77,15 +78,17 @@ fn venues<'a>(table: &'a mut Table, name: &str) -> impl Iterator<Item = &'a mut 
 
 impl World {
     /// Starts a venue and a gateway with the agents of `config` in `dir`, which may hold an older
-    /// world. `qtos` is the program; `stop` ends every wait.
+    /// world. `qtos` is the program, `speed` the session seconds in a second; `stop` ends every wait.
     pub fn start(
         qtos: &Path,
         dir: PathBuf,
         config: &str,
+        speed: u32,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Trouble> {
         fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        let mut world = Self { qtos: qtos.to_owned(), dir, stop, venue: None, gateway: None };
+        let mut world =
+            Self { qtos: qtos.to_owned(), dir, stop, speed, venue: None, gateway: None };
         let nowhere = aimed(config, "127.0.0.1:1")?;
         world.write("venue.toml", &nowhere)?;
         world.write("addr", "127.0.0.1:0")?;
@@ -122,7 +125,8 @@ impl World {
             Who::Venue => {
                 let addr = fs::read_to_string(self.dir.join("addr")).map_err(failed)?;
                 let args = ["venue", "sandbox", "--state-dir", "v", "--config", "venue.toml"];
-                let more = ["--seed", "1", "--speed", SPEED, "--listen", &addr];
+                let speed = self.speed.to_string();
+                let more = ["--seed", "1", "--speed", &speed, "--listen", &addr];
                 ("venue", self.command(&[&args[..], &more].concat()))
             }
             Who::Gateway => {
@@ -169,7 +173,7 @@ impl World {
     }
 
     /// Waits for something, as long as both processes live.
-    fn wait<T>(
+    pub fn wait<T>(
         &mut self,
         what: &str,
         mut seek: impl FnMut(&Self) -> Option<T>,
@@ -187,7 +191,7 @@ impl World {
     }
 
     /// Runs a command to its end; what it printed.
-    fn ask<T: DeserializeOwned>(&self, args: &[&str]) -> Result<T, Trouble> {
+    pub fn ask<T: DeserializeOwned>(&self, args: &[&str]) -> Result<T, Trouble> {
         let what = args.join(" ");
         let output = self.command(args).output().map_err(|error| format!("{what}: {error}"))?;
         if !output.status.success() {
@@ -196,7 +200,7 @@ impl World {
         serde_json::from_slice(&output.stdout).map_err(|error| format!("{what}: {error}"))
     }
 
-    fn status(&self) -> Result<Status, Trouble> {
+    pub fn status(&self) -> Result<Status, Trouble> {
         self.ask(&["status", "--state-dir", "g"])
     }
 

@@ -2,16 +2,14 @@
 
 use super::args::{ChaosCommand, Global, Kill9Args, ProxyArgs};
 use super::demo::fresh_folder;
+use super::signal::until_signal;
 use super::{CliError, Exit, Progress};
 use crate::chaos::{
     Campaign, CampaignConfig, Faults, Incident, ProxyConfig, ProxyError, ProxyTotals, kill9, proxy,
 };
 use crate::view::Render;
 use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fmt::Write;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Runs a proxy until SIGINT, SIGTERM or the end of its time, or a campaign until its end.
@@ -24,16 +22,6 @@ pub fn run(command: &ChaosCommand, global: &Global) -> Result<Exit, CliError> {
         ChaosCommand::Proxy(args) => run_proxy(args, global),
         ChaosCommand::Kill9(args) => run_kill9(args, global),
     }
-}
-
-/// Becomes true with SIGINT or SIGTERM.
-fn until_signal() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|error| CliError::core(format!("signal handler: {error}")))?;
-    }
-    Ok(stop)
 }
 
 fn run_proxy(args: &ProxyArgs, global: &Global) -> Result<Exit, CliError> {

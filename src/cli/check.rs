@@ -14,7 +14,7 @@ use crate::wiring::{FeedSource, Placement, Registry};
 /// What is wrong, with file, line and column.
 pub fn run(args: &CheckArgs, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     let topology = global.topology(&registry.vocabulary())?;
-    topology.lane(registry, Placement::All)?;
+    let lane = topology.lane(registry, Placement::All)?;
     let board = topology.kill_board();
     for broker in 0..topology.brokers.len() {
         topology.in_process(BrokerId(broker as u8), &board, None)?;
@@ -25,7 +25,8 @@ pub fn run(args: &CheckArgs, global: &Global, registry: &Registry) -> Result<Exi
         }
     }
     if args.controls {
-        global.print(&controls::list(args, global, &topology));
+        let guardian = lane.core.map(|core| core.guardian).unwrap_or_default();
+        global.print(&controls::list(args, global, &topology, &guardian));
         return Ok(Exit::Done);
     }
     let file = topology.source().file().to_owned();

@@ -3,7 +3,9 @@
 use super::args::{ControlArgs, Global};
 use super::{CliError, Exit};
 use crate::entry::{CONTROL_FILE, TOKEN_FILE};
-use crate::view::{ControlFile, ErrorView};
+use crate::live::Beat;
+use crate::types::Nanos;
+use crate::view::{ControlFile, ErrorView, Liveness};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -93,6 +95,24 @@ const fn exit_of(status: u16) -> Exit {
         400..=499 => Exit::Usage,
         _ => Exit::Core,
     }
+}
+
+/// Asks a gateway for its core's beat, for a watchdog: without a token, and for at most `patience`.
+pub(super) fn look(args: &ControlArgs, state: &Path, patience: Nanos) -> Option<Beat> {
+    let url = match &args.control {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => control_file(&state.join(CONTROL_FILE)).ok()?.0,
+    };
+    let agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_nanos(patience.0)))
+        .build();
+    let call = Agent::new_with_config(agent).get(format!("{url}/livez?watchdog=true")).call();
+    let said: Liveness = call.ok()?.body_mut().read_json().ok()?;
+    let age = Nanos::from_millis(said.core_beat_age_ms?);
+    Some(Beat { boot: said.boot, age })
 }
 
 fn control_file(path: &Path) -> Result<(String, PathBuf), CliError> {

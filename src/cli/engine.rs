@@ -3,7 +3,7 @@
 use super::args::{EngineCommand, Global};
 use super::{
     CliError, Exit, audit, backup, bench, chaos, check, demo, export, import, info, journal, kill,
-    replay, run, sim, venue,
+    replay, run, sim, venue, watchdog,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -34,6 +34,7 @@ pub fn dispatch(
         EngineCommand::Restore(args) => backup::restore(args, global),
         EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Kill(args) => kill::run(args, global, registry),
+        EngineCommand::Watchdog(args) => watchdog::run(args, global, registry),
         EngineCommand::Bench(args) => bench::run(args, global, registry),
         EngineCommand::Sim(args) => sim::run(args, global),
     }

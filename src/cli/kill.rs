@@ -3,7 +3,7 @@
 use super::args::{Global, KillArgs};
 use super::client::Client;
 use super::{CliError, Exit};
-use crate::live::{DirectError, kill_direct};
+use crate::live::{Direct, DirectError, kill_direct};
 use crate::types::Nanos;
 use crate::view::{DirectBroker, DirectResult, KillRequest, KillResult, Render, Table};
 use crate::wiring::Registry;
@@ -27,6 +27,14 @@ pub(super) fn run(args: &KillArgs, global: &Global, registry: &Registry) -> Resu
 fn direct(reason: &str, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     let topology = global.topology(&registry.vocabulary())?;
     let done = kill_direct(&topology, &global.state_dir(), ("operator", reason), PATIENCE)?;
+    let result = DirectResult { brokers: shown(done) };
+    global.print(&result);
+    let all = result.brokers.iter().all(|one| one.confirmed);
+    Ok(if all { Exit::Done } else { Exit::False })
+}
+
+/// What came of each broker, to be printed.
+pub(super) fn shown(done: Vec<Direct>) -> Vec<DirectBroker> {
     let brokers = done.into_iter().map(|one| DirectBroker {
         broker: one.broker,
         open_before: one.open_before,
@@ -34,10 +42,7 @@ fn direct(reason: &str, global: &Global, registry: &Registry) -> Result<Exit, Cl
         confirmed: one.confirmed,
         took_ms: one.took.0 / 1_000_000,
     });
-    let result = DirectResult { brokers: brokers.collect() };
-    global.print(&result);
-    let all = result.brokers.iter().all(|one| one.confirmed);
-    Ok(if all { Exit::Done } else { Exit::False })
+    brokers.collect()
 }
 
 impl From<DirectError> for CliError {
@@ -48,11 +53,16 @@ impl From<DirectError> for CliError {
 
 impl Render for DirectResult {
     fn render(&self) -> String {
-        let mut table = Table::new(&["broker", ">open before", "open after", "confirmed", ">ms"]);
-        for one in &self.brokers {
-            let after = one.open_after.map_or("unknown".to_owned(), |open| open.to_string());
-            table.row([&one.broker, &one.open_before, &after, &one.confirmed, &one.took_ms]);
-        }
-        table.text("no broker outside of the gateway")
+        table(&self.brokers)
     }
+}
+
+/// A row a broker.
+pub(super) fn table(brokers: &[DirectBroker]) -> String {
+    let mut table = Table::new(&["broker", ">open before", "open after", "confirmed", ">ms"]);
+    for one in brokers {
+        let after = one.open_after.map_or("unknown".to_owned(), |open| open.to_string());
+        table.row([&one.broker, &one.open_before, &after, &one.confirmed, &one.took_ms]);
+    }
+    table.text("no broker outside of the gateway")
 }

@@ -24,6 +24,8 @@ pub mod info;
 pub mod journal;
 mod kill;
 mod limits;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod order;
 mod orders;
 mod output;
@@ -31,9 +33,11 @@ mod positions;
 mod progress;
 mod replay;
 mod run;
+mod signal;
 mod sim;
 mod status;
 pub mod venue;
+mod watchdog;
 
 pub use engine::dispatch as engine;
 pub use error::{CliError, Exit};

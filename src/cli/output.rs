@@ -33,7 +33,11 @@ impl Global {
         if self.json {
             json(value);
         } else {
-            text(&value.render());
+            let mut lines = value.render();
+            if !lines.is_empty() && !lines.ends_with('\n') {
+                lines.push('\n');
+            }
+            text(&lines);
         }
     }
 }

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// Sessions where no number was asked for.
+const SESSIONS: u64 = 1_000;
 /// Failing seeds that are made small; more would only take time.
 const SHRUNK: usize = 3;
 
@@ -92,9 +94,19 @@ impl Render for Campaign {
 /// A plan that cannot be run.
 pub(super) fn run(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
     match &args.scenario {
+        _ if args.mutants => mutants(args, global),
         Some(id) => scenarios(id, global),
         None => campaign(args, global),
     }
+}
+
+#[cfg(feature = "mutants")]
+use super::mutants::run as mutants;
+
+#[cfg(not(feature = "mutants"))]
+fn mutants(_: &SimArgs, _: &Global) -> Result<Exit, CliError> {
+    let build = "cargo run --profile quick --features mutants -- sim --mutants";
+    Err(CliError::usage(format!("this build has no planted bugs in it: {build}")))
 }
 
 /// What scenarios print.
@@ -144,16 +156,17 @@ fn scenarios(id: &str, global: &Global) -> Result<Exit, CliError> {
 
 fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
     let start = Instant::now();
+    let sessions = args.sessions.unwrap_or(SESSIONS);
     let limit = args.minutes.map(|minutes| Duration::from_secs(60 * minutes));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.unwrap_or(cores).max(1);
-    let bar = Progress::count("sim", args.sessions);
+    let bar = Progress::count("sim", sessions);
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let work = || -> Result<Sums, CliError> {
         let mut sums = Sums::default();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= args.sessions || limit.is_some_and(|limit| start.elapsed() > limit) {
+            if number >= sessions || limit.is_some_and(|limit| start.elapsed() > limit) {
                 return Ok(sums);
             }
             let plan = campaign::plan(args.seed + number, &args.faults);

@@ -1,6 +1,7 @@
 //! `qtos venue`.
 
 use super::args::{Global, VenueArgs, VenueCommand};
+use super::signal::until_signal;
 use super::{CliError, Exit};
 use crate::feed::{Feed, Generated, Recording, Speed};
 use crate::types::InstrumentTable;
@@ -9,8 +10,6 @@ use crate::venue::{
 };
 use crate::view::{Render, Table, VenueResult, word};
 use crate::wiring::{FeedSource, Registry, Topology, Venue};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -64,11 +63,7 @@ impl Render for LedgerView {
 
 fn sandbox(args: &VenueArgs, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     let topology = global.topology(&registry.vocabulary())?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|error| CliError::core(format!("signal handler: {error}")))?;
-    }
+    let stop = until_signal()?;
     let config = server_config(args, global, &topology)?;
     let summary = match &args.data {
         Some(file) => play(&config, Recording::open(file)?, &stop),

@@ -108,7 +108,9 @@ impl Gate {
             .permit(approved.route(), approved.effect())
             .map_err(|_| refuse(Reason::Kill))?;
         wire.write(&self.frame, permit).map_err(|NoWire| refuse(Reason::BrokerNotReady))?;
-        for (sent, quota) in self.sent.iter_mut().zip(approved.terms().quotas) {
+        let counts = planted!(CancelsUncounted, true, approved.effect() != Effect::Cancels);
+        let quotas = approved.terms().quotas.into_iter().filter(|_| counts);
+        for (sent, quota) in self.sent.iter_mut().zip(quotas) {
             if let Some(quota) = quota {
                 sent.push(quota.rate, now);
             }
@@ -121,17 +123,19 @@ impl Gate {
     /// messages.
     fn terms_hold(&self, now: Timestamp, cleared: &Cleared) -> Result<(), Reason> {
         let (terms, board) = (cleared.approved.terms(), self.writer.board());
-        let stale = now > terms.expires
+        let expires = planted!(ApprovalKeeps, terms.expires, Timestamp::MAX);
+        let stale = now > expires
             || terms.limits < board.limits()
             || cleared.epoch.is_some_and(|epoch| epoch != board.epoch());
         if stale {
             return Err(Reason::ApprovalAge);
         }
-        if terms.children > terms.parent {
+        if planted!(ParentOutgrown, terms.children > terms.parent, false) {
             return Err(Reason::ParentQty);
         }
         for (sent, quota) in self.sent.iter().zip(terms.quotas) {
             if let Some(Quota { rate, reserve }) = quota {
+                let reserve = planted!(NoReserve, reserve, 0);
                 let open = Rate { count: rate.count.saturating_sub(reserve), ..rate };
                 if open.count == 0 || sent.is_full(open, now) {
                     return Err(Reason::MessageBudget);

@@ -139,7 +139,11 @@ impl Desk {
     /// Delivers an input that is no market record.
     pub fn deliver(&mut self, at: Timestamp, input: &Input) {
         self.now = self.now.max(at);
-        self.log.input(self.now, input);
+        let noted =
+            planted!(KillUnjournaled, true, !matches!(input, Input::Control(Control::Kill(_))));
+        if noted {
+            self.log.input(self.now, input);
+        }
         step(&mut self.lane, self.now, input, &mut self.out);
         self.follow();
     }
@@ -246,7 +250,7 @@ impl Desk {
 
     fn report(&mut self, broker: BrokerId, report: Report) {
         let input = Input::Report(broker, report);
-        self.log.input(self.now, &input);
+        planted!(ReportUnjournaled, self.log.input(self.now, &input), ());
         step(&mut self.lane, self.now, &input, &mut self.out);
         self.carry_out();
     }
@@ -257,14 +261,18 @@ impl Desk {
             return;
         }
         for derived in &self.out.core.derived {
-            self.log.derived(derived);
+            let noted =
+                planted!(DenialUnjournaled, true, !matches!(derived, Derived::Denied { .. }));
+            if noted {
+                self.log.derived(derived);
+            }
         }
         if let Some(board) = &self.board {
             for notice in self.out.core.notices.drain(..) {
                 if let Notice::Intervened(Intervention { scope, act, .. }) = notice
                     && let Act::Kill { level, .. } = act
                 {
-                    board.latch(scope, level);
+                    planted!(KillOffBoard, board.latch(scope, level), false);
                 }
                 self.notices.push_back(notice);
             }
@@ -276,7 +284,7 @@ impl Desk {
             if self.out.core.approved.iter().any(|approved| approved.effect() == Effect::Exits) {
                 // An exit goes once in an episode, over a power loss too. What fails here, the commit
                 // says again.
-                let _ = self.log.close();
+                let _ = planted!(ExitUnsynced, self.log.close(), Ok(()));
             }
             let recorded = self.log.commit();
             for approved in self.out.core.approved.drain(..) {
@@ -347,7 +355,8 @@ impl Desk {
         self.refused.clear();
         // Decisions that the old entries do not tell of: a journal that was cut off lost them, the
         // rerun made them again. They stand at the head of the new one.
-        for derived in self.audit.take().unwrap_or_default() {
+        let lost = self.audit.take().unwrap_or_default();
+        for derived in planted!(LostDecisions, lost, VecDeque::new()) {
             self.log.derived(&derived);
         }
         if let Some(core) = &mut self.lane.core {

@@ -9,8 +9,8 @@ use crate::types::{
 use crate::view::{
     ActionResult, ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult,
     FillView, FlattenResult, Heartbeat, KillResult, KillView, LimitRequest, LimitResult, LimitView,
-    Limits, LimitsVersion, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
-    TripView,
+    Limits, LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest,
+    Status, TripView,
 };
 use crate::wiring::{Names, Topology, Vocabulary};
 use std::sync::Mutex;
@@ -60,9 +60,10 @@ impl Gateway for Fake {
     fn names(&self) -> &Names {
         &self.names
     }
-    fn alive(&self) -> Result<(), String> {
-        Ok(())
+    fn liveness(&self) -> Liveness {
+        Liveness { live: true, boot: 1, core_beat_age_ms: Some(1) }
     }
+    fn watched(&self) {}
     fn readiness(&self) -> Readiness {
         let ready = self.ready.load(Ordering::SeqCst);
         let reasons = if ready { vec![] } else { vec!["broker:sandbox unreconciled".to_owned()] };
@@ -110,7 +111,7 @@ impl Gateway for Fake {
         let text = |text: &str| text.to_owned();
         let (control, scope, value) = (text("max_order_qty"), text("global"), text("1000"));
         let limits = vec![LimitView { control, scope, value, used: None, denied: 0 }];
-        Ok(Limits { version: 1, limits })
+        Ok(Limits { version: 1, limits, rules: Vec::new() })
     }
     fn set_limit(&self, scope: Scope, wish: LimitRequest) -> Result<LimitResult, Refusal> {
         self.note(format!("limit {} {scope:?} {} {}", wish.control, wish.value, wish.reason));

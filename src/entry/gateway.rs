@@ -7,7 +7,7 @@ use crate::types::{
 use crate::view::{
     ActionResult, ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult,
     FillView, FlattenResult, Heartbeat, KillResult, LimitRequest, LimitResult, Limits,
-    LimitsVersion, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
+    LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
 };
 use crate::wiring::Names;
 
@@ -64,11 +64,11 @@ pub trait Gateway: Send + Sync {
     /// The names of the running topology. Immediate.
     fn names(&self) -> &Names;
 
-    /// Whether every lane moves. Immediate: reads heartbeats, asks nobody.
-    ///
-    /// # Errors
-    /// What stands still.
-    fn alive(&self) -> Result<(), String>;
+    /// Whether the core moves. Immediate: reads its heartbeat, asks nobody.
+    fn liveness(&self) -> Liveness;
+
+    /// A watchdog has looked. Immediate.
+    fn watched(&self);
 
     /// Whether orders are taken, and why not.
     fn readiness(&self) -> Readiness;

@@ -2,6 +2,7 @@
 //! two steps. Every change is an input of the core and stands in the journal with who and why.
 
 use super::gateway::Refusal;
+use crate::actors::guardian::{Guardian, View};
 use crate::actors::risk::Proposal;
 use crate::actors::risk::check::Look;
 use crate::desk::Desk;
@@ -9,7 +10,9 @@ use crate::kill::StepError;
 use crate::live::Handle;
 use crate::msg::LimitsChange;
 use crate::types::{LimitRow, LimitValue, Scope};
-use crate::view::{ArmChallenge, LimitRequest, LimitResult, LimitView, Limits, LimitsVersion};
+use crate::view::{
+    ArmChallenge, ControlView, LimitRequest, LimitResult, LimitView, Limits, LimitsVersion,
+};
 use crate::wiring::Topology;
 
 impl From<StepError> for Refusal {
@@ -20,7 +23,9 @@ impl From<StepError> for Refusal {
 
 /// Every row as it stands, with what is used of it.
 pub(super) fn show(desk: &Desk, topology: &Topology) -> Limits {
-    let Some(core) = &desk.lane.core else { return Limits { version: 0, limits: Vec::new() } };
+    let Some(core) = &desk.lane.core else {
+        return Limits { version: 0, limits: Vec::new(), rules: Vec::new() };
+    };
     let look = Look { at: desk.now(), oms: &core.oms, market: &desk.lane.market };
     let mut limits = Vec::new();
     for check in core.risk.checks() {
@@ -39,7 +44,35 @@ pub(super) fn show(desk: &Desk, topology: &Topology) -> Limits {
             });
         }
     }
-    Limits { version: core.risk.limits_version(), limits }
+    let view = View { at: desk.now(), oms: &core.oms, risk: &core.risk, market: &desk.lane.market };
+    let rules = rules(&core.guardian, Some(&view), topology);
+    Limits { version: core.risk.limits_version(), limits, rules }
+}
+
+/// Every rule of the guardian: a row for each scope that has come nearer to it, at least one.
+pub fn rules(
+    guardian: &Guardian,
+    view: Option<&View<'_>>,
+    topology: &Topology,
+) -> Vec<ControlView> {
+    let mut rows = Vec::new();
+    for (rule, value) in guardian.rules() {
+        let row = |scope, used| ControlView {
+            id: rule.control.unwrap_or("-").to_owned(),
+            name: rule.rule.name().to_owned(),
+            acts: "guardian".to_owned(),
+            scope,
+            value: value.to_owned(),
+            used,
+        };
+        let used = view.map(|view| guardian.used(rule.rule, view)).unwrap_or_default();
+        if used.is_empty() {
+            rows.push(row(None, None));
+        }
+        let named = |(scope, used)| row(Some(topology.names.scope_name(scope)), Some(used));
+        rows.extend(used.into_iter().map(named));
+    }
+    rows
 }
 
 /// Sets a limit, or hands out the challenge for it.

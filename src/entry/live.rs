@@ -15,8 +15,8 @@ use crate::types::{AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Nanos,
 use crate::view::{
     ActionResult, ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult,
     FillView, FlattenResult, Heartbeat, HoldView, KillResult, KillView, LimitRequest, LimitResult,
-    Limits, LimitsVersion, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
-    TripView,
+    Limits, LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest,
+    Status, TripView,
 };
 use crate::wiring::{Names, Topology};
 use std::sync::Arc;
@@ -135,11 +135,17 @@ impl Gateway for LiveGateway {
         &self.topology.names
     }
 
-    fn alive(&self) -> Result<(), String> {
-        let now = self.handle.now();
-        let core = self.handle.statuses().iter().find(|status| status.name == "lane:core");
-        let age = core.map_or(Nanos(u64::MAX), |core| now.since(core.last_beat()));
-        if age < Nanos::from_secs(2) { Ok(()) } else { Err("lane:core stands still".to_owned()) }
+    fn liveness(&self) -> Liveness {
+        let age = self.handle.beat().map(|beat| beat.age);
+        Liveness {
+            live: age.is_some_and(|age| age < Nanos::from_secs(2)),
+            boot: self.handle.numbers().1,
+            core_beat_age_ms: age.map(|age| age.0 / 1_000_000),
+        }
+    }
+
+    fn watched(&self) {
+        self.handle.watched();
     }
 
     fn readiness(&self) -> Readiness {

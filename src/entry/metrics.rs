@@ -22,10 +22,16 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("qtos_kills_unconfirmed", "Kills whose cancels or exits no broker confirmed in time", &[]),
     ("qtos_orders_open", "Orders that may still fill", &[]),
     ("qtos_orders_in_doubt", "Open orders whose fate is unknown", &[]),
+    (
+        "qtos_order_oddities_total",
+        "What brokers said that should not happen: late fills, corrections, contradictions",
+        &["kind"],
+    ),
     ("qtos_pnl", "Profit since the books were opened, account currency", &[]),
     ("qtos_broker_up", "Broker session logged in", &["broker"]),
     ("qtos_broker_reconciled", "Orders and positions agree with the broker", &["broker"]),
     ("qtos_lane_heartbeat_age_seconds", "Time since an actor last moved", &["lane"]),
+    ("qtos_watchdog_age_seconds", "Time since a watchdog last looked; absent without one", &[]),
     ("qtos_actor_restarts_total", "Restarts since boot", &["actor"]),
     ("qtos_conflated_total", "Market records merged on the way to a lane", &["feed"]),
     ("qtos_market_gaps_total", "Gaps in market data", &[]),
@@ -79,6 +85,9 @@ fn samples(handle: &Handle) -> Vec<Sample> {
             all.push(("qtos_lane_heartbeat_age_seconds", status.name.clone(), age));
         }
     }
+    if let Some(seen) = handle.last_watched() {
+        all.push(("qtos_watchdog_age_seconds", String::new(), now.since(seen).as_secs_f64()));
+    }
     all.push(("qtos_journal_bytes_total", String::new(), handle.journal_bytes() as f64));
     let (file, length) = handle.journal_file();
     all.push(("qtos_journal_file", String::new(), f64::from(file)));
@@ -120,6 +129,9 @@ fn samples(handle: &Handle) -> Vec<Sample> {
         let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, reason, count) in core.denied() {
             *reasons.entry(reason.name()).or_default() += count;
+        }
+        for (odd, count) in core.oms.oddities() {
+            all.push(("qtos_order_oddities_total", odd.name().to_owned(), *count as f64));
         }
         for (reason, count) in reasons {
             all.push(("qtos_denied_total", reason.to_owned(), count as f64));

@@ -15,7 +15,9 @@ mod server;
 mod show;
 
 pub use gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
+pub use limits::rules;
 pub use live::LiveGateway;
+pub use order::entry as order_entry;
 pub use server::{CONTROL_FILE, ControlServer, EntryError, TOKEN_FILE};
 
 #[cfg(test)]

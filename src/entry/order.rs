@@ -10,7 +10,7 @@ use crate::wiring::Names;
 ///
 /// # Errors
 /// What is missing, too much or unknown.
-pub(super) fn entry(request: &NewOrderRequest, names: &Names) -> Result<OrderEntry, String> {
+pub fn entry(request: &NewOrderRequest, names: &Names) -> Result<OrderEntry, String> {
     let account = match (&request.account, names.accounts()) {
         (Some(name), _) => names.find_account(name)?,
         (None, [only]) => names.find_account(only)?,

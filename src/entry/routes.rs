@@ -86,11 +86,21 @@ fn order_id(text: &str) -> Result<ClientOrderId, ApiError> {
     text.parse().map_err(|message: String| ApiError::invalid(message))
 }
 
-async fn livez(gateway: Gate) -> Answer {
-    match gateway.alive() {
-        Ok(()) => Ok(HttpResponse::Ok().body("live\n")),
-        Err(what) => Err(Refusal::Unavailable(what).into()),
+/// Who looks whether the gateway lives.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Looker {
+    #[serde(default)]
+    watchdog: bool,
+}
+
+async fn livez(gateway: Gate, by: Query<Looker>) -> Answer {
+    if by.watchdog {
+        gateway.watched();
     }
+    let liveness = gateway.liveness();
+    let status = if liveness.live { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok(HttpResponse::build(status).json(liveness))
 }
 
 async fn readyz(gateway: Gate) -> Answer {

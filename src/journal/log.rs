@@ -186,7 +186,7 @@ impl Log {
         let Some(writer) = &mut self.writer else {
             return Ok(Recorded { seq: 0 });
         };
-        let mut written = writer.flush();
+        let mut written = planted!(SentUnwritten, writer.flush(), Ok(()));
         if written.is_ok() && self.durability == Durability::Power {
             written = writer.get_mut().sync();
         }
@@ -194,7 +194,7 @@ impl Log {
         if written.is_err() {
             self.fail();
         }
-        written.map(|()| Recorded { seq })
+        planted!(DiskErrorLost, written, Ok(())).map(|()| Recorded { seq })
     }
 
     /// Writes and puts everything on stable storage: at the end of a run.

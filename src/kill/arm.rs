@@ -61,7 +61,7 @@ impl ArmDesk {
             return Err(ArmError::NoReason);
         }
         let left = (trip.since + trip.cool_off).since(now);
-        if left.0 > 0 {
+        if planted!(CoolOffIgnored, left.0 > 0, false) {
             return Err(ArmError::CoolingOff(name.to_owned(), left.0.div_ceil(1_000_000_000)));
         }
         let wish =
@@ -119,7 +119,9 @@ mod tests {
         let (rule, cool_off) = (crate::msg::Rule::DailyLoss, Nanos::from_secs(30));
         let start = Timestamp::from_nanos(7);
         let scope = "account:paper";
-        latch.raise_by(Some((rule, cool_off)), scope, KillLevel::Block, "loss", start).unwrap();
+        latch
+            .raise_by(Some((rule, cool_off)), (scope, KillLevel::Block, "loss"), start, |_| ())
+            .unwrap();
         board.raise(Scope::Account(crate::types::AccountId(0)), KillLevel::Block);
         let mut desk = ArmDesk::default();
         let named = (Scope::Account(crate::types::AccountId(0)), scope);

@@ -4,11 +4,13 @@
 //! store. So when [`KillBoard::raise`] returns, no write of a covered order is under way and none
 //! will begin (INV-4).
 
+use crate::sync::{self, AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Scope};
 use crossbeam_utils::CachePadded;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+/// What a signal handler stores into is the operating system's affair, no model's.
+use std::sync::atomic::AtomicBool as SignalFlag;
 
 /// Whose order it is: the indices of its five scopes, looked up once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +65,23 @@ pub enum Effect {
 impl Effect {
     /// Whether a request with this effect may leave while one of its scopes stands at `level`. All
     /// five must allow it; for all effects but [`Self::Exits`] the highest decides.
-    pub const fn allowed_at(self, level: KillLevel) -> bool {
+    pub fn allowed_at(self, level: KillLevel) -> bool {
         match self {
             Self::Cancels => true,
             // A block or cancel next to the flatten is another decision, and it stands in the way.
             Self::Exits => {
                 matches!(level, KillLevel::Normal | KillLevel::ReduceOnly | KillLevel::Flatten)
             }
-            Self::Reduces => matches!(level, KillLevel::Normal | KillLevel::ReduceOnly),
-            Self::Opens => matches!(level, KillLevel::Normal),
+            Self::Reduces => planted!(
+                BlockReduces,
+                matches!(level, KillLevel::Normal | KillLevel::ReduceOnly),
+                level <= KillLevel::Block,
+            ),
+            Self::Opens => planted!(
+                ReduceOnlyOpens,
+                matches!(level, KillLevel::Normal),
+                level <= KillLevel::ReduceOnly,
+            ),
         }
     }
 }
@@ -85,7 +95,7 @@ pub struct KillBoard {
     agents: Vec<AtomicU8>,
     symbols: Vec<AtomicU8>,
     /// Set by signal handlers, which may do nothing but store: global block and global cancel.
-    signals: [Arc<AtomicBool>; 2],
+    signals: [Arc<SignalFlag>; 2],
     /// One count per writer; odd while a write is under way.
     writers: Vec<CachePadded<AtomicU64>>,
     taken: Vec<AtomicBool>,
@@ -143,9 +153,9 @@ impl KillBoard {
             .global
             .load(Ordering::SeqCst)
             .max(at(&self.brokers, route.broker.index()))
-            .max(at(&self.accounts, route.account.index()))
+            .max(planted!(BoardForgetsAccount, at(&self.accounts, route.account.index()), 0))
             .max(at(&self.agents, route.agent.index()))
-            .max(at(&self.symbols, route.instrument.index()));
+            .max(planted!(BoardForgetsSymbol, at(&self.symbols, route.instrument.index()), 0));
         level(highest).max(self.signalled())
     }
 
@@ -175,7 +185,7 @@ impl KillBoard {
 
     /// The two flags a signal handler may set: global block, global cancel. They count as raised
     /// from the store on; the control plane then raises the level properly and clears them.
-    pub fn signal_flags(&self) -> [Arc<AtomicBool>; 2] {
+    pub fn signal_flags(&self) -> [Arc<SignalFlag>; 2] {
         self.signals.clone()
     }
 
@@ -199,7 +209,11 @@ impl KillBoard {
     /// had its permit may still be under way: see [`Self::raise`].
     pub fn latch(&self, scope: Scope, to: KillLevel) -> bool {
         let Some(slot) = self.slot(scope) else { return false };
-        slot.fetch_max(to as u8, Ordering::SeqCst);
+        planted!(
+            TripOverwrites,
+            slot.fetch_max(to as u8, Ordering::SeqCst),
+            slot.swap(to as u8, Ordering::SeqCst),
+        );
         self.epoch.fetch_add(1, Ordering::SeqCst);
         true
     }
@@ -228,7 +242,7 @@ impl KillBoard {
             let seen = writer.load(Ordering::SeqCst);
             if seen % 2 == 1 {
                 while writer.load(Ordering::SeqCst) == seen {
-                    std::hint::spin_loop();
+                    sync::spin_loop();
                 }
             }
         }

@@ -132,25 +132,25 @@ impl Latch {
         reason: &str,
         now: Timestamp,
     ) -> Result<Trip, LatchError> {
-        self.raise_by(None, scope, level, reason, now)
+        self.raise_by(None, (scope, level, reason), now, |_| ())
     }
 
     /// [`Self::raise`] by an automatic trigger, if there is one: its trip cools off before it can be
-    /// armed.
+    /// armed. `tell` hears of the trip before the file is written: no cancel waits for a disk.
     ///
     /// # Errors
     /// As [`Self::raise`].
     pub fn raise_by(
         &mut self,
         by: Option<(Rule, Nanos)>,
-        scope: &str,
-        level: KillLevel,
-        reason: &str,
+        (scope, level, reason): (&str, KillLevel, &str),
         now: Timestamp,
+        tell: impl FnOnce(&Trip),
     ) -> Result<Trip, LatchError> {
         if let Some(trip) = self.get(scope)
-            && trip.level >= level
+            && planted!(FirstTripStays, trip.level >= level, true)
         {
+            tell(trip);
             return Ok(trip.clone());
         }
         let trip = Trip {
@@ -163,6 +163,7 @@ impl Latch {
             cool_off: by.map_or(Nanos(0), |(_, cool_off)| cool_off),
         };
         self.content.next_episode += 1;
+        tell(&trip);
         self.put(trip.clone())?;
         Ok(trip)
     }
@@ -187,7 +188,7 @@ impl Latch {
     fn put(&mut self, trip: Trip) -> Result<(), LatchError> {
         self.content.trips.retain(|old| old.scope != trip.scope);
         self.content.trips.push(trip);
-        self.save()
+        planted!(LatchUnsaved, self.save(), Ok(()))
     }
 
     /// Ends the trip of a scope and writes the file.

@@ -12,3 +12,6 @@ pub use arm::{ArmDesk, ArmError};
 pub use board::{Effect, KillBoard, Permit, Route, Writer};
 pub use latch::{Latch, LatchError, Trip};
 pub use two_step::{StepError, TwoStep};
+
+#[cfg(test)]
+mod interleavings;

@@ -60,10 +60,12 @@ pub fn kill_direct(
 ) -> Result<Vec<Direct>, DirectError> {
     let instance = instance_of(state)?;
     let path = state.join("KILL");
-    let left = fs::write(&path, format!("{who}: {reason}\n"))
+    let written = fs::write(&path, format!("{who}: {reason}\n"));
+    // A disk that hangs may be why the gateway does: no cancel waits for it.
+    let done = cancel_direct(topology, instance, patience);
+    let left = written
         .and_then(|()| fs::File::open(&path)?.sync_all())
         .and_then(|()| fs::File::open(state)?.sync_all());
-    let done = cancel_direct(topology, instance, patience);
     let audit = Audit::of(state);
     for one in &done {
         let open = |open: Option<u64>| open.map_or("unknown".to_owned(), |open| open.to_string());
@@ -75,39 +77,49 @@ pub fn kill_direct(
     Ok(done)
 }
 
-/// Cancels everything at every broker that has a process of its own, one after the other, each for at
-/// most `patience`. `instance` is the gateway's tag, which is part of its name at the brokers.
+/// Cancels everything at every broker that has a process of its own, all at once, each for at most
+/// `patience`. `instance` is the gateway's tag, which is part of its name at the brokers.
 fn cancel_direct(topology: &Topology, instance: u32, patience: Nanos) -> Vec<Direct> {
-    let clock = Clock::new();
-    let mut results = Vec::new();
+    let gateway = format!("qtos-{instance:08x}");
+    let mut work: Vec<(Hand, Direct)> = Vec::new();
     for (number, spec) in topology.brokers.iter().enumerate() {
         let Venue::Remote(addr) = &spec.venue else { continue };
-        let gateway = format!("qtos-{instance:08x}");
-        let accounts = topology.accounts_of(BrokerId(number as u8));
         let config = SandboxConfig {
             backoff: Backoff::new(Nanos::from_millis(50), Nanos::from_millis(500)),
-            ..SandboxConfig::tcp(&gateway, accounts)
+            ..SandboxConfig::tcp(&gateway, topology.accounts_of(BrokerId(number as u8)))
         };
-        let begin = clock.now();
-        let mut hand = Hand {
+        let hand = Hand {
             session: SandboxSession::new(config, topology.names.instruments().clone()),
             addr: *addr,
             socket: None,
-            clock,
+            clock: Clock::new(),
             first: None,
             last: None,
             quiet: 0,
         };
-        hand.run(begin + patience);
-        results.push(Direct {
+        let nothing = Direct {
             broker: spec.name.clone(),
-            open_before: hand.first.unwrap_or(0),
-            open_after: hand.last,
-            confirmed: hand.quiet >= EVIDENCE,
-            took: clock.now().since(begin),
-        });
+            open_before: 0,
+            open_after: None,
+            confirmed: false,
+            took: Nanos(0),
+        };
+        work.push((hand, nothing));
     }
-    results
+    // One that does not answer costs the others no time.
+    std::thread::scope(|threads| {
+        for (hand, done) in &mut work {
+            threads.spawn(move || {
+                let begin = hand.clock.now();
+                hand.run(begin + patience);
+                done.open_before = hand.first.unwrap_or(0);
+                done.open_after = hand.last;
+                done.confirmed = hand.quiet >= EVIDENCE;
+                done.took = hand.clock.now().since(begin);
+            });
+        }
+    });
+    work.into_iter().map(|(_, done)| done).collect()
 }
 
 /// A session, driven on this thread.

@@ -3,12 +3,12 @@
 
 use crate::actors::oms::OrderUpdate;
 use crate::msg::{MarketData, OrderRequest, Report};
+use crate::sync;
 use crate::types::{AgentId, ClientOrderId, InstrumentId};
 use crossbeam_queue::ArrayQueue;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
 use std::time::Duration;
 
 use crate::wiring::Idle;
@@ -16,14 +16,14 @@ use crate::wiring::Idle;
 /// Wakes a lane's thread if it sleeps.
 #[derive(Debug, Default)]
 pub struct Waker {
-    thread: OnceLock<Thread>,
-    asleep: AtomicBool,
+    thread: OnceLock<sync::Thread>,
+    asleep: sync::AtomicBool,
 }
 
 impl Waker {
     /// The calling thread is the lane.
     pub fn adopt(&self) {
-        let _ = self.thread.set(std::thread::current());
+        let _ = self.thread.set(sync::current());
     }
 
     /// Wakes the lane if it sleeps; costs one load otherwise.
@@ -40,7 +40,7 @@ impl Waker {
     fn sleep(&self, longest: Duration, still_idle: impl Fn() -> bool) {
         self.asleep.store(true, Ordering::SeqCst);
         if still_idle() {
-            std::thread::park_timeout(longest);
+            sync::park_timeout(longest);
         }
         self.asleep.store(false, Ordering::SeqCst);
     }

@@ -7,6 +7,7 @@ use super::edge::Waker;
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
+use super::watchdog::Beat;
 use crate::actors::Notice;
 use crate::desk::Desk;
 use crate::kill::two_step::VALID;
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub limits: Mutex<TwoStep<LimitsChange>>,
     /// From the core: what a person has to hear of.
     pub notices: Arc<ArrayQueue<Notice>>,
+    /// When a watchdog looked last, in nanoseconds; zero before the first.
+    pub watched: AtomicU64,
 }
 
 /// The core did not answer in time: it is starting, ending or stalled.
@@ -112,6 +115,25 @@ impl Handle {
     /// How far the system's time has moved away from the gateway's.
     pub fn clock_off(&self) -> crate::types::Nanos {
         self.0.clock.off()
+    }
+
+    /// The core lane's last beat. A core that has not begun has none.
+    pub fn beat(&self) -> Option<Beat> {
+        let core = self.0.statuses.iter().find(|status| status.name == "lane:core")?;
+        let beat = core.last_beat();
+        let age = self.now().since(beat);
+        (beat > Timestamp::ZERO).then_some(Beat { boot: self.0.epoch, age })
+    }
+
+    /// A watchdog has looked.
+    pub fn watched(&self) {
+        self.0.watched.store(self.now().nanos(), Ordering::Relaxed);
+    }
+
+    /// When a watchdog looked last; none before the first.
+    pub fn last_watched(&self) -> Option<Timestamp> {
+        let at = self.0.watched.load(Ordering::Relaxed);
+        (at > 0).then(|| Timestamp::from_nanos(at))
     }
 
     /// Wakes the core lane.
@@ -188,8 +210,8 @@ impl Handle {
         lock(&self.0.latch).trips().to_vec()
     }
 
-    /// Raises a kill that a person wants: the latch first, then the file, then the core. When this
-    /// returns no covered write is under way.
+    /// Raises a kill that a person wants: the latch first, then the core, then the file. When this
+    /// returns no covered write is under way, and the file is on stable storage.
     ///
     /// # Errors
     /// The trip holds on the board but its file could not be written.
@@ -225,20 +247,18 @@ impl Handle {
         let mut latch = lock(&self.0.latch);
         let before = latch.get(&name).map_or(KillLevel::Normal, |trip| trip.level);
         let by = rule.map(|rule| (rule, self.0.topology.guardian.cool_off));
-        let trip = latch.raise_by(by, &name, level, reason, self.now());
+        // An arm that came in between has lowered it.
         self.0.board.raise(scope, level);
-        let order = KillOrder {
-            scope,
-            level,
-            reason: reason.to_owned(),
-            episode: trip.as_ref().map_or(0, |trip| trip.episode),
-            rule,
-        };
+        // The core first, then the disk: a kill that only the journal knows stands after a crash too.
+        let trip = latch.raise_by(by, (&name, level, reason), self.now(), |trip| {
+            let reason = reason.to_owned();
+            let order = KillOrder { scope, level, reason, episode: trip.episode, rule };
+            if self.deliver(Input::Control(Control::Kill(order))).is_err() {
+                // The core is stuck: its brokers cancel without it.
+                self.cancel_without_core(level);
+            }
+        });
         tracing::warn!(scope = %name, level = %level, reason, "kill");
-        if self.deliver(Input::Control(Control::Kill(order))).is_err() {
-            // The core is stuck: its brokers cancel without it.
-            self.cancel_without_core(level);
-        }
         drop(latch);
         let who = rule.map_or("operator", Rule::name);
         let after = self.0.board.level(scope);
@@ -263,6 +283,9 @@ impl Handle {
                 Notice::Exit { order, refused: Some(reason) } => tracing::error!(
                     %order, %reason, "exit refused, not tried again: see `qtos flatten`"
                 ),
+                Notice::OddFill { order, qty } => {
+                    tracing::error!(%order, %qty, "a fill after the order's end, or one taken back");
+                }
                 Notice::ExitEnded { order } => tracing::error!(
                     %order, "exit ended before all of it traded: see `qtos flatten`"
                 ),

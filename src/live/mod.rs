@@ -22,6 +22,7 @@ mod service;
 pub mod state;
 mod status;
 mod watch;
+mod watchdog;
 
 pub use audit::{Act, Audit, AuditError, AuditLine};
 pub use behind::snapshot_after;
@@ -34,3 +35,7 @@ pub use recover::{RecoverError, Recovered, recover};
 pub use service::{Options, Service, ServiceError};
 pub use state::{Identity, StateError, StateFolder};
 pub use status::{ActorState, ActorStatus};
+pub use watchdog::{Beat, News, Watchdog};
+
+#[cfg(test)]
+mod interleavings;

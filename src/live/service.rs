@@ -30,7 +30,7 @@ use crossbeam_queue::ArrayQueue;
 use hdrhistogram::Histogram;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -94,7 +94,7 @@ pub struct Service {
     end: Receiver<Option<Desk>>,
     feeds: Vec<Arc<FeedEnd>>,
     _keepers: Vec<Addr<Keeper>>,
-    _folder: StateFolder,
+    folder: StateFolder,
 }
 
 impl Service {
@@ -253,6 +253,7 @@ impl Service {
             limits: Mutex::default(),
             audit,
             notices: Arc::clone(&notices),
+            watched: AtomicU64::new(0),
             statuses: {
                 for (broker, ..) in &remote {
                     plan.status(format!("broker:{}", topology.names.broker(*broker)));
@@ -330,7 +331,7 @@ impl Service {
             }
             threads.store(true, Ordering::SeqCst);
         });
-        Ok(Self { handle, ended, end, feeds: feed_ends, _keepers: plan.keepers, _folder: folder })
+        Ok(Self { handle, ended, end, feeds: feed_ends, _keepers: plan.keepers, folder })
     }
 
     /// The control plane's end.
@@ -350,6 +351,13 @@ impl Service {
             Ok(Some(desk)) => {
                 note("ended");
                 self.ended.store(true, Ordering::SeqCst);
+                // A watchdog cancels for every end that does not say this.
+                let core = desk.lane.core.as_ref();
+                if core.is_none_or(|core| core.oms.open().next().is_none())
+                    && let Err(error) = self.folder.note_clean_end()
+                {
+                    tracing::warn!(%error, "the end could not be noted: a watchdog will cancel");
+                }
                 match self.feeds.iter().find_map(|feed| feed.failed.get()) {
                     _ if desk.log.has_failed() => Err(ServiceError::JournalFailed),
                     Some(why) => Err(ServiceError::FeedFailed(why.clone())),

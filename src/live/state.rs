@@ -32,6 +32,8 @@ pub struct Identity {
 }
 
 const EPOCH: &str = "epoch";
+/// The last boot that ended with nothing left to cancel.
+const ENDED: &str = "ended";
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +104,14 @@ pub fn instance_of(path: &Path) -> Result<u32, StateError> {
     read_number(&OsFolder::new(path), INSTANCE)?.ok_or(missing)
 }
 
+/// The last boot of a state folder that ended with no order open, if any did.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
+pub fn last_clean_end(path: &Path) -> Result<Option<u32>, StateError> {
+    read_number(&OsFolder::new(path), ENDED)
+}
+
 impl StateFolder {
     /// Opens or makes the folder, takes its lock and counts the boot.
     ///
@@ -134,6 +144,14 @@ impl StateFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Says that this boot ended with no order open: nobody has to cancel anything for it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn note_clean_end(&self) -> io::Result<()> {
+        self.disk.replace(ENDED, self.identity.epoch.to_string().as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -150,7 +168,10 @@ mod tests {
         drop(first);
         let second = StateFolder::open(dir.path()).unwrap();
         assert_eq!(second.identity, Identity { instance, epoch: 2, first_run: false });
+        assert_eq!(last_clean_end(dir.path()).unwrap(), None);
+        second.note_clean_end().unwrap();
         drop(second);
+        assert_eq!(last_clean_end(dir.path()).unwrap(), Some(2));
         // A first boot that was killed before the tag was written is still a first boot.
         fs::remove_file(dir.path().join("instance")).unwrap();
         let again = StateFolder::open(dir.path()).unwrap();

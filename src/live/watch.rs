@@ -29,6 +29,8 @@ const STALLED: Nanos = Nanos::from_secs(3);
 /// This thread itself was stopped, and with it the process or the machine: the lanes get their time
 /// anew before they are judged.
 const SLEPT: Nanos = Nanos::from_secs(1);
+/// A watchdog that has not looked for so long is gone.
+const UNWATCHED: Nanos = Nanos::from_secs(5);
 
 /// Registers the handlers and starts the thread; it ends with the service.
 ///
@@ -50,6 +52,7 @@ pub fn start(handle: Handle, state: PathBuf, ended: Arc<AtomicBool>) -> io::Resu
         draining: false,
         stepped: false,
         held: Vec::new(),
+        unwatched: false,
         looked,
         awake,
     };
@@ -71,6 +74,8 @@ struct Watch {
     stepped: bool,
     /// Agents on hold because their lane stands still.
     held: Vec<AgentId>,
+    /// Its watchdog was there and has gone.
+    unwatched: bool,
     /// When it looked last.
     looked: Timestamp,
     /// Since when it has looked without a pause.
@@ -105,6 +110,7 @@ impl Watch {
         self.clock();
         self.handle.hear_core();
         self.lanes();
+        self.watchdog();
         #[cfg(feature = "inject")]
         self.inject();
     }
@@ -181,6 +187,21 @@ impl Watch {
         if self.handle.deliver(Input::Control(hold)).is_ok() {
             tracing::warn!(on = stepped, "clock step");
             self.stepped = stepped;
+        }
+    }
+
+    /// Says when the watchdog goes, and when it comes back. Trading goes on.
+    fn watchdog(&mut self) {
+        let Some(seen) = self.handle.last_watched() else { return };
+        let gone = self.looked.since(seen.max(self.awake)) > UNWATCHED;
+        if gone != self.unwatched {
+            self.unwatched = gone;
+            match gone {
+                true => {
+                    tracing::error!("the watchdog is gone: nobody cancels if this process hangs")
+                }
+                false => tracing::info!("a watchdog is there again"),
+            }
         }
     }
 

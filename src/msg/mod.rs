@@ -22,7 +22,7 @@ pub use market::{
 };
 pub use report::{
     BrokerSnapshot, CancelReject, ExecutionReport, FillSnapshot, OrderSnapshot, PositionSnapshot,
-    Report, RequestKind, SessionStatus,
+    Report, RequestKind, SessionStatus, TradeCorrection,
 };
 pub use request::{
     CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum Report {
     /// FIX 8.
     Execution(ExecutionReport),
+    /// FIX 8 with 150 = H or G: a trade is cancelled or corrected.
+    Correction(Box<TradeCorrection>),
     /// FIX 9: a cancel or replace was refused; the order stands as it was.
     CancelReject(CancelReject),
     /// The request never left: the gate, the session or a full queue refused it. Proof, not a guess.
@@ -68,6 +70,25 @@ pub struct ExecutionReport {
     pub reason: Option<Reason>,
     /// FIX 60.
     pub transact_time: Timestamp,
+}
+
+/// FIX 8 with ExecType trade cancel (H) or trade correct (G).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradeCorrection {
+    /// FIX 11: any id the order has had.
+    pub cl_ord_id: ClientOrderId,
+    /// FIX 37.
+    pub venue_order_id: VenueOrderId,
+    /// FIX 17.
+    pub exec_id: ExecId,
+    /// FIX 19: the fill that it is about.
+    pub exec_ref_id: ExecId,
+    /// What stands instead; `None`: nothing, the trade is cancelled.
+    pub corrected: Option<FillSnapshot>,
+    /// FIX 39, as the broker sees it afterwards.
+    pub ord_status: OrdStatus,
+    /// FIX 151: open afterwards.
+    pub leaves_qty: Qty,
 }
 
 /// FIX 9.

@@ -89,6 +89,10 @@ faults! {
     FillAfterCancel = "fill_after_cancel", "F31";
     /// An order fills long after it ended.
     LateFill = "late_fill", "F32";
+    /// A trade is cancelled afterwards.
+    TradeBust = "trade_bust", "F33";
+    /// A trade is corrected afterwards.
+    TradeCorrect = "trade_correct", "F33";
     /// A cancel is not answered and not done.
     IgnoredCancel = "ignored_cancel", "F34";
     /// A replace is refused as the order filled meanwhile.

@@ -5,16 +5,24 @@
 //! every event, `oracle.rs` compares books and ledgers at the end.
 
 pub mod agent;
+mod approval;
+mod bounds;
 mod broker;
 pub mod campaign;
 mod dice;
+mod duty;
 pub mod fault;
+mod losses;
 mod market;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod oracle;
 pub mod plan;
 mod port;
 mod process;
 pub mod scenario;
+mod shown;
+mod truth;
 mod watch;
 pub mod world;
 mod worst;

@@ -3,7 +3,7 @@
 
 use super::broker::SimBroker;
 use super::process::Process;
-use super::watch::{Violation, Watch};
+use super::watch::{Violation, Watch, adopted};
 use super::worst::in_doubt;
 use crate::actors::Core;
 use crate::desk::Desk;
@@ -30,6 +30,12 @@ pub fn judge(process: &Process, brokers: &[SimBroker], watch: &Watch) -> (Vec<Vi
         let id = BrokerId(number as u8);
         orders(core, id, broker, &mut out);
         positions(core, process, id, broker, &mut out);
+        if !adopted(core) {
+            money(core, desk, process, (id, broker), &mut out);
+        }
+    }
+    if !adopted(core) {
+        profits(core, &mut out);
     }
     strays(core, brokers, &mut out);
     replays(process, desk.digest(), &mut out);
@@ -72,6 +78,14 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
                 format!("{name}: {:?} here, {:?} there", order.ord_status(), booked.status),
             ));
         }
+        // What a filled order is called once its fill was taken back is anybody's guess.
+        let filled = order.ord_status() == OrdStatus::Filled;
+        if (booked.status == OrdStatus::Filled) != filled && !booked.corrected {
+            out.push(Violation::new(
+                "I12",
+                format!("{name}: {:?} here, {:?} there", order.ord_status(), booked.status),
+            ));
+        }
         // What snapshots proved absent was refused as far as anybody could know, and so was what the
         // broker itself called refused.
         let absent = order.reason == Some(Reason::Absent) || booked.belied;
@@ -96,6 +110,18 @@ fn orders(core: &Core, id: BrokerId, broker: &SimBroker, out: &mut Vec<Violation
                     order.state
                 ),
             ));
+        }
+        if booked.is_open() && !order.state.is_done() {
+            let same = order.terms.ord_type == booked.terms.ord_type;
+            if order.cl_ord_id != name || !same || order.replacement.is_some() {
+                out.push(Violation::new(
+                    "I12",
+                    format!(
+                        "{name} as {:?} there; {} as {:?} here, asked for {:?}",
+                        booked.terms, order.cl_ord_id, order.terms, order.replacement
+                    ),
+                ));
+            }
         }
         let value: Notional =
             booked.fills.iter().map(|fill| fill.price.notional(fill.qty, 1)).sum();
@@ -158,6 +184,49 @@ fn positions(
                     ),
                 ));
             }
+        }
+    }
+}
+
+/// I08: the cash of the books, fees taken off.
+fn money(
+    core: &Core,
+    desk: &Desk,
+    process: &Process,
+    (id, broker): (BrokerId, &SimBroker),
+    out: &mut Vec<Violation>,
+) {
+    for (place, (account, _)) in process.topology().accounts_of(id).iter().enumerate() {
+        let theirs = AccountId(place as u16);
+        let cash = broker.ledger.cash.iter().filter(|((account, _), _)| *account == theirs);
+        let there: Notional = cash.map(|(_, amount)| *amount).sum();
+        let here = core.oms.books.cash(*account, &desk.lane.market).unwrap_or_default();
+        let began = process.topology().accounts.get(account.index());
+        let here = here - began.map_or(Notional::ZERO, |account| account.capital);
+        if here != there {
+            out.push(Violation::new(
+                "I08",
+                format!("{account:?}: {here} in the books, {there} there"),
+            ));
+        }
+    }
+}
+
+/// I08: what a position has won and what it costs add up to what its fills paid and took.
+fn profits(core: &Core, out: &mut Vec<Violation>) {
+    let mut flows: BTreeMap<_, Notional> = BTreeMap::new();
+    for fill in core.oms.fills() {
+        let order = &core.oms.orders()[fill.order as usize];
+        let key = (order.route.account, order.route.agent, order.route.instrument);
+        let flow = fill.price.notional(order.terms.side.signed(fill.qty), 1);
+        let sum = flows.entry(key).or_default();
+        *sum = *sum - flow - fill.fee;
+    }
+    for (key, position) in core.oms.books.positions() {
+        let flow = flows.get(&key).copied().unwrap_or_default();
+        let booked = position.realised - position.cost - position.fees;
+        if booked != flow {
+            out.push(Violation::new("I08", format!("{key:?}: {booked} booked, fills say {flow}")));
         }
     }
 }

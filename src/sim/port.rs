@@ -82,6 +82,8 @@ pub struct OrderWrite {
     pub bytes: Vec<u8>,
     /// Journal bytes written before.
     pub journaled: u64,
+    /// The broker has told of all it holds since this connection was made.
+    pub synced: bool,
 }
 
 /// The queues between one link and the world.
@@ -97,6 +99,8 @@ pub struct Port {
     pub trips: ArrayQueue<(Scope, KillLevel)>,
     /// Requests to refuse as the queue is full.
     pub full: AtomicU32,
+    /// Snapshots handed to the gateway.
+    pub snapshots: AtomicU64,
 }
 
 /// What all links of a process say, in the order in which they say it.
@@ -111,6 +115,7 @@ impl Port {
             broker,
             trips: ArrayQueue::new(8),
             full: AtomicU32::new(0),
+            snapshots: AtomicU64::new(0),
         }
     }
 
@@ -131,6 +136,7 @@ pub struct SimLink {
     fuse: Arc<Fuse>,
     reports: VecDeque<Report>,
     connected: bool,
+    synced: bool,
 }
 
 impl SimLink {
@@ -152,6 +158,7 @@ impl SimLink {
             fuse,
             reports: VecDeque::new(),
             connected: false,
+            synced: false,
         }
     }
 
@@ -181,6 +188,7 @@ struct SimWire<'a> {
     port: &'a Port,
     disk: &'a DiskState,
     connected: bool,
+    synced: bool,
     route: Route,
     effect: Effect,
 }
@@ -195,6 +203,7 @@ impl Wire for SimWire<'_> {
             effect: self.effect,
             bytes: frame.bytes.clone(),
             journaled: self.disk.written.load(Ordering::SeqCst),
+            synced: self.synced,
         };
         self.port.say(Outbound::Order(write))
     }
@@ -226,6 +235,7 @@ impl Link for SimLink {
             port: &self.port,
             disk: &self.disk,
             connected: self.connected,
+            synced: self.synced,
             route,
             effect,
         };
@@ -240,7 +250,16 @@ impl Link for SimLink {
     }
 
     fn poll(&mut self) -> Option<Report> {
-        self.reports.pop_front()
+        let report = self.reports.pop_front();
+        match &report {
+            Some(Report::Session(_)) => self.synced = false,
+            Some(Report::Snapshot(_)) => {
+                self.synced = true;
+                self.port.snapshots.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+        report
     }
 
     fn next_event(&self) -> Timestamp {

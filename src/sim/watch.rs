@@ -1,20 +1,24 @@
 //! What must hold after every event, computed from what crossed the wire and from first principles,
 //! not by asking the code that is being watched.
 
+use super::bounds::Bounds;
+use super::duty::Duty;
+use super::losses::Losses;
 use super::port::OrderWrite;
+use super::shown::Shown;
+use super::world::START;
 use super::worst::worst_of;
 use crate::actors::Core;
-use crate::actors::oms::Oddity;
+use crate::actors::oms::{Exposure, Fill, Oddity};
 use crate::desk::Desk;
 use crate::kill::{Effect, KillBoard, Route};
 use crate::msg::OrderRequest;
 use crate::types::{
-    AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Nanos, OrderQty, Qty, Scope, Side,
-    Timestamp,
+    AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Nanos, Qty, Scope, Side, Timestamp,
 };
 use crate::venue::wire::{ClientMessage, Decoder};
 use crate::wiring::Topology;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,34 +38,37 @@ impl Violation {
     }
 }
 
-/// Limits of a session that are checked at the wire.
-#[derive(Debug, Clone, Default)]
-struct Bounds {
-    order_qty: Option<Qty>,
-    position: Option<Qty>,
-    rate: Option<usize>,
-}
-
 /// A request that went out, with what held for it then.
 #[derive(Debug)]
 pub struct Sent {
-    route: Route,
-    effect: Effect,
+    pub(super) route: Route,
+    pub(super) effect: Effect,
     /// The kill level that held for everybody in this account and instrument.
-    shared: KillLevel,
-    request: OrderRequest,
+    pub(super) shared: KillLevel,
+    pub(super) request: OrderRequest,
 }
+
+/// Held, and open on both sides, of an account in an instrument.
+pub type Held = BTreeMap<(AccountId, InstrumentId), (Qty, Qty, Qty)>;
 
 /// The watch.
 #[derive(Debug)]
 pub struct Watch {
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
+    /// What the gateway was shown.
+    pub shown: Shown,
+    /// What it owes by itself.
+    pub duty: Duty,
+    pub(super) losses: Losses,
+    /// As of the last call.
+    pub(super) held: Held,
+    /// Calls looked at.
+    calls: u64,
     /// Kills in force, as they were raised.
     pub levels: BTreeMap<Scope, KillLevel>,
     names: BTreeSet<ClientOrderId>,
     /// For each name on the wire: journal bytes written before the write, by boot.
     pub writes: Vec<(u32, ClientOrderId, u64)>,
-    recent: VecDeque<Timestamp>,
     /// Fills seen of the running books.
     seen: usize,
     fold: BTreeMap<(AccountId, AgentId, InstrumentId), Qty>,
@@ -99,25 +106,18 @@ const fn passes(effect: Effect, level: KillLevel) -> bool {
 impl Watch {
     /// A watch over a gateway with these limits.
     pub fn new(topology: &Topology) -> Self {
-        let global = |control: &str| {
-            topology
-                .limits
-                .iter()
-                .find(|row| row.control == control && row.scope == Scope::Global)
-                .map(|row| row.value.to_string())
-        };
-        let bounds = Bounds {
-            order_qty: global("max_order_qty").and_then(|text| text.parse().ok()),
-            position: global("max_position").and_then(|text| text.parse().ok()),
-            rate: global("order_rate")
-                .and_then(|text| text.strip_suffix("/1s").and_then(|n| n.parse().ok())),
-        };
+        let bounds = Bounds::new(topology);
+        let instruments = topology.names.instruments().len();
         Self {
+            shown: Shown::new(instruments, topology.stale_after),
+            duty: Duty::new(topology, bounds.daily_loss),
             bounds,
+            losses: Losses::default(),
+            held: Held::new(),
+            calls: 0,
             levels: BTreeMap::new(),
             names: BTreeSet::new(),
             writes: Vec::new(),
-            recent: VecDeque::new(),
             seen: 0,
             fold: BTreeMap::new(),
             cums: Vec::new(),
@@ -138,19 +138,22 @@ impl Watch {
     pub fn tripped(&mut self, scope: Scope, level: KillLevel) {
         let before = self.levels.entry(scope).or_default();
         *before = (*before).max(level);
+        self.duty.begins(scope, level);
     }
 
     /// A kill was lowered by the two-step arm.
     pub fn armed(&mut self, scope: Scope) {
         self.levels.remove(&scope);
+        self.duty.armed(scope);
     }
 
     /// The books are those of a new process: they are compared from the start.
     pub fn rebooted(&mut self, lost_power: bool) {
-        if lost_power {
-            // With its records, the memory of the last requests is gone.
-            self.recent.clear();
-        }
+        self.bounds.rebooted(lost_power);
+        self.shown.rebooted();
+        self.duty.rebooted();
+        self.losses = Losses::default();
+        self.held.clear();
         self.seen = 0;
         self.fold.clear();
         self.cums.clear();
@@ -210,30 +213,22 @@ impl Watch {
                 bad("I15", format!("{count} exits of one position in {} flattens", self.flattens));
             }
         }
-        if !matches!(request, OrderRequest::Cancel(_)) {
-            self.recent.push_back(at);
-            while self.recent.front().is_some_and(|first| *first + Nanos::from_secs(1) <= at) {
-                self.recent.pop_front();
-            }
-            if self.bounds.rate.is_some_and(|most| self.recent.len() > most) {
-                bad("I19", format!("{} requests within a second", self.recent.len()));
-            }
-        }
-        let sizes = match &request {
-            OrderRequest::New(new) => std::iter::once(new.terms.qty)
-                .chain(new.contingent.legs().map(|leg| leg.terms.qty))
-                .collect(),
-            OrderRequest::Replace(replace) => vec![replace.terms.qty],
-            OrderRequest::Cancel(_) => Vec::new(),
-        };
-        for size in sizes {
-            if let (OrderQty::Units(units), Some(most)) = (size, self.bounds.order_qty)
-                && units > most
-            {
-                bad("I04", format!("{units} units, {most} are allowed"));
-            }
-        }
         let (route, effect) = (write.route, write.effect);
+        if effect == Effect::Opens && !write.synced {
+            bad("I11", format!("{request:?} before a snapshot of this connection"));
+        }
+        let broad = [Scope::Global, Scope::Broker(route.broker)].into_iter();
+        let broad = broad.filter_map(|scope| self.levels.get(&scope)).max().copied();
+        // A stranger's order makes way for one of ours only where the controls say so.
+        let makes_way = self.bounds.self_match == Some(true);
+        if effect == Effect::Cancels
+            && route.agent == AgentId::EXTERNAL
+            && broad.unwrap_or_default() < KillLevel::Cancel
+            && !makes_way
+        {
+            bad("I14", format!("{request:?}: a stranger's order, and no kill of its broker"));
+        }
+        self.bounds.at_wire(at, (route, effect), &request, &self.shown, out);
         let shared = self.level(Route { agent: AgentId(u16::MAX), ..route });
         Some(Sent { route, effect, shared, request })
     }
@@ -241,6 +236,7 @@ impl Watch {
     /// After a call in which these requests went out.
     pub fn inspect(
         &mut self,
+        (at, now): (Timestamp, Timestamp),
         desk: &Desk,
         board: &KillBoard,
         sent: &[Sent],
@@ -252,16 +248,31 @@ impl Watch {
             }
         }
         let Some(core) = &desk.lane.core else { return };
-        let before = self.odd;
+        let (odd, seen) = (self.odd, self.seen);
         self.fills(core, out);
-        self.lives(core, out);
-        self.exposure(core, out);
-        for sent in sent {
-            // A fill that nobody could foresee came in the same call: nothing can be said.
-            if self.odd == before {
+        self.lives(at, core, out);
+        let held = self.exposure(core, out);
+        let before = std::mem::replace(&mut self.held, held);
+        self.calls += 1;
+        // Where something that nobody could foresee came in the same call, nothing can be said.
+        if self.odd == odd {
+            for sent in sent {
                 self.at_approval(core, sent, out);
             }
+            if self.seen == seen {
+                self.worths(at, core, &before, sent, out);
+            }
         }
+        // What lasts need not be looked for every time.
+        if !self.calls.is_multiple_of(4) {
+            return;
+        }
+        self.agents(core, out);
+        let today = Losses::same_day(at, START) && !adopted(core);
+        let lost = |account| self.losses.of(account, &self.shown).filter(|_| today);
+        // The guardian looks when something comes in.
+        let looks = at.since(self.shown.newest) < Nanos::from_secs(2);
+        self.duty.after((at, now, looks), core, lost, out);
     }
 
     /// I06 and I07: fills are booked once, and positions are their sum.
@@ -276,7 +287,27 @@ impl Watch {
             let sum = self.fold.entry(key).or_default();
             *sum += order.terms.side.signed(fill.qty);
             touched.insert(key);
-            if !fill.qty.is_positive() || !fill.price.is_positive() {
+            self.losses.book(order, fill);
+            if let Some(before) = self.cums.get_mut(fill.order as usize)
+                && fill.qty.is_negative()
+            {
+                // The broker took it back, and may work the order on.
+                *before = (before.0 + fill.qty, false);
+            }
+            // Only what was booked before can be taken back.
+            let same = |other: &&Fill| {
+                (other.order, other.qty.abs(), other.price)
+                    == (fill.order, fill.qty.abs(), fill.price)
+            };
+            let booked = fill.qty.is_positive()
+                || !oms
+                    .fills()
+                    .iter()
+                    .filter(same)
+                    .map(|other| other.qty)
+                    .sum::<Qty>()
+                    .is_negative();
+            if !booked || fill.qty.is_zero() || !fill.price.is_positive() {
                 out.push(Violation::new(
                     "I07",
                     format!("a fill of {} at {}", fill.qty, fill.price),
@@ -284,7 +315,7 @@ impl Watch {
             }
         }
         self.seen = oms.fills().len();
-        if oms.oddities().get(&Oddity::Adopted).is_some_and(|count| *count > 0) {
+        if adopted(core) {
             return;
         }
         // A split has made them more than the fills; the ledgers say at the end whether that is right.
@@ -307,7 +338,7 @@ impl Watch {
     }
 
     /// I07 and I09: what is filled only grows, what is done stays done but for proof that it lives.
-    fn lives(&mut self, core: &Core, out: &mut Vec<Violation>) {
+    fn lives(&mut self, at: Timestamp, core: &Core, out: &mut Vec<Violation>) {
         let orders = core.oms.orders();
         let contradicted =
             core.oms.oddities().get(&Oddity::Contradiction).is_some_and(|count| *count > 0);
@@ -324,7 +355,11 @@ impl Watch {
                     if before.1 && !now.1 && !contradicted {
                         out.push(Violation::new("I09", format!("{} came back", order.cl_ord_id)));
                     }
+                    let ended = now.1 && !before.1;
                     *before = now;
+                    if ended {
+                        self.duty.ended(at, core, order, out);
+                    }
                 }
                 None => self.cums.push(now),
             }
@@ -332,93 +367,60 @@ impl Watch {
     }
 
     /// I04: what is reserved is what may still happen, order by order and in sum.
-    fn exposure(&self, core: &Core, out: &mut Vec<Violation>) {
+    fn exposure(&self, core: &Core, out: &mut Vec<Violation>) -> Held {
         let oms = &core.oms;
-        let mut sums: BTreeMap<(AccountId, InstrumentId), (Qty, Qty)> = BTreeMap::new();
+        let mut sums = Held::new();
         for (_, order) in oms.open() {
             let sum = sums.entry((order.route.account, order.route.instrument)).or_default();
             let worst = worst_of(oms, order);
+            match order.terms.side {
+                Side::Buy => sum.1 += worst,
+                Side::Sell => sum.2 += worst,
+            }
+        }
+        for (&(account, instrument), &(_, buys, sells)) in &sums {
+            let booked = oms.books.account(account, instrument);
+            differ((Scope::Account(account), instrument), booked, (buys, sells), out);
+        }
+        if self.bounds.gross.is_some() || self.bounds.net.is_some() {
+            for (&(account, _, instrument), &qty) in &self.fold {
+                sums.entry((account, instrument)).or_default().0 += qty;
+            }
+        }
+        sums
+    }
+
+    /// I04 for agents over all their accounts.
+    fn agents(&self, core: &Core, out: &mut Vec<Violation>) {
+        let mut sums: BTreeMap<(AgentId, InstrumentId), (Qty, Qty)> = BTreeMap::new();
+        for (_, order) in core.oms.open() {
+            let sum = sums.entry((order.route.agent, order.route.instrument)).or_default();
+            let worst = worst_of(&core.oms, order);
             match order.terms.side {
                 Side::Buy => sum.0 += worst,
                 Side::Sell => sum.1 += worst,
             }
         }
-        for ((account, instrument), (buys, sells)) in sums {
-            let booked = oms.books.account(account, instrument);
-            if (booked.open_buy, booked.open_sell) != (buys, sells) {
-                out.push(Violation::new(
-                    "I04",
-                    format!(
-                        "{account:?} {instrument:?}: open {buys}/{sells}, reserved {}/{}",
-                        booked.open_buy, booked.open_sell
-                    ),
-                ));
-            }
+        for ((agent, instrument), open) in sums {
+            let booked = core.oms.books.agent(agent, instrument);
+            differ((Scope::Agent(agent), instrument), booked, open, out);
         }
     }
+}
 
-    /// I04 and I15 for a request that just went out.
-    fn at_approval(&self, core: &Core, sent: &Sent, out: &mut Vec<Violation>) {
-        let Sent { route, effect, shared, request } = sent;
-        let side = match request {
-            OrderRequest::New(new) => new.terms.side,
-            OrderRequest::Replace(replace) => replace.terms.side,
-            OrderRequest::Cancel(_) => return,
-        };
-        let oms = &core.oms;
-        let exposure = oms.books.account(route.account, route.instrument);
-        let position = exposure.position;
-        // At the normal level orders that open may have followed in the same call.
-        let reduces = matches!(effect, Effect::Reduces | Effect::Exits);
-        if reduces && *shared >= KillLevel::ReduceOnly {
-            let (held, mut open) = match side {
-                Side::Buy => (-position, exposure.open_buy),
-                Side::Sell => (position, exposure.open_sell),
-            };
-            if let OrderRequest::Replace(replace) = request
-                && let Some((_, order)) = oms.find(replace.cl_ord_id)
-                && let Some((_, units)) = order.replacement
-            {
-                // The old size counts until the broker answers; the new one is what is asked for.
-                open = open - order.reserved + (units - order.filled());
-            }
-            if open > held.max(Qty::ZERO) {
-                out.push(Violation::new(
-                    "I15",
-                    format!(
-                        "{request:?} as reducing: held {position}, open on its side {open}: {:?}",
-                        oms.open()
-                            .filter(|(_, o)| o.terms.side == side
-                                && o.route.instrument == route.instrument
-                                && o.route.account == route.account)
-                            .map(|(_, o)| (o.cl_ord_id, o.reserved, o.state, o.role))
-                            .collect::<Vec<_>>()
-                    ),
-                ));
-            }
-        }
-        let worst = match side {
-            Side::Buy => position + exposure.open_buy,
-            Side::Sell => exposure.open_sell - position,
-        };
-        // New terms that ask for no more than there is open already may stand above a lowered limit.
-        let grows = match request {
-            OrderRequest::Replace(replace) => {
-                oms.find(replace.cl_ord_id).is_none_or(|(_, order)| {
-                    order.replacement.is_none_or(|(_, units)| units > order.units)
-                })
-            }
-            _ => true,
-        };
-        if let Some(most) = self.bounds.position
-            && *effect == Effect::Opens
-            && grows
-            && worst > most
-        {
-            out.push(Violation::new(
-                "I04",
-                format!("worst case {worst}, limit {most}: {request:?}"),
-            ));
-        }
+fn differ(
+    of: (Scope, InstrumentId),
+    booked: Exposure,
+    (buys, sells): (Qty, Qty),
+    out: &mut Vec<Violation>,
+) {
+    if (booked.open_buy, booked.open_sell) != (buys, sells) {
+        let reserved = format!("reserved {}/{}", booked.open_buy, booked.open_sell);
+        out.push(Violation::new("I04", format!("{of:?}: open {buys}/{sells}, {reserved}")));
     }
+}
+
+/// Something is held that no fill explains.
+pub fn adopted(core: &Core) -> bool {
+    core.oms.oddities().get(&Oddity::Adopted).is_some_and(|count| *count > 0)
 }

@@ -239,6 +239,12 @@ impl Notional {
     }
 }
 
+impl std::iter::Sum for Qty {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::ZERO, Self::saturating_add)
+    }
+}
+
 impl std::iter::Sum for Notional {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         iter.fold(Self::ZERO, Self::saturating_add)

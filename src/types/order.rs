@@ -188,6 +188,10 @@ pub enum ExecType {
     New,
     /// F: a fill; the report carries `last_qty` and `last_px`.
     Trade,
+    /// H: a fill is taken back; the update carries its quantity and price.
+    TradeCancel,
+    /// G: what stands in place of a fill that was taken back.
+    TradeCorrect,
     /// 4
     Canceled,
     /// 5: the order now stands under the new terms.

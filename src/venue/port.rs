@@ -116,6 +116,7 @@ impl Port {
     pub(super) fn report(&mut self, report: &Report) {
         match report {
             Report::Execution(report) => self.send(&VenueMessage::Execution(*report)),
+            Report::Correction(said) => self.send(&VenueMessage::Correction(**said)),
             Report::CancelReject(reject) => self.send(&VenueMessage::CancelReject(*reject)),
             Report::NotSent { .. } | Report::Session(_) | Report::Snapshot(_) => {}
         }

@@ -13,6 +13,7 @@ use crate::journal::market_codec::{KIND_OTHER, MarketCodec};
 use crate::journal::{Units, varint};
 use crate::msg::{
     CancelReject, ExecutionReport, MarketData, OrderRequest, OrderSnapshot, PositionSnapshot,
+    TradeCorrection,
 };
 use crate::types::{AccountId, InstrumentTable, Timestamp};
 use serde::de::DeserializeOwned;
@@ -78,6 +79,8 @@ pub enum VenueMessage {
     },
     /// FIX 8.
     Execution(ExecutionReport),
+    /// FIX 8 for a trade that is cancelled or corrected.
+    Correction(TradeCorrection),
     /// FIX 9.
     CancelReject(CancelReject),
     /// A part of a snapshot.

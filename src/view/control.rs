@@ -220,6 +220,20 @@ pub struct DirectResult {
     pub brokers: Vec<DirectBroker>,
 }
 
+/// What a watchdog did about a gateway that hung or died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchdogAct {
+    /// When it was done.
+    #[serde(with = "text")]
+    pub time: Timestamp,
+    /// Every broker has confirmed, and the kill is left for the next boot. It tries again until then.
+    pub confirmed: bool,
+    /// One a broker.
+    pub brokers: Vec<DirectBroker>,
+    /// What went wrong here.
+    pub error: Option<String>,
+}
+
 /// The answer to an operator's heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {

@@ -12,7 +12,7 @@ pub use control::{
     ActionRequest, ActionResult, AgentAction, ArmChallenge, ArmConfirm, ArmRequest, ArmResult,
     ControlFile, DirectBroker, DirectResult, DrillResult, FlattenRequest, FlattenResult, Heartbeat,
     KillRequest, KillResult, LimitRequest, LimitResult, LimitsVersion, NewOrderRequest,
-    OrderDenied, ReplaceOrderRequest,
+    OrderDenied, ReplaceOrderRequest, WatchdogAct,
 };
 pub use render::{Render, Table, word};
 pub use report::{
@@ -21,8 +21,8 @@ pub use report::{
 };
 pub use state::{
     ActorView, Actors, AgentView, Agents, ControlView, Controls, FillView, Fills, HoldView,
-    KillView, LimitView, Limits, OrderView, Orders, PositionView, Positions, Readiness, Status,
-    TripView,
+    KillView, LimitView, Limits, Liveness, OrderView, Orders, PositionView, Positions, Readiness,
+    Status, TripView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -225,7 +225,13 @@ impl Render for Limits {
             let used = or_dash(limit.used.as_ref());
             table.row([&limit.control, &limit.scope, &limit.value, &used, &limit.denied]);
         }
-        format!("version {}\n{}", self.version, table.text("no limits"))
+        let mut rules = Table::new(&["rule", "scope", "value", ">used"]);
+        for rule in &self.rules {
+            let (scope, used) = (or_dash(rule.scope.as_ref()), or_dash(rule.used.as_ref()));
+            rules.row([&rule.name, &scope, &rule.value, &used]);
+        }
+        let (limits, rules) = (table.text("no limits"), rules.text("no rules"));
+        format!("version {}\n{limits}\n{rules}", self.version)
     }
 }
 
@@ -264,13 +270,9 @@ impl Render for LimitsVersion {
 
 impl Render for ActionResult {
     fn render(&self) -> String {
-        let state = match (self.waits, self.held) {
-            (true, _) => "waits for",
-            (_, held) => {
-                ["in the books from", "held until brokers show it, from"][usize::from(held)]
-            }
-        };
-        format!("{}: {state} {}\n", self.symbol, self.on)
+        let state = if self.waits { "waits for" } else { "in the books from" };
+        let held = if self.held { ", held until every broker has shown it" } else { "" };
+        format!("{}: {state} {}{held}\n", self.symbol, self.on)
     }
 }
 

@@ -209,7 +209,7 @@ pub struct FillView {
 /// A control, as `check --controls` lists it: one row for each of its limits, one if it has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlView {
-    /// C1 to C28.
+    /// C1 to C28; `-` for a rule or trigger without a number.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -248,6 +248,17 @@ pub struct LimitView {
     pub used: Option<String>,
     /// Requests that it refused.
     pub denied: u64,
+}
+
+/// `livez`: the core's last beat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Liveness {
+    /// It beat within the last two seconds.
+    pub live: bool,
+    /// Boot number of the gateway.
+    pub boot: u32,
+    /// How long ago, in milliseconds; absent before the first.
+    pub core_beat_age_ms: Option<u64>,
 }
 
 /// `readyz`.
@@ -301,4 +312,6 @@ pub struct Limits {
     pub version: u32,
     /// In the order of the chain.
     pub limits: Vec<LimitView>,
+    /// The rules of the guardian.
+    pub rules: Vec<ControlView>,
 }

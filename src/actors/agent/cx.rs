@@ -1,14 +1,16 @@
 //! What an agent can know and do.
 
 use super::TimerId;
+use crate::actors::core::refusal;
 use crate::actors::market::{Market, MarketState, Touch};
 use crate::actors::oms::OrderUpdate;
+use crate::kill::Route;
 use crate::msg::{
     CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,
 };
 use crate::types::{
-    AccountId, AgentId, ClientOrderId, ExecType, InstrumentId, Nanos, OrdStatus, OrdType, OrderQty,
-    Price, Qty, Side, TimeInForce, Timestamp,
+    AccountId, AgentId, BrokerId, ClientOrderId, ExecType, InstrumentId, Nanos, OrdStatus, OrdType,
+    OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp,
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -164,6 +166,7 @@ impl Desk {
 
     /// A new run: its ids never meet those of another.
     pub fn boot(&mut self, instance: u32, epoch: u32) {
+        let epoch = planted!(EpochKept, epoch, if self.epoch == 0 { epoch } else { self.epoch });
         (self.instance, self.epoch, self.seq) = (instance, epoch, self.first_seq);
     }
 
@@ -195,8 +198,13 @@ impl Desk {
 
     /// Books what an update says, before the agent sees it.
     pub fn note(&mut self, update: &OrderUpdate) {
-        if update.exec_type == Some(ExecType::Trade) {
-            let signed = update.side.signed(update.last_qty);
+        let traded = match update.exec_type {
+            Some(ExecType::Trade | ExecType::TradeCorrect) => update.last_qty,
+            Some(ExecType::TradeCancel) => -update.last_qty,
+            _ => Qty::ZERO,
+        };
+        if !traded.is_zero() {
+            let signed = update.side.signed(traded);
             match self.positions.iter_mut().find(|(id, _)| *id == update.route.instrument) {
                 Some((_, qty)) => *qty = qty.saturating_add(signed),
                 None => self.positions.push((update.route.instrument, signed)),
@@ -217,6 +225,33 @@ impl Desk {
                 self.open[at].leaves_qty = update.leaves_qty;
             }
         }
+    }
+
+    /// A change of an open order never reached the core: the order stays as it is.
+    pub fn refuse_change(
+        &mut self,
+        at: Timestamp,
+        (order, renamed): (ClientOrderId, Option<ClientOrderId>),
+        reason: Reason,
+    ) -> Option<OrderUpdate> {
+        self.replacing.retain(|(id, _)| Some(*id) != renamed);
+        let order = self.open.iter().find(|open| open.cl_ord_id == order)?;
+        let route = Route {
+            broker: BrokerId(u8::MAX),
+            account: self.account,
+            agent: self.agent,
+            instrument: order.instrument,
+        };
+        let cum_qty = match order.terms.qty {
+            OrderQty::Units(qty) => qty.saturating_sub(order.leaves_qty),
+            OrderQty::Cash(_) => Qty::ZERO,
+        };
+        Some(OrderUpdate {
+            ord_status: order.ord_status,
+            cum_qty,
+            leaves_qty: order.leaves_qty,
+            ..refusal(at, order.cl_ord_id, route, order.terms.side, reason)
+        })
     }
 
     /// A replace took effect: the order goes on under its new name.
@@ -281,7 +316,13 @@ impl AgentCx<'_> {
             Legs::Oco(other) => Contingent::OneCancelsOther(leg(other)),
             Legs::Oto(next) => Contingent::OneTriggersOther(leg(next)),
             Legs::Bracket(take_profit, stop_loss) => {
-                Contingent::Bracket { take_profit: leg(take_profit), stop_loss: leg(stop_loss) }
+                let take_profit = leg(take_profit);
+                let stop_loss = planted!(
+                    LegTakesName,
+                    leg(stop_loss),
+                    Leg { cl_ord_id: take_profit.cl_ord_id, terms: stop_loss },
+                );
+                Contingent::Bracket { take_profit, stop_loss }
             }
         };
         let new = NewOrder {

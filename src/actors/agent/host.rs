@@ -6,7 +6,7 @@ use crate::actors::market::Market;
 use crate::actors::oms::OrderUpdate;
 use crate::actors::saved::{BadState, put, take};
 use crate::msg::{AgentState, MarketData, OrderRequest};
-use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, Qty, Timestamp};
+use crate::types::{AccountId, AgentId, ClientOrderId, InstrumentId, Qty, Reason, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Requests an agent may make in one call; one more takes it out (INV-6).
@@ -154,6 +154,17 @@ impl Host {
         }
         self.desk.note(update);
         self.call(update.at, market, out, |agent, cx| agent.on_order(cx, update))
+    }
+
+    /// What to tell the agent of a change of this order, under this new name, that never reached the
+    /// core; nothing where the order is not open.
+    pub(in crate::actors) fn refuse_change(
+        &mut self,
+        at: Timestamp,
+        id: (ClientOrderId, Option<ClientOrderId>),
+        reason: Reason,
+    ) -> Option<OrderUpdate> {
+        self.desk.refuse_change(at, id, reason)
     }
 
     pub(in crate::actors) fn on_timers(

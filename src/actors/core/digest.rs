@@ -50,6 +50,9 @@ impl Core {
     ) -> Result<(), BadState> {
         let (oms, encoded): (Oms, Vec<u8>);
         (self.chain, encoded, self.tally, self.denied, oms) = take(from)?;
+        if !oms.is_whole(&self.oms) {
+            return Err(BadState("an order manager of this configuration"));
+        }
         self.encoded.clear();
         self.encoded.extend_from_slice(&encoded);
         self.oms.carry_over(oms);

@@ -74,7 +74,7 @@ impl Core {
         for (scope, episode) in flattens {
             for (account, instrument) in self.held_in(scope).collect::<Vec<_>>() {
                 let key = (episode, account, instrument);
-                if self.enforcement.exited.contains(&key)
+                if planted!(ExitAgain, self.enforcement.exited.contains(&key), false)
                     || !self.may_exit(at, scope, (account, instrument), market)
                 {
                     continue;

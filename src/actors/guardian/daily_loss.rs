@@ -45,6 +45,7 @@ pub fn build(values: &mut Values, setup: &Setup<'_>) -> Result<Option<Box<dyn Wa
 
 /// How a loss stands to its limit, with a warning from a share of it on.
 pub(super) fn against(loss: Notional, limit: Notional, warn_at: i64) -> Severity {
+    let loss = planted!(LossRuleSilent, loss, Notional::ZERO);
     if loss >= limit {
         Severity::Act
     } else if loss.raw().saturating_mul(1_000_000) >= limit.raw().saturating_mul(warn_at.into()) {
@@ -121,6 +122,14 @@ impl Watcher for DailyLoss {
         }
         self.rows = Some(rows);
         Next::after(view.at, self.every)
+    }
+
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let used = self.accounts.iter().filter_map(|&(account, ..)| {
+            let pnl = view.oms.books.day_pnl(account, view.market)?;
+            Some((Scope::Account(account), Notional::ZERO.saturating_sub(pnl).to_string()))
+        });
+        used.collect()
     }
 
     kept_in!(kept);

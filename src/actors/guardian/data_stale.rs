@@ -49,5 +49,16 @@ impl Watcher for DataStale {
         next
     }
 
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let age = |id| {
+            format!(
+                "{:.1}s of {}",
+                view.at.since(view.market.updated(id)).as_secs_f64(),
+                self.after
+            )
+        };
+        self.found.iter().map(|&id| (Scope::Symbol(id), age(id))).collect()
+    }
+
     kept_in!(found);
 }

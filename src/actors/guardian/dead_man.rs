@@ -41,5 +41,10 @@ impl Watcher for DeadMan {
         next
     }
 
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let age = |since| format!("{:.1}s of {}", view.at.since(since).as_secs_f64(), self.after);
+        self.heard.into_iter().map(|since| (Scope::Global, age(since))).collect()
+    }
+
     kept_in!(heard);
 }

@@ -32,15 +32,14 @@ fn reason(word: &str) -> Option<Reason> {
 }
 
 pub fn build(values: &mut Values, _: &Setup<'_>) -> Result<Option<Box<dyn Watcher>>, String> {
-    let stop = match values.find::<String>("stop")? {
-        None => STOP.iter().copied().filter_map(reason).collect(),
-        Some(words) => words
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-            .map(|word| reason(word).ok_or_else(|| format!("`stop`: no reason is called `{word}`")))
-            .collect::<Result<_, _>>()?,
-    };
+    let known: Vec<&str> = STOP.iter().copied().filter(|word| reason(word).is_some()).collect();
+    let stop = values
+        .take("stop", known.join(","))?
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(|word| reason(word).ok_or_else(|| format!("`stop`: no reason is called `{word}`")))
+        .collect::<Result<_, _>>()?;
     Ok(Some(Box::new(Denials {
         stop,
         most: values.find("most")?,
@@ -82,6 +81,16 @@ impl Watcher for Denials {
         }
         self.agents.retain(|_, denied| !denied.stop);
         Next::NEVER
+    }
+
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let Some(most) = self.most else { return Vec::new() };
+        let used = self.agents.iter().map(|(agent, denied)| {
+            let within = |at: &&Timestamp| view.at.since(**at) < self.window;
+            let count = denied.recent.iter().filter(within).count();
+            (Scope::Agent(*agent), format!("{count} of {most}"))
+        });
+        used.collect()
     }
 
     kept_in!(agents);

@@ -109,6 +109,16 @@ impl Watcher for Drawdown {
         Next::after(view.at, self.every)
     }
 
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let used = self.accounts.iter().filter_map(|&(account, _, capital)| {
+            let peak = self.equity.get(&account)?.peak?;
+            let pnl = view.oms.books.pnl(account, view.market)?;
+            let fallen = peak.saturating_sub(capital.saturating_add(pnl)).max(Notional::ZERO);
+            Some((Scope::Account(account), format!("{fallen} of {}", self.limit.below(peak))))
+        });
+        used.collect()
+    }
+
     /// What was lost is accepted: the next peak is counted from here.
     fn accept(&mut self, scope: Scope) {
         if let Scope::Account(account) = scope {

@@ -4,7 +4,7 @@
 use super::{Event, Next, Setup, Severity, Values, View, Watcher, kept_in};
 use crate::actors::oms::Stage;
 use crate::types::{AccountId, Nanos, Scope, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug)]
 struct InDoubt {
@@ -42,6 +42,16 @@ impl Watcher for InDoubt {
         }
         self.found = now;
         next
+    }
+
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let mut oldest: BTreeMap<AccountId, Timestamp> = BTreeMap::new();
+        for (_, order) in view.oms.open().filter(|(_, o)| o.state.stage == Stage::InDoubt) {
+            let since = oldest.entry(order.route.account).or_insert(order.asked_at);
+            *since = order.asked_at.min(*since);
+        }
+        let age = |since| format!("{:.1}s of {}", view.at.since(since).as_secs_f64(), self.after);
+        oldest.into_iter().map(|(id, since)| (Scope::Account(id), age(since))).collect()
     }
 
     kept_in!(found);

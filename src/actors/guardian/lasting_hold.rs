@@ -70,5 +70,11 @@ impl Watcher for LastingHold {
         next
     }
 
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let own = view.halts().holds().filter(|(_, kind, _)| self.kinds.contains(kind));
+        let age = |since| format!("{:.1}s of {}", view.at.since(since).as_secs_f64(), self.after);
+        own.map(|(scope, _, since)| (scope, age(since))).collect()
+    }
+
     kept_in!(found);
 }

@@ -138,6 +138,11 @@ pub trait Watcher: Send + std::fmt::Debug {
     /// Looks, and says what it found by scope. A scope that it does not name stays as it was.
     fn look(&mut self, view: &View<'_>, found: &mut Vec<(Scope, Severity)>) -> Next;
 
+    /// How far scopes are from what it would find, for people.
+    fn used(&self, _view: &View<'_>) -> Vec<(Scope, String)> {
+        Vec::new()
+    }
+
     /// An operator armed a scope that this rule had tripped: what stood against it is accepted.
     fn accept(&mut self, _scope: Scope) {}
 
@@ -181,6 +186,8 @@ pub type Build = fn(&mut Values, &Setup<'_>) -> Result<Option<Box<dyn Watcher>>,
 pub struct RuleRow {
     /// Which.
     pub rule: Rule,
+    /// Its number among the controls, if it has one.
+    pub control: Option<&'static str>,
     /// What it does near its limit.
     pub warn: Action,
     /// What it does beyond it.
@@ -192,7 +199,14 @@ pub struct RuleRow {
 }
 
 const fn row(rule: Rule, [warn, action]: [Action; 2], confirm: u32, build: Build) -> RuleRow {
-    RuleRow { rule, warn, action, confirm, build }
+    let control = match rule {
+        Rule::DailyLoss => Some("C15"),
+        Rule::Drawdown => Some("C16"),
+        Rule::RejectStorm => Some("C17"),
+        Rule::Slippage => Some("C18"),
+        _ => None,
+    };
+    RuleRow { rule, control, warn, action, confirm, build }
 }
 
 const OFF: Action = Action::Off;
@@ -228,6 +242,8 @@ struct Slot {
 #[derive(Debug)]
 pub struct Guardian {
     slots: Vec<Slot>,
+    /// The values of every row of [`RULES`], in its order.
+    values: Vec<String>,
     standing: Standing,
     cool_off: Nanos,
     /// The soonest of all looks, and of all wakes.
@@ -242,6 +258,7 @@ impl Default for Guardian {
     fn default() -> Self {
         Self {
             slots: Vec::new(),
+            values: Vec::new(),
             standing: Standing::default(),
             cool_off: Settings::default().cool_off,
             next: Next::NEVER,
@@ -269,17 +286,20 @@ impl Guardian {
             let message = format!("`{}` is not a rule: {}", stranger.rule, known.join(", "));
             return Err(RuleError { line: stranger.line, message });
         }
-        let mut slots = Vec::new();
+        let (mut slots, mut shown) = (Vec::new(), Vec::new());
         for row in RULES {
             let own = settings.rules.iter().find(|own| own.rule == row.rule.name());
             let values = own.map(|own| own.values.clone()).unwrap_or_default();
             let built = slot(row, Values::new(values), &setup);
-            slots.extend(built.map_err(|message| RuleError {
+            let (slot, values) = built.map_err(|message| RuleError {
                 line: own.map_or(1, |own| own.line),
                 message: format!("guardian rule {}: {message}", row.rule.name()),
-            })?);
+            })?;
+            shown.push(if slot.is_some() { values } else { "off".to_owned() });
+            slots.extend(slot);
         }
-        let mut guardian = Self { slots, cool_off: settings.cool_off, ..Self::default() };
+        let mut guardian =
+            Self { slots, values: shown, cool_off: settings.cool_off, ..Self::default() };
         guardian.plan();
         Ok(guardian)
     }
@@ -386,6 +406,26 @@ impl Guardian {
         self.plan();
     }
 
+    /// Every rule with its values, `off` for one that does not look.
+    pub fn rules(&self) -> impl Iterator<Item = (&'static RuleRow, &str)> {
+        RULES.iter().zip(&self.values).map(|(row, values)| (row, values.as_str()))
+    }
+
+    /// How near each scope is to what a rule would find, and whether the rule has tripped it.
+    pub fn used(&self, rule: Rule, view: &View<'_>) -> Vec<(Scope, String)> {
+        let Some(slot) = self.slots.iter().find(|slot| slot.rule == rule) else {
+            return Vec::new();
+        };
+        let mut used = slot.watcher.used(view);
+        for (scope, _) in self.standing.tripped().filter(|(_, tripped)| *tripped == rule) {
+            match used.iter_mut().find(|(on, _)| *on == scope) {
+                Some((_, text)) => text.push_str(", tripped"),
+                None => used.push((scope, "tripped".to_owned())),
+            }
+        }
+        used
+    }
+
     fn plan(&mut self) {
         self.next = self.slots.iter().fold(Next::NEVER, |next, slot| Next {
             look: next.look.min(slot.next.look),
@@ -433,7 +473,12 @@ impl Guardian {
 }
 
 /// A rule ready to look; nothing if it is off.
-fn slot(row: &RuleRow, mut values: Values, setup: &Setup<'_>) -> Result<Option<Slot>, String> {
+/// Second, its values as text.
+fn slot(
+    row: &RuleRow,
+    mut values: Values,
+    setup: &Setup<'_>,
+) -> Result<(Option<Slot>, String), String> {
     let actions = [values.take("warn", row.warn)?, values.take("action", row.action)?];
     let confirm = values.count("confirm", row.confirm)?;
     let counts = matches!(row.rule, Rule::RejectStorm | Rule::Slippage | Rule::Denials);
@@ -441,12 +486,16 @@ fn slot(row: &RuleRow, mut values: Values, setup: &Setup<'_>) -> Result<Option<S
         return Err("cannot hold: nothing would say that the hold can end".to_owned());
     }
     let watcher = (row.build)(&mut values, setup)?;
-    values.end()?;
-    if actions == [OFF, OFF] {
-        return Ok(None);
-    }
+    let shown = values.end()?;
     let next = Next { look: Timestamp::ZERO, wake: Timestamp::MAX };
-    Ok(watcher.map(|watcher| Slot { rule: row.rule, actions, confirm, next, watcher }))
+    let slot = watcher.filter(|_| actions != [OFF, OFF]).map(|watcher| Slot {
+        rule: row.rule,
+        actions,
+        confirm,
+        next,
+        watcher,
+    });
+    Ok((slot, shown))
 }
 
 /// Accounts by number.

@@ -45,6 +45,7 @@ impl Watcher for RejectStorm {
             return false;
         }
         let answers = self.agents.entry(agent).or_default();
+        let rejected = planted!(StormRuleSilent, rejected, false);
         answers.last.push_back(rejected);
         if answers.last.len() > LAST {
             answers.last.pop_front();
@@ -71,6 +72,15 @@ impl Watcher for RejectStorm {
             *answers = Answers::default();
         }
         Next::NEVER
+    }
+
+    fn used(&self, view: &View<'_>) -> Vec<(Scope, String)> {
+        let used = self.agents.iter().map(|(agent, answers)| {
+            let within = |at: &&Timestamp| view.at.since(**at) < self.window;
+            let count = answers.rejected.iter().filter(within).count();
+            (Scope::Agent(*agent), format!("{count} of {}", self.most))
+        });
+        used.collect()
     }
 
     kept_in!(agents);

@@ -2,6 +2,7 @@
 
 use crate::types::{KillLevel, Nanos};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 /// The guardian's part of a configuration.
@@ -63,6 +64,16 @@ pub enum Action {
     Kill(KillLevel),
 }
 
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Hold => f.write_str("hold"),
+            Self::Kill(level) => level.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Action {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -83,12 +94,14 @@ impl FromStr for Action {
 #[derive(Debug, Default)]
 pub struct Values {
     left: BTreeMap<String, String>,
+    /// Key and value of what was taken, defaults too.
+    taken: Vec<String>,
 }
 
 impl Values {
     /// These values.
     pub const fn new(values: BTreeMap<String, String>) -> Self {
-        Self { left: values }
+        Self { left: values, taken: Vec::new() }
     }
 
     /// The value of `key` if it is there.
@@ -98,10 +111,11 @@ impl Values {
     pub fn find<T>(&mut self, key: &str) -> Result<Option<T>, String>
     where
         T: FromStr,
-        T::Err: std::fmt::Display,
+        T::Err: fmt::Display,
     {
-        let parse = |text: String| text.parse().map_err(|error| format!("`{key}`: {error}"));
-        self.left.remove(key).map(parse).transpose()
+        let Some(text) = self.left.remove(key) else { return Ok(None) };
+        self.taken.push(format!("{key} {text}"));
+        text.parse().map(Some).map_err(|error| format!("`{key}`: {error}"))
     }
 
     /// The value of `key`, or the default.
@@ -110,10 +124,16 @@ impl Values {
     /// A value that cannot be read.
     pub fn take<T>(&mut self, key: &str, default: T) -> Result<T, String>
     where
-        T: FromStr,
-        T::Err: std::fmt::Display,
+        T: FromStr + fmt::Display,
+        T::Err: fmt::Display,
     {
-        Ok(self.find(key)?.unwrap_or(default))
+        Ok(match self.find(key)? {
+            Some(value) => value,
+            None => {
+                self.taken.push(format!("{key} {default}"));
+                default
+            }
+        })
     }
 
     /// A span above zero.
@@ -143,21 +163,34 @@ impl Values {
     /// # Errors
     /// A value that is none.
     pub fn share(&mut self, key: &str, default: i64) -> Result<i64, String> {
-        match self.left.remove(key) {
-            Some(text) => ppm(&text).map_err(|error| format!("`{key}`: {error}")),
-            None => Ok(default),
-        }
+        Ok(self.take(key, Share(default))?.0)
     }
 
-    /// Nothing is left.
+    /// Nothing is left: every key and value that holds.
     ///
     /// # Errors
     /// The first key that no one took.
-    pub fn end(self) -> Result<(), String> {
+    pub fn end(self) -> Result<String, String> {
         match self.left.keys().next() {
             Some(key) => Err(format!("has no key `{key}`")),
-            None => Ok(()),
+            None => Ok(self.taken.join(", ")),
         }
+    }
+}
+
+/// A percentage in parts in a million.
+struct Share(i64);
+
+impl FromStr for Share {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        ppm(text).map(Self)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", rust_decimal::Decimal::new(self.0, 4).normalize())
     }
 }
 

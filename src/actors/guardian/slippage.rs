@@ -50,5 +50,10 @@ impl Watcher for Slippage {
         Next::NEVER
     }
 
+    fn used(&self, _: &View<'_>) -> Vec<(Scope, String)> {
+        let used = self.agents.iter();
+        used.map(|(agent, row)| (Scope::Agent(*agent), format!("{row} of {}", self.row))).collect()
+    }
+
     kept_in!(agents);
 }

@@ -96,6 +96,7 @@ impl Standing {
         let finding = self.findings.entry(key).or_insert(fresh);
         finding.warned = finding.warned.saturating_add(1);
         finding.acted = if severity == Severity::Act { finding.acted.saturating_add(1) } else { 0 };
+        let confirm = planted!(OneLookTrips, confirm, 1);
         let (confirmed, action) = if finding.acted >= confirm {
             (Severity::Act, act)
         } else if finding.warned >= confirm {
@@ -158,6 +159,11 @@ impl Standing {
     /// Rules with an automatic trip on a scope.
     pub fn tripped_on(&self, scope: Scope) -> impl Iterator<Item = Rule> {
         self.tripped.keys().filter(move |(on, _)| *on == scope).map(|(_, rule)| *rule)
+    }
+
+    /// Automatic trips in force.
+    pub fn tripped(&self) -> impl Iterator<Item = (Scope, Rule)> {
+        self.tripped.keys().copied()
     }
 
     /// Findings that something was done about and that still stand.

@@ -101,6 +101,11 @@ impl Books {
         self
     }
 
+    /// Loaded books that are of the same accounts, agents and instruments as `own`.
+    pub(super) fn fits(&self, own: &Self) -> bool {
+        self.accounts.fits(&own.accounts) && self.agents.fits(&own.agents)
+    }
+
     /// Instruments, rates, capital and the rule of the day stay those of `new`.
     pub(super) fn redefine(&mut self, new: Self) {
         (self.instruments, self.fx, self.capital) = (new.instruments, new.fx, new.capital);
@@ -158,7 +163,8 @@ impl Books {
         let value = price.notional(qty, multiplier);
         let flow = if side == Side::Buy { -value } else { value };
         let cash = self.cash.entry((route.account, route.instrument)).or_default();
-        *cash = cash.saturating_add(flow).saturating_sub(fee);
+        *cash =
+            cash.saturating_add(flow).saturating_sub(planted!(FeeForgotten, fee, Notional::ZERO));
         let signed = side.signed(qty);
         if let Some(cell) = self.accounts.cell(route.account.index(), route.instrument) {
             cell.position = cell.position.saturating_add(signed);
@@ -170,6 +176,21 @@ impl Books {
             }
             None => signed,
         }
+    }
+
+    /// Takes a booked fill back.
+    pub(super) fn take_back(
+        &mut self,
+        route: Route,
+        side: Side,
+        qty: Qty,
+        price: Price,
+        fee: Notional,
+    ) {
+        self.book(route, side.opposite(), qty, price, -fee);
+        let key = (route.account, route.agent, route.instrument);
+        let value = price.notional(qty, self.instruments.get(route.instrument).multiplier);
+        self.positions.entry(key).or_default().forget(value);
     }
 
     /// Moves what an order may cost, in its instrument's currency.
@@ -184,7 +205,7 @@ impl Books {
             self.accounts.cell(route.account.index(), route.instrument),
             self.agents.cell(route.agent.index(), route.instrument),
         ];
-        for cell in cells.into_iter().flatten() {
+        for cell in cells.into_iter().take(planted!(AgentCellForgotten, 2, 1)).flatten() {
             let open = match side {
                 Side::Buy => &mut cell.open_buy,
                 Side::Sell => &mut cell.open_sell,

@@ -50,9 +50,15 @@ impl Exposure {
     /// Whether `units` more on `side` can only bring the position towards zero, whatever else
     /// fills, and never across.
     pub fn reduced_by(&self, side: Side, units: Qty) -> bool {
+        let (long, short) = planted!(
+            ReduceIgnoresOpen,
+            (self.longest(), self.shortest()),
+            (self.position, self.position),
+        );
+        let units = planted!(ReduceCrosses, units, Qty::from_raw(1));
         match side {
-            Side::Buy => self.longest().saturating_add(units) <= Qty::ZERO,
-            Side::Sell => self.shortest().saturating_sub(units) >= Qty::ZERO,
+            Side::Buy => long.saturating_add(units) <= Qty::ZERO,
+            Side::Sell => short.saturating_sub(units) >= Qty::ZERO,
         }
     }
 }
@@ -80,6 +86,13 @@ impl Exposures {
     #[inline]
     pub fn get(&self, owner: usize, instrument: InstrumentId) -> Exposure {
         self.cells.get(owner * self.instruments + instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// Has the cells of `own`, whatever stands in them.
+    pub(super) fn fits(&self, own: &Self) -> bool {
+        let used = self.used.iter().flatten().all(|id| id.index() < own.instruments);
+        used && (self.instruments, self.cells.len(), self.used.len())
+            == (own.instruments, own.cells.len(), own.used.len())
     }
 
     /// How many owners there are.

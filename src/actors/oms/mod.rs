@@ -6,6 +6,7 @@
 mod accept;
 pub mod actions;
 pub mod books;
+mod corrections;
 mod day;
 pub mod exposure;
 mod id_hasher;
@@ -16,6 +17,7 @@ mod reconcile;
 mod refusals;
 mod room;
 pub mod transition;
+mod whole;
 mod worth;
 
 pub use actions::{ActionError, Actions};
@@ -77,11 +79,11 @@ pub struct Fill {
     pub order: OrderIndex,
     /// The broker's name for it: an alias.
     pub exec_id: ExecId,
-    /// FIX 32.
+    /// FIX 32; negative where it takes back a fill that the broker cancelled or corrected.
     pub qty: Qty,
     /// FIX 31.
     pub price: Price,
-    /// FIX 12.
+    /// FIX 12; of the other sign where it is taken back.
     pub fee: Notional,
     /// The order's cumulative quantity after it: with the order, the identity of the fill.
     pub cum_qty: Qty,
@@ -219,7 +221,8 @@ impl Oms {
         let order = &mut self.orders[index as usize];
         order.replacement = Some((*replace, units));
         order.asked_at = at;
-        self.by_id.insert(replace.cl_ord_id, index);
+        let noted = planted!(NewNameUnknown, replace.cl_ord_id, replace.orig_cl_ord_id);
+        self.by_id.insert(noted, index);
         self.waiting.push_back((at, index));
         self.apply(index, Event::ReplaceSent);
     }
@@ -242,11 +245,13 @@ impl Oms {
                 if let Some((replace, units)) = order.replacement.take() {
                     order.cl_ord_id = replace.cl_ord_id;
                     order.intent = replace.intent;
-                    order.terms = replace.terms;
-                    order.units = units;
+                    order.terms = planted!(ReplaceKeepsTerms, replace.terms, order.terms);
+                    order.units = planted!(ReplaceKeepsSize, units, order.units);
                 }
             }
-            Event::ReplaceRejected => order.replacement = None,
+            Event::ReplaceRejected => {
+                order.replacement = planted!(RefusedReplaceStays, None, order.replacement);
+            }
             _ if done => order.replacement = None,
             _ => {}
         }
@@ -267,7 +272,7 @@ impl Oms {
             self.open.push(index);
         }
         if let Some(odd) = odd {
-            *self.oddities.entry(odd).or_default() += 1;
+            self.note(odd);
         }
         self.refresh(index);
     }
@@ -297,7 +302,7 @@ impl Oms {
             let worst = order.worst_leaves();
             let target = match order.role {
                 Role::Single | Role::First(_) | Role::Parent { .. } => worst,
-                Role::Second(_) if carried.0 == side => {
+                Role::Second(_) if planted!(PairCountedTwice, carried.0 == side, false) => {
                     worst.saturating_sub(carried.1).max(Qty::ZERO)
                 }
                 Role::Second(_) => worst,
@@ -306,8 +311,9 @@ impl Oms {
                         self.orders.get(at as usize).map_or(Qty::ZERO, Order::filled)
                     };
                     let live = filled(parent) - filled(member) - other.map_or(Qty::ZERO, filled);
-                    let active = worst.min(live.max(Qty::ZERO));
-                    if other.is_some_and(|other| other < member) {
+                    let active = planted!(LegCountedEarly, worst.min(live.max(Qty::ZERO)), worst);
+                    let second = other.is_some_and(|other| other < member);
+                    if planted!(ExitsCountedTwice, second, false) {
                         active.saturating_sub(carried.1).max(Qty::ZERO)
                     } else {
                         active
@@ -339,14 +345,14 @@ impl Oms {
     ) {
         let Some(index) = self.by_id.get(&report.cl_ord_id).copied() else {
             // Not ours, or from before the books were lost: the snapshot tells whose it is.
-            *self.oddities.entry(Oddity::Unasked).or_default() += 1;
+            self.note(Oddity::Unasked);
             self.ask_snapshot(at, broker, news);
             return;
         };
         let index = self.same_order(index, broker, report.venue_order_id);
         let order = &mut self.orders[index as usize];
         if order.route.broker != broker {
-            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.note(Oddity::Contradiction);
             return;
         }
         if let Some(link) = self.links.get_mut(broker.index()) {
@@ -369,7 +375,7 @@ impl Oms {
             ExecType::New => Some(Event::Accepted),
             // Said before, or of a replace that was held for refused: no answer to another one.
             ExecType::Replaced if !carried_out && !is_done => {
-                *self.oddities.entry(Oddity::Duplicate).or_default() += 1;
+                self.note(Oddity::Duplicate);
                 self.ask_snapshot(at, broker, news);
                 return;
             }
@@ -401,8 +407,17 @@ impl Oms {
                 self.on_fill(fill, complete, broker, news);
                 return;
             }
+            // These come as [`crate::msg::TradeCorrection`], which names the fill.
+            ExecType::TradeCancel | ExecType::TradeCorrect => {
+                self.note(Oddity::Contradiction);
+                self.ask_snapshot(at, broker, news);
+                return;
+            }
             ExecType::OrderStatus => {
-                self.cut(index, report.cum_qty.saturating_add(report.leaves_qty));
+                // Under an older name it tells of a size from before a replace.
+                if self.orders[index as usize].cl_ord_id == report.cl_ord_id {
+                    self.cut(index, report.cum_qty.saturating_add(report.leaves_qty));
+                }
                 None
             }
         };
@@ -417,7 +432,11 @@ impl Oms {
     fn cut(&mut self, index: OrderIndex, units: Qty) {
         let order = &mut self.orders[index as usize];
         let by_units = matches!(order.terms.qty, crate::types::OrderQty::Units(_));
-        if by_units && !order.state.is_done() && units < order.units && units >= order.filled() {
+        if planted!(LegNotCut, by_units, false)
+            && !order.state.is_done()
+            && units < order.units
+            && units >= order.filled()
+        {
             order.units = units;
             self.refresh(index);
         }
@@ -437,7 +456,7 @@ impl Oms {
         let units = report.cum_qty.saturating_add(report.leaves_qty);
         if order.cl_ord_id.is_older_than(report.cl_ord_id) && units > order.units {
             order.units = units;
-            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.note(Oddity::Contradiction);
             self.refresh(index);
             self.ask_snapshot(at, broker, news);
         }
@@ -448,21 +467,25 @@ impl Oms {
     /// asked for.
     fn on_fill(&mut self, mut fill: Fill, complete: bool, broker: BrokerId, news: &mut News) {
         let index = fill.order;
+        if self.is_old_news(index, fill.exec_id) {
+            return self.note(Oddity::Duplicate);
+        }
         let order = &mut self.orders[index as usize];
         let (from, to) = (fill.cum_qty.saturating_sub(fill.qty), fill.cum_qty);
         let valid = fill.qty.is_positive() && !from.is_negative() && fill.price.is_positive();
+        let valid = planted!(LateFillDropped, valid, valid && !order.state.is_done());
         let known = to <= order.cum_qty || order.ahead.iter().any(|&(_, end)| end == to);
         let overlaps = from < order.cum_qty
             || order.ahead.iter().any(|&(start, end)| from < end && start < to);
-        if !valid || known || overlaps {
+        if planted!(FillBookedTwice, !valid || known || overlaps, !valid) {
             let odd = if valid && known { Oddity::Duplicate } else { Oddity::Contradiction };
-            *self.oddities.entry(odd).or_default() += 1;
+            self.note(odd);
             if odd == Oddity::Contradiction {
                 self.ask_snapshot(fill.at, broker, news);
             }
             return;
         }
-        if from == order.cum_qty {
+        if planted!(GapClosedOver, from == order.cum_qty, true) {
             order.cum_qty = to;
             while let Some(next) = order.ahead.iter().position(|&(start, _)| start == order.cum_qty)
             {
@@ -471,6 +494,7 @@ impl Oms {
         } else {
             order.ahead.push((from, to));
         }
+        order.disputed = false;
         let gap = !order.ahead.is_empty();
         let multiplier_free = fill.price.notional(fill.qty, 1);
         order.value = order.value.saturating_add(multiplier_free);
@@ -481,6 +505,9 @@ impl Oms {
             || order.filled() >= order.units
                 && matches!(order.terms.qty, crate::types::OrderQty::Units(_))
                 && order.replacement.is_none();
+        if self.orders[index as usize].is_overfilled() {
+            *self.oddities.entry(Oddity::Overfill).or_default() += 1;
+        }
         self.books.book(route, side, fill.qty, fill.price, fill.fee);
         self.fills.push(fill);
         self.apply(index, if last { Event::LastFill } else { Event::Fill });
@@ -517,6 +544,10 @@ impl Oms {
         news: &mut News,
     ) {
         news.updates.push(OrderUpdate { last_qty, last_px, ..self.update(at, index, exec_type) });
+    }
+
+    fn note(&mut self, odd: Oddity) {
+        *self.oddities.entry(odd).or_default() += 1;
     }
 
     /// A name for an order that is not ours.

@@ -1,11 +1,13 @@
 //! One order and what is known of it.
 
 use super::transition::State;
+#[cfg(feature = "mutants")]
+use super::transition::{Pending, Stage};
 use crate::kill::Route;
 use crate::msg::{OrderTerms, ReplaceOrder};
 use crate::types::{
-    AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, Notional, OrdStatus, OrdType,
-    OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp, VenueOrderId,
+    AccountId, AgentId, BrokerId, ClientOrderId, ExecId, InstrumentId, Notional, OrdStatus,
+    OrdType, OrderQty, Price, Qty, Reason, Side, TimeInForce, Timestamp, VenueOrderId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,10 @@ pub struct Order {
     pub cum_qty: Qty,
     /// Fills booked ahead of a gap: from, to.
     pub ahead: Vec<(Qty, Qty)>,
+    /// Fills of it that the broker took back, by its names for them.
+    pub void: Vec<ExecId>,
+    /// The last snapshot listed other fills than are booked.
+    pub disputed: bool,
     /// Sum of price times quantity of all fills.
     pub value: Notional,
     /// Units counted as open in the exposure.
@@ -103,6 +109,8 @@ impl Order {
         venue_order_id: None,
         cum_qty: Qty::ZERO,
         ahead: Vec::new(),
+        void: Vec::new(),
+        disputed: false,
         value: Notional::ZERO,
         reserved: Qty::ZERO,
         role: Role::Single,
@@ -124,6 +132,15 @@ impl Order {
         self.ahead.iter().fold(self.cum_qty, |sum, (from, to)| sum + (*to - *from))
     }
 
+    /// So much more, or less, is filled than was counted.
+    pub(super) fn shift(&mut self, by: Qty) {
+        self.cum_qty += by;
+        for (from, to) in &mut self.ahead {
+            *from += by;
+            *to += by;
+        }
+    }
+
     /// FIX 151: open at the broker as far as we know.
     pub fn leaves(&self) -> Qty {
         if self.state.is_done() {
@@ -134,11 +151,23 @@ impl Order {
 
     /// The most that can still trade, a replace under way included.
     pub fn worst_leaves(&self) -> Qty {
-        if self.state.is_done() {
+        let done = self.state.is_done();
+        let done = planted!(CancelFrees, done, done || self.state.pending == Pending::Cancel);
+        if planted!(DoubtFrees, done, done || self.state.stage == Stage::InDoubt) {
             return Qty::ZERO;
         }
-        let most = self.replacement.map_or(self.units, |(_, units)| units.max(self.units));
-        most.saturating_sub(self.filled()).max(Qty::ZERO)
+        self.largest().saturating_sub(self.filled()).max(Qty::ZERO)
+    }
+
+    /// Its size, or that of a replace under way if it is larger.
+    fn largest(&self) -> Qty {
+        let both = |units: Qty| planted!(ReplaceReservesNew, units.max(self.units), units);
+        self.replacement.map_or(self.units, |(_, units)| both(units))
+    }
+
+    /// More traded than was asked for. An order that names money has no size to compare with.
+    pub(super) fn is_overfilled(&self) -> bool {
+        matches!(self.terms.qty, OrderQty::Units(_)) && self.filled() > self.largest()
     }
 
     /// FIX 6: average fill price, zero without fills.

@@ -42,12 +42,18 @@ impl Position {
             let closing_flow = price.notional(closing, multiplier);
             let closing_flow = if side == Side::Buy { closing_flow } else { -closing_flow };
             self.realised -= closing_flow + self.cost;
-            self.cost = flow - closing_flow;
+            self.cost = planted!(FlipKeepsCost, flow - closing_flow, flow);
         }
         self.qty += signed;
         self.fees += fee;
         self.turnover += value;
         self.fills += 1;
+    }
+
+    /// A fill of this value and what took it back again count as no trade.
+    pub fn forget(&mut self, value: Notional) {
+        self.turnover = self.turnover - value - value;
+        self.fills = self.fills.saturating_sub(2);
     }
 
     /// Average price of the open quantity; zero when flat.

@@ -27,7 +27,10 @@ impl Oms {
         for theirs in &snapshot.orders {
             let index = self.match_order(at, broker, theirs);
             seen.insert(index);
-            self.merge_order(at, broker, index, theirs, news);
+            let merge = planted!(StrangersUnmerged, true, theirs.cl_ord_id.is_some());
+            if merge {
+                self.merge_order(at, broker, index, theirs, news);
+            }
         }
         self.note_absent(at, broker, asked, &seen, news);
         let agree = self.compare_positions(broker, snapshot, link.known);
@@ -106,7 +109,7 @@ impl Oms {
             self.orders[index as usize].reason = Some(Reason::Absent);
             self.apply(index, Event::Rejected);
         }
-        *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+        self.note(Oddity::Contradiction);
         known
     }
 
@@ -136,7 +139,7 @@ impl Oms {
             let order = &self.orders[index as usize];
             let known =
                 cum_qty <= order.cum_qty || order.ahead.iter().any(|&(_, end)| end == cum_qty);
-            if known {
+            if planted!(MissedFillsStay, known, true) {
                 continue;
             }
             let complete = theirs.ord_status == OrdStatus::Filled && cum_qty == theirs.cum_qty;
@@ -154,6 +157,7 @@ impl Oms {
             };
             self.on_fill(fill, complete, broker, news);
         }
+        self.restate(at, index, theirs, news);
         self.resize(index, theirs);
         let order = &self.orders[index as usize];
         let (event, exec_type) = match theirs.ord_status {
@@ -196,7 +200,7 @@ impl Oms {
         }
         if units > order.units {
             self.orders[index as usize].units = units;
-            *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+            self.note(Oddity::Contradiction);
             self.refresh(index);
         } else {
             self.cut(index, units);
@@ -233,7 +237,7 @@ impl Oms {
         if let OrderQty::Units(units) = terms.qty {
             order.units = units;
         }
-        *self.oddities.entry(Oddity::Contradiction).or_default() += 1;
+        self.note(Oddity::Contradiction);
         self.refresh(index);
         news.renamed.push((before, after));
         self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
@@ -256,7 +260,8 @@ impl Oms {
         let lost = order.asked_at <= link.down || asked >= order.asked_at + patience.absence;
         let pending =
             matches!(theirs.ord_status, OrdStatus::PendingCancel | OrdStatus::PendingReplace);
-        if !lost || order.asked_at >= asked || pending {
+        let early = !lost || order.asked_at >= asked;
+        if planted!(ChangeGivenUp, early, false) || pending {
             return;
         }
         let event = match order.state.pending {
@@ -288,7 +293,8 @@ impl Oms {
             .collect();
         for index in missing {
             let order = &mut self.orders[index as usize];
-            match order.absent_since {
+            let lacked = order.absent_since;
+            match planted!(AbsentAtOnce, lacked, lacked.or(Some(Timestamp::ZERO))) {
                 None => {
                     order.absent_since = Some(at);
                     let since = order.absent_since;
@@ -331,7 +337,7 @@ impl Oms {
             *qty = qty.saturating_sub(self.books.account(account, instrument).position);
             !qty.is_zero() && !late
         });
-        if known || differences.is_empty() {
+        if planted!(PaperedOver, known, false) || differences.is_empty() {
             return differences.is_empty();
         }
         for ((account, instrument), (qty, avg_px)) in differences {
@@ -339,7 +345,7 @@ impl Oms {
             let side = if qty.is_positive() { Side::Buy } else { Side::Sell };
             self.books.book(route, side, qty.abs(), avg_px, Notional::ZERO);
             self.books.day.reopen(account);
-            *self.oddities.entry(Oddity::Adopted).or_default() += 1;
+            self.note(Oddity::Adopted);
         }
         true
     }

@@ -59,6 +59,8 @@ pub enum Event {
     Expired,
     /// The broker works it under the new terms.
     Replaced,
+    /// The broker took a fill back, and works on.
+    Reopened,
     /// We asked for a cancel.
     CancelSent,
     /// We asked for new terms.
@@ -84,12 +86,31 @@ pub enum Oddity {
     Unasked,
     /// An order or position that this gateway did not make, taken over from the broker.
     Adopted,
+    /// A fill was taken back or stated anew.
+    Correction,
+    /// More traded than the order asked for: booked, alarmed.
+    Overfill,
+}
+
+impl Oddity {
+    /// The word in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::LateFill => "late_fill",
+            Self::Contradiction => "contradiction",
+            Self::Unasked => "unasked",
+            Self::Adopted => "adopted",
+            Self::Correction => "correction",
+            Self::Overfill => "overfill",
+        }
+    }
 }
 
 /// The state after `event`, and what is odd about it.
 #[rustfmt::skip]
 #[deny(clippy::wildcard_enum_match_arm)]
-pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
+pub fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
     use Event as E;
     use Pending as P;
     use Stage as S;
@@ -102,7 +123,8 @@ pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         (S::Sent | S::InDoubt | S::Working, E::Rejected) => (S::Rejected, P::None, None),
         (S::Sent | S::InDoubt | S::Working, E::Canceled) => (S::Canceled, P::None, None),
         (S::Sent | S::InDoubt | S::Working, E::Expired)  => (S::Expired, P::None, None),
-        (S::Sent | S::InDoubt, E::Lost)              => (S::InDoubt, pending, None),
+        (S::Sent | S::InDoubt, E::Lost) =>
+            (planted!(TimeoutIsReject, S::InDoubt, S::Rejected), pending, None),
         (S::Working, E::Accepted)                    => (S::Working, pending, Some(Oddity::Duplicate)),
         // A working order keeps working when the link breaks; its pending change stays pending.
         (S::Working, E::Lost)                        => (S::Working, pending, None),
@@ -126,7 +148,7 @@ pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         },
         // After the end: fills are booked, the end stays.
         (S::Filled | S::Canceled | S::Rejected | S::Expired, E::Fill) =>
-            (stage, P::None, Some(Oddity::LateFill)),
+            (planted!(FillRevives, stage, S::Working), P::None, Some(Oddity::LateFill)),
         (S::Canceled | S::Rejected | S::Expired, E::LastFill) =>
             (S::Filled, P::None, Some(Oddity::LateFill)),
         (S::Filled, E::LastFill)   => (S::Filled, P::None, Some(Oddity::LateFill)),
@@ -136,12 +158,19 @@ pub const fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         // An order that was proven absent and lives after all: believe the broker.
         (S::Rejected, E::Accepted | E::Replaced) => (S::Working, P::None, Some(Oddity::Contradiction)),
         // A cancel or an end that crossed a fill, an acknowledgement that was overtaken.
-        (S::Filled, E::Accepted | E::Replaced | E::Canceled | E::Expired | E::Rejected) =>
+        (S::Filled, E::Canceled) =>
+            (planted!(CancelOverFill, S::Filled, S::Canceled), P::None, Some(Oddity::Duplicate)),
+        (S::Filled, E::Accepted | E::Replaced | E::Expired | E::Rejected) =>
             (S::Filled, P::None, Some(Oddity::Duplicate)),
         (S::Canceled | S::Expired, E::Accepted | E::Replaced) => (stage, P::None, Some(Oddity::Duplicate)),
         (S::Canceled, E::Rejected | E::Expired)
         | (S::Rejected, E::Canceled | E::Expired)
         | (S::Expired, E::Canceled | E::Rejected) => (stage, P::None, Some(Oddity::Contradiction)),
+        // A fill is taken back: only what ended by filling can go on.
+        (S::Sent | S::InDoubt | S::Working, E::Reopened) => (S::Working, pending, None),
+        (S::Filled, E::Reopened) => (S::Working, P::None, None),
+        (S::Canceled | S::Rejected | S::Expired, E::Reopened) =>
+            (stage, P::None, Some(Oddity::Contradiction)),
         // Answers to changes of an order that ended meanwhile.
         (S::Filled | S::Canceled | S::Rejected | S::Expired,
             E::CancelRejected | E::ReplaceRejected | E::Lost) => (stage, P::None, None),
@@ -191,7 +220,7 @@ mod tests {
         Stage::Expired,
     ];
     const PENDINGS: [Pending; 3] = [Pending::None, Pending::Cancel, Pending::Replace];
-    const EVENTS: [Event; 12] = [
+    const EVENTS: [Event; 13] = [
         Event::Accepted,
         Event::Fill,
         Event::LastFill,
@@ -199,6 +228,7 @@ mod tests {
         Event::Rejected,
         Event::Expired,
         Event::Replaced,
+        Event::Reopened,
         Event::CancelSent,
         Event::ReplaceSent,
         Event::CancelRejected,
@@ -220,7 +250,8 @@ mod tests {
             let (next, odd) = transition(state, event);
             let revived = state.stage == Stage::Rejected
                 && matches!(event, Event::Accepted | Event::Replaced);
-            assert_eq!(next.is_done(), !revived, "{state:?} {event:?}");
+            let reopened = state.stage == Stage::Filled && event == Event::Reopened;
+            assert_eq!(next.is_done(), !revived && !reopened, "{state:?} {event:?}");
             if revived || matches!(event, Event::Fill | Event::LastFill) {
                 assert!(odd.is_some(), "{state:?} {event:?} must be noticed");
             }

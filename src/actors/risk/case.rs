@@ -190,7 +190,12 @@ impl<'a> Case<'a> {
     /// the account's. The other side is left out: a position over a lowered limit may be reduced.
     #[inline]
     pub fn worst(&self, scope: Scope) -> Qty {
-        let after = self.cell(scope).with(self.terms.side, self.added);
+        let cell = planted!(
+            PositionForgetsOpen,
+            self.cell(scope),
+            Exposure { position: self.cell(scope).position, ..Exposure::default() },
+        );
+        let after = cell.with(self.terms.side, self.added);
         match self.terms.side {
             Side::Buy => after.longest(),
             Side::Sell => -after.shortest(),
@@ -235,7 +240,12 @@ impl<'a> Case<'a> {
                 (long, short.saturating_sub(added))
             }
         };
-        let (old, new) = (long.abs().max(short.abs()), long_after.abs().max(short_after.abs()));
+        let old = long.abs().max(short.abs());
+        let new = planted!(
+            GrossForgetsShorts,
+            long_after.abs().max(short_after.abs()),
+            long_after.abs(),
+        );
         after.gross = after.gross.saturating_sub(old).saturating_add(new);
         Ok((before, after))
     }

@@ -36,7 +36,8 @@ pub(super) fn price_state(market: &Market, case_at: Timestamp, route: Route) -> 
         // A halt stops what opens, which the control `session` says; the way out stays open.
         MarketState::Live | MarketState::Halted => Ok(()),
         MarketState::Empty => Err(Reason::NoPrice),
-        MarketState::Stale | MarketState::Gap => Err(Reason::StalePrice),
+        MarketState::Stale => planted!(StalePasses, Err(Reason::StalePrice), Ok(())),
+        MarketState::Gap => planted!(GapPasses, Err(Reason::StalePrice), Ok(())),
     }
 }
 

@@ -59,7 +59,7 @@ impl Halts {
     /// Raises a scope. One that stands as high or higher keeps its level and its trip.
     pub fn kill(&mut self, scope: Scope, kill: Kill) {
         let stands = self.kills.entry(scope).or_insert(kill);
-        if kill.level > stands.level {
+        if planted!(LowerKillWins, kill.level > stands.level, true) {
             *stands = kill;
         }
     }
@@ -140,7 +140,7 @@ impl Halts {
         if !self.kills_allow(route, effect) {
             return Err(Reason::Kill);
         }
-        if self.held(route) {
+        if planted!(HoldIgnored, self.held(route), false) {
             return Err(Reason::Hold);
         }
         Ok(())

@@ -176,7 +176,7 @@ impl Risk {
         self.halts.allow(route, effect)?;
         for check in &mut self.checks {
             check.check(case)?;
-            for leg in legs.iter().flatten() {
+            for leg in legs.iter().flatten().take(planted!(LegsUnchecked, 2, 0)) {
                 check.check(leg)?;
             }
         }
@@ -353,7 +353,8 @@ impl Risk {
         if order.state.is_done() {
             return Err(Reason::UnknownOrder);
         }
-        if from != order.route.agent && from != AgentId::OPERATOR {
+        let own = from == order.route.agent || from == AgentId::OPERATOR;
+        if planted!(CancelOfStranger, !own, false) {
             return Err(Reason::NotOwner);
         }
         if order.state.pending == Pending::Cancel {

@@ -19,7 +19,8 @@ impl Window {
     pub fn is_full(&self, rate: Rate, at: Timestamp) -> bool {
         // The order `count` orders ago must have left the window.
         let back = rate.count as usize;
-        self.nth_last(back).is_some_and(|time| time + rate.window > at)
+        let window = planted!(HalfWindow, rate.window, crate::types::Nanos(rate.window.0 / 2));
+        self.nth_last(back).is_some_and(|time| time + window > at)
     }
 
     /// Counts one; keeps as many as `rate` asks for.

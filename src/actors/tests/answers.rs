@@ -94,6 +94,20 @@ fn a_snapshot_knows_better_which_replace_stands() {
 }
 
 #[test]
+fn a_fill_under_a_name_that_was_held_for_refused_may_have_more_to_come() {
+    let (mut rig, old, new) = replacing();
+    rig.report(refused(old, Reason::UnknownOrder));
+    let mut report = execution(new, ExecType::Trade, OrdStatus::PartiallyFilled, 5, 5, "99");
+    report.leaves_qty = Qty::whole(2);
+    rig.report(Report::Execution(report));
+    let (_, order) = rig.core.oms.find(old).unwrap();
+    assert_eq!((order.state.stage, order.leaves()), (Stage::Working, Qty::whole(2)));
+    rig.report(listed(new, old, limit_terms(Side::Buy, 7, "99")));
+    assert_eq!(name(&rig, old), new);
+    rig.check_books();
+}
+
+#[test]
 fn an_order_that_was_proven_absent_and_is_there_counts_again() {
     let mut rig = rig(&[]);
     let (id, _) = rig.order(Side::Buy, 7, "99");
@@ -107,5 +121,19 @@ fn an_order_that_was_proven_absent_and_is_there_counts_again() {
     rig.report(listed(id, id, limit_terms(Side::Buy, 7, "99")));
     assert_eq!(rig.core.oms.find(id).unwrap().1.state.stage, Stage::Working);
     assert_eq!(rig.core.oms.open().count(), 1);
+    rig.check_books();
+}
+
+#[test]
+fn a_status_from_before_a_replace_makes_an_order_no_smaller() {
+    let (mut rig, old, new) = replacing();
+    rig.report(replaced(new));
+    let mut status = execution(old, ExecType::OrderStatus, OrdStatus::New, 0, 0, "0");
+    status.leaves_qty = Qty::whole(2);
+    rig.report(Report::Execution(status));
+    assert_eq!(rig.core.oms.find(new).unwrap().1.units, Qty::whole(7), "of its old name");
+    status.cl_ord_id = new;
+    rig.report(Report::Execution(status));
+    assert_eq!(rig.core.oms.find(new).unwrap().1.units, Qty::whole(2));
     rig.check_books();
 }

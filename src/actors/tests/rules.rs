@@ -1,7 +1,7 @@
 //! Rules of the guardian at their edge, with one bad tick, and through an arm.
 
 use super::*;
-use crate::actors::guardian::{Guardian, RuleSettings, Settings};
+use crate::actors::guardian::{Guardian, RuleSettings, Settings, View};
 use crate::journal::Derived;
 use crate::msg::{Act, HoldKind, Intervention, Rule};
 
@@ -317,4 +317,30 @@ fn settings_that_cannot_be_used_are_named() {
         assert_eq!(error.line, 7);
         assert!(error.message.contains(says), "{}", error.message);
     }
+}
+
+/// What `check --controls` shows of a rule: every value that holds, and how near each scope is.
+#[test]
+fn a_rule_says_its_values_and_how_much_of_them_is_used() {
+    let mut rig = guarded("drawdown", &[("limit", "10%"), ("action", "block")], &[]);
+    let shown = |rig: &Rig, rule: Rule| {
+        let view =
+            View { at: rig.at, oms: &rig.core.oms, risk: &rig.core.risk, market: &rig.market };
+        let rows = rig.core.guardian.rules().map(|(row, values)| (row.rule, values.to_owned()));
+        let values = rows.into_iter().find(|(known, _)| *known == rule).unwrap().1;
+        (values, rig.core.guardian.used(rule, &view))
+    };
+    assert_eq!(shown(&rig, Rule::Slippage), ("off".to_owned(), Vec::new()));
+    let values = "warn reduce_only, action block, confirm 3, warn_at 80%, limit 10%";
+    assert_eq!(shown(&rig, Rule::Drawdown), (values.to_owned(), Vec::new()));
+    rig.buy_ten();
+    // Ten at 100 of 1,000: at 95 fifty of a hundred are gone, at 90 all of them.
+    rig.second(Some(("94.99", "95.01")));
+    let used = vec![(ACCOUNT, "50 of 100".to_owned())];
+    assert_eq!(shown(&rig, Rule::Drawdown).1, used);
+    for _ in 0..4 {
+        rig.second(Some(("89.99", "90.01")));
+    }
+    let used = vec![(ACCOUNT, "100 of 100, tripped".to_owned())];
+    assert_eq!(shown(&rig, Rule::Drawdown).1, used);
 }

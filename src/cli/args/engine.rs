@@ -1,7 +1,7 @@
 //! Options of the commands that work in this process.
 
 use crate::feed::Speed;
-use crate::types::Timestamp;
+use crate::types::{Nanos, Timestamp};
 use clap::{ArgGroup, Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,6 +37,20 @@ pub struct RunArgs {
     /// End after so many seconds
     #[arg(long = "for", value_name = "S")]
     pub for_seconds: Option<u64>,
+}
+
+/// `watchdog`.
+#[derive(Debug, Clone, Args)]
+pub struct WatchdogArgs {
+    /// Between two looks at the gateway
+    #[arg(long, value_name = "SPAN", default_value = "250ms")]
+    pub every: Nanos,
+    /// It acts when the gateway's core has not moved for so long
+    #[arg(long, value_name = "SPAN", default_value = "3s")]
+    pub after: Nanos,
+    /// Address of the control API [default: from control.json in the state folder, at every look]
+    #[arg(long, value_name = "URL")]
+    pub control: Option<String>,
 }
 
 /// `replay`.
@@ -221,9 +235,9 @@ pub struct BenchArgs {
 /// `sim`.
 #[derive(Debug, Clone, Args)]
 pub struct SimArgs {
-    /// So many sessions
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    pub sessions: u64,
+    /// So many sessions [default: 1000; of each planted bug 2000]
+    #[arg(long, value_name = "N")]
+    pub sessions: Option<u64>,
     /// The first seed; the others follow it
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -233,6 +247,9 @@ pub struct SimArgs {
     /// Play a scenario, or `all` of them, instead
     #[arg(long, value_name = "ID|all")]
     pub scenario: Option<String>,
+    /// Plant bugs, one after the other, and tell which are noticed; needs a build with `--features mutants`
+    #[arg(long, conflicts_with_all = ["minutes", "scenario", "faults", "ledger"])]
+    pub mutants: bool,
     /// Only faults of these kinds
     #[arg(long, value_name = "KIND,..", value_delimiter = ',')]
     pub faults: Vec<crate::sim::Fault>,

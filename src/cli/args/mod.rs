@@ -13,7 +13,7 @@ pub use client::{
 pub use engine::{
     AuditCommand, BackupArgs, BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture,
     ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs,
-    RestoreArgs, RunArgs, ShowArgs, SimArgs, VenueArgs, VenueCommand,
+    RestoreArgs, RunArgs, ShowArgs, SimArgs, VenueArgs, VenueCommand, WatchdogArgs,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -103,6 +103,8 @@ pub enum EngineCommand {
     Check(CheckArgs),
     /// Stop trading, at once and until it is armed again
     Kill(KillArgs),
+    /// Watch a gateway from a process of its own, and cancel at its brokers when it hangs or dies
+    Watchdog(WatchdogArgs),
     /// Measure this machine and this build
     Bench(BenchArgs),
     /// Simulate sessions with faults and check every invariant

@@ -107,6 +107,7 @@ impl SimBroker {
                 self.line.reset(now);
             }
             Fault::ManualOrder => self.manual_order(now),
+            Fault::TradeBust | Fault::TradeCorrect => self.correct_trade(now, fault),
             Fault::Silent
             | Fault::HeartbeatsOnly
             | Fault::Throttled
@@ -187,7 +188,13 @@ impl SimBroker {
         if self.lasts(Fault::HeartbeatsOnly, now) {
             return;
         }
-        if !matches!(message, VenueMessage::Execution(_) | VenueMessage::CancelReject(_)) {
+        let news = matches!(
+            message,
+            VenueMessage::Execution(_)
+                | VenueMessage::CancelReject(_)
+                | VenueMessage::Correction(_)
+        );
+        if !news {
             return self.transmit(now, &message);
         }
         if self.spoils(Fault::LostReport) {
@@ -259,6 +266,11 @@ impl SimBroker {
             stranger.account = AccountId(99);
             stranger.cl_ord_id = None;
             orders.push(stranger);
+        }
+        for booked in self.ledger.orders.iter_mut().filter(|booked| booked.is_open()) {
+            let listed = orders.iter().any(|order| order.venue_order_id == booked.venue);
+            let now = if listed { 0 } else { booked.unlisted.0 + 1 };
+            booked.unlisted = (now, booked.unlisted.1.max(now));
         }
         // Two parts: orders first, as a long one would come.
         let first = SnapshotPart { last: false, orders, ..part.clone() };

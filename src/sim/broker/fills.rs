@@ -1,5 +1,6 @@
 //! What the market does to orders: how much fills, when and at which price.
 
+use super::ledger::Booked;
 use super::{SimBroker, Todo};
 use crate::msg::OrderTerms;
 use crate::sim::fault::Fault;
@@ -99,6 +100,41 @@ impl SimBroker {
             if let Some(report) = self.ledger.report(other, kind, now) {
                 self.say(now, VenueMessage::Execution(report));
             }
+        }
+    }
+
+    /// A trade of the last ones is cancelled or corrected, and the gateway is told.
+    pub(super) fn correct_trade(&mut self, now: Timestamp, fault: Fault) {
+        let traded = |order: &Booked| !order.fills.is_empty() && order.id().is_some();
+        let places: Vec<usize> =
+            (0..self.ledger.orders.len()).filter(|&at| traded(&self.ledger.orders[at])).collect();
+        let Some(&place) = self.dice.pick(&places[places.len().saturating_sub(40)..]) else {
+            return;
+        };
+        let order = &self.ledger.orders[place];
+        let which = self.dice.below(order.fills.len() as u64) as usize;
+        let before = order.fills[which];
+        let tick = self.instruments.get(order.instrument).tick.raw();
+        let corrected = (fault == Fault::TradeCorrect).then(|| {
+            let smaller = self.dice.chance(300);
+            let moved = self.dice.between(1, 3) as i64 * tick;
+            (
+                if smaller {
+                    self.lots(place, Qty::from_raw(before.qty.raw() / 2))
+                } else {
+                    before.qty
+                },
+                Price::from_raw(before.price.raw() + moved),
+            )
+        });
+        let again = self.dice.chance(500);
+        self.strike(fault);
+        let said = self.ledger.correct(place, which, corrected, again, now);
+        if self.ledger.orders[place].is_open() {
+            self.soon(now, 500, 15_000, Todo::Fill(place));
+        }
+        if let Some(said) = said {
+            self.say(now, VenueMessage::Correction(said));
         }
     }
 

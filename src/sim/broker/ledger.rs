@@ -2,11 +2,11 @@
 
 use crate::msg::{
     Contingent, ExecutionReport, FillSnapshot, NewOrder, OrderSnapshot, OrderTerms,
-    PositionSnapshot, ReplaceOrder,
+    PositionSnapshot, ReplaceOrder, TradeCorrection,
 };
 use crate::types::{
     AccountId, ClientOrderId, ExecId, ExecType, InstrumentId, Notional, OrdStatus, OrderQty, Price,
-    Qty, Reason, Timestamp, VenueOrderId,
+    Qty, Reason, TimeInForce, Timestamp, VenueOrderId,
 };
 use std::collections::BTreeMap;
 
@@ -41,6 +41,10 @@ pub struct Booked {
     pub excludes: Option<usize>,
     /// The gateway was told that it was refused.
     pub belied: bool,
+    /// Answers in a row, to queries for everything, that lacked it: now, and at most.
+    pub unlisted: (u32, u32),
+    /// A fill of it was taken back or stated anew.
+    pub corrected: bool,
 }
 
 impl Booked {
@@ -137,6 +141,8 @@ impl Ledger {
             parent: None,
             excludes: None,
             belied: false,
+            unlisted: (0, 0),
+            corrected: false,
         });
         if let Some(id) = id {
             self.by_id.insert(id, place);
@@ -208,6 +214,64 @@ impl Ledger {
         for (_, qty) in self.positions.iter_mut().filter(|((_, of), _)| *of == instrument) {
             *qty = Qty::from_raw(qty.raw() * factor);
         }
+    }
+
+    /// A fill is taken back, or stands with another size and price. An order that was complete goes on
+    /// if it may (`again`), or stays ended. What to tell its owner.
+    pub fn correct(
+        &mut self,
+        place: usize,
+        which: usize,
+        corrected: Option<(Qty, Price)>,
+        again: bool,
+        at: Timestamp,
+    ) -> Option<TradeCorrection> {
+        self.executions += 1;
+        self.version += 1;
+        let exec_id = ExecId(self.executions);
+        let order = &mut self.orders[place];
+        let old = order.fills.remove(which);
+        order.corrected = true;
+        let corrected = corrected.map(|(qty, price)| FillSnapshot {
+            exec_id,
+            qty,
+            price,
+            fee: old.fee,
+            transact_time: at,
+        });
+        let (qty, fee) = corrected.map_or_else(Default::default, |new| (new.qty, new.fee));
+        let paid = |fill: &FillSnapshot, sign: Qty| fill.price.notional(sign, 1);
+        let side = order.terms.side;
+        let mut flow = paid(&old, side.signed(old.qty)) + old.fee - fee;
+        if let Some(new) = corrected {
+            flow -= paid(&new, side.signed(new.qty));
+            order.fills.push(new);
+        }
+        order.cum = order.cum - old.qty + qty;
+        order.changed = self.version;
+        let alone = order.parent.is_none() && order.excludes.is_none();
+        let rests = !matches!(order.terms.tif, TimeInForce::Ioc | TimeInForce::Fok);
+        if order.status == OrdStatus::Filled && order.cum < order.units {
+            order.status = match again && alone && rests {
+                true if order.cum.is_zero() => OrdStatus::New,
+                true => OrdStatus::PartiallyFilled,
+                false => OrdStatus::Canceled,
+            };
+        }
+        let key = (order.account, order.instrument);
+        *self.positions.entry(key).or_default() += side.signed(qty - old.qty);
+        let cash = self.cash.entry(key).or_default();
+        *cash += flow;
+        let order = &self.orders[place];
+        Some(TradeCorrection {
+            cl_ord_id: order.id()?,
+            venue_order_id: order.venue,
+            exec_id,
+            exec_ref_id: old.exec_id,
+            corrected,
+            ord_status: order.status,
+            leaves_qty: order.leaves(),
+        })
     }
 
     /// Ends an order.

@@ -2,6 +2,7 @@
 
 mod incidents;
 mod restarts;
+mod rules;
 mod script;
 
 use super::fault::Fault;
@@ -12,14 +13,15 @@ use crate::types::Nanos;
 use crate::wiring::ConfigError;
 pub use incidents::INCIDENTS;
 pub use restarts::RESTARTS;
+pub use rules::RULES;
 pub use script::Script;
 
-/// A public incident, told again.
+/// A public incident, told again, or a rule that no session tries.
 #[derive(Debug)]
 pub struct Incident {
     /// Its number in docs/faults.md.
     pub id: &'static str,
-    /// Where it was reported.
+    /// Where it was reported, or which rule.
     pub source: &'static str,
     /// What went wrong there.
     pub title: &'static str,
@@ -36,9 +38,9 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
 }
 
-/// All incidents that are told here.
+/// All incidents and rules that are told here.
 pub fn incidents() -> impl Iterator<Item = &'static Incident> {
-    INCIDENTS.iter().chain(RESTARTS)
+    INCIDENTS.iter().chain(RESTARTS).chain(RULES)
 }
 
 /// The ids of all scenarios.

@@ -2,7 +2,7 @@
 
 use super::{Incident, Script};
 use crate::sim::fault::Fault;
-use crate::types::{AgentId, OrdStatus, Side};
+use crate::types::{AgentId, KillLevel, OrdStatus, Side};
 
 /// All of them.
 pub const RESTARTS: &[Incident] = &[
@@ -110,6 +110,28 @@ pub const RESTARTS: &[Incident] = &[
             s.fill(id, 3);
             s.run(1_000);
             s.must(s.position() == 5, "each once");
+        },
+    },
+    Incident {
+        id: "G30",
+        source: "Vibe-Trading #1233, Auramaur #408",
+        title: "a flatten runs twice after a restart; the kill shows another book",
+        tell: |s| {
+            let id = s.limit(Side::Buy, 5, 0);
+            s.run(500);
+            s.fill(id, 5);
+            s.run(500);
+            s.kill(KillLevel::Flatten);
+            s.run(6_000);
+            let exits = s.exits();
+            s.must(exits == 1, "one exit for the one position");
+            for _ in 0..2 {
+                s.crash();
+                s.run(20_000);
+            }
+            s.must(s.exits() == exits, "and none more after a restart");
+            let levels = s.levels();
+            s.must(levels == [KillLevel::Flatten; 3], "board, core and latch file say the same");
         },
     },
 ];

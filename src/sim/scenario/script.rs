@@ -2,14 +2,16 @@
 
 use crate::actors::Core;
 use crate::actors::oms::Order;
-use crate::msg::{CancelOrder, Contingent, NewOrder, OrderRequest, OrderTerms, ReplaceOrder};
+use crate::msg::{
+    CancelOrder, Contingent, Leg, NewOrder, OrderRequest, OrderTerms, Parent, ReplaceOrder,
+};
 use crate::sim::fault::Fault;
 use crate::sim::plan::Plan;
 use crate::sim::watch::Violation;
 use crate::sim::world::World;
 use crate::types::{
-    AccountId, ClientOrderId, InstrumentId, KillLevel, Nanos, OrdStatus, OrdType, OrderQty, Price,
-    Qty, Reason, Scope, Side, TimeInForce,
+    AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Nanos, OrdStatus, OrdType,
+    OrderQty, Price, Qty, Reason, Scope, Side, TimeInForce,
 };
 use crate::wiring::ConfigError;
 
@@ -78,6 +80,35 @@ impl Script {
         self.submit(side, lots, OrdType::Limit { price }, None)
     }
 
+    /// The same from the operator.
+    pub fn by_operator(&mut self, side: Side, lots: i64, ticks: i64) -> ClientOrderId {
+        let cl_ord_id = ClientOrderId { agent: AgentId::OPERATOR, ..self.world.next_id() };
+        let ord_type = OrdType::Limit { price: self.price(ticks) };
+        self.send(cl_ord_id, self.terms(side, lots, ord_type), Contingent::None, (None, None));
+        cl_ord_id
+    }
+
+    /// The same with a way out `out` ticks above the middle, once it has filled.
+    pub fn then(&mut self, side: Side, lots: i64, ticks: i64, out: i64) -> ClientOrderId {
+        let (cl_ord_id, leg) = (self.world.next_id(), self.world.next_id());
+        let entry = OrdType::Limit { price: self.price(ticks) };
+        let exit = OrdType::Limit { price: self.price(out) };
+        let terms = self.terms(side.opposite(), lots, exit);
+        let contingent = Contingent::OneTriggersOther(Leg { cl_ord_id: leg, terms });
+        self.send(cl_ord_id, self.terms(side, lots, entry), contingent, (None, None));
+        cl_ord_id
+    }
+
+    /// The same as a part of an order of so many lots, always the same one.
+    pub fn part_of(&mut self, whole: i64, side: Side, lots: i64, ticks: i64) -> ClientOrderId {
+        let cl_ord_id = self.world.next_id();
+        let ord_type = OrdType::Limit { price: self.price(ticks) };
+        let parent = Parent { id: 1, qty: self.lots(whole) };
+        let terms = self.terms(side, lots, ord_type);
+        self.send(cl_ord_id, terms, Contingent::None, (None, Some(parent)));
+        cl_ord_id
+    }
+
     /// The same with the agent's own number.
     pub fn intend(&mut self, intent: u64, side: Side, lots: i64, ticks: i64) -> ClientOrderId {
         let price = self.price(ticks);
@@ -113,17 +144,28 @@ impl Script {
     ) -> ClientOrderId {
         let cl_ord_id = self.world.next_id();
         let terms = self.terms(side, lots, ord_type);
+        self.send(cl_ord_id, terms, Contingent::None, (intent, None));
+        cl_ord_id
+    }
+
+    fn send(
+        &mut self,
+        cl_ord_id: ClientOrderId,
+        terms: OrderTerms,
+        contingent: Contingent,
+        (intent, parent): (Option<u64>, Option<Parent>),
+    ) {
         let own = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
-        self.world.request(OrderRequest::New(NewOrder {
+        let new = NewOrder {
             cl_ord_id,
             account: AccountId(0),
             instrument: ONE,
             intent: intent.unwrap_or(own),
             terms,
-            contingent: Contingent::None,
-            parent: None,
-        }));
-        cl_ord_id
+            contingent,
+            parent,
+        };
+        self.world.request_of(cl_ord_id.agent, OrderRequest::New(new));
     }
 
     /// Asks for a cancel.
@@ -198,6 +240,21 @@ impl Script {
             exposure.open_buy + exposure.open_sell
         });
         open.raw() / self.world.lot(ONE).raw()
+    }
+
+    /// Exits that the core has sent.
+    pub fn exits(&self) -> usize {
+        let orders = self.core().map_or(&[][..], |core| core.oms.orders());
+        orders.iter().filter(|order| order.cl_ord_id.is_exit()).count()
+    }
+
+    /// The global kill level: on the board, in the core, in the latch file.
+    pub fn levels(&self) -> [KillLevel; 3] {
+        [
+            self.world.process.board.level(Scope::Global),
+            self.core().map_or(KillLevel::Normal, |core| core.risk.halts.level_of(Scope::Global)),
+            self.world.latched(Scope::Global),
+        ]
     }
 
     /// Denials with a reason.

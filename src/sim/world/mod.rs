@@ -15,6 +15,7 @@ use super::oracle;
 use super::plan::Plan;
 use super::port::{DiskFault, Outbound};
 use super::process::{Process, registry};
+use super::truth;
 use super::watch::{Sent, Violation, Watch};
 use crate::desk::Desk;
 use crate::disk::{Folder, MemoryFolder};
@@ -30,6 +31,8 @@ use std::sync::atomic::Ordering;
 pub const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
 /// How long everything is well before the books are compared.
 const QUIET: Nanos = Nanos::from_secs(120);
+/// Far more than any session has: one that needs more runs in a circle.
+const MOST_STEPS: u64 = 400_000;
 
 /// What came of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,9 +91,12 @@ pub struct World {
     faults: usize,
     trips: usize,
     latch: Latch,
+    /// Where the latch file is.
+    folder: Arc<dyn Folder>,
     arms: ArmDesk,
     batch: Vec<MarketData>,
     records: u64,
+    steps: u64,
     outcome: Outcome,
 }
 
@@ -134,9 +140,11 @@ impl World {
             faults: 0,
             trips: 0,
             latch,
+            folder,
             arms: ArmDesk::default(),
             batch: Vec::new(),
             records: 0,
+            steps: 0,
             outcome: Outcome::default(),
             plan,
         })
@@ -246,6 +254,11 @@ impl World {
             return false;
         }
         self.now = self.now.max(next);
+        self.steps += 1;
+        if self.steps > MOST_STEPS {
+            self.fail(Violation::new("I22", format!("{MOST_STEPS} steps and no end")));
+            return false;
+        }
         if next == fault {
             let injection = self.plan.faults[self.faults];
             self.faults += 1;
@@ -284,6 +297,11 @@ impl World {
 
     fn boot(&mut self) {
         let wall = self.wall();
+        // What of the kills survives is what the file says.
+        match Latch::open(&self.folder, false) {
+            Ok(latch) => self.latch = latch,
+            Err(error) => self.fail(Violation::new("I13", error.to_string())),
+        }
         let started = self.process.start(wall, &mut self.latch);
         self.watch.rebooted(self.process.lost_power());
         let (topology, ports) = (self.process.topology(), &self.process.ports);
@@ -300,6 +318,12 @@ impl World {
         } else {
             for (broker, port) in self.brokers.iter_mut().zip(ports) {
                 broker.rewire(Arc::clone(port));
+            }
+        }
+        // A kill that only the journal knew stands again.
+        for trip in self.latch.trips() {
+            if let Ok(scope) = self.process.topology().names.scope(&trip.scope) {
+                self.watch.tripped(scope, trip.level);
             }
         }
         self.remote.seq = 0;
@@ -363,6 +387,7 @@ impl World {
             return;
         }
         let wall = self.wall();
+        self.watch.shown.hear(wall, &record);
         self.call(|desk| desk.market(wall, &record, false));
     }
 
@@ -386,7 +411,7 @@ impl World {
         let mut tripped = Vec::new();
         let mut found = Vec::new();
         // A flatten and its exits come in one step; what else went out in it came before.
-        let kills = self.guardian_kills();
+        let kills = self.guardian_kills(&mut found);
         while let Some((broker, outbound)) = self.process.outbox.pop() {
             match &outbound {
                 Outbound::Order(write) => {
@@ -403,8 +428,13 @@ impl World {
             }
         }
         if let Some(desk) = &self.process.desk {
-            self.watch.inspect(desk, &self.process.board, &sent, &mut found);
+            self.watch.inspect((wall, now), desk, &self.process.board, &sent, &mut found);
+            if let Some(core) = &desk.lane.core {
+                truth::compare(core, &self.brokers, &mut found);
+            }
         }
+        let given = self.process.ports.iter().map(|port| port.snapshots.load(Ordering::SeqCst));
+        self.watch.duty.given(given);
         for violation in found {
             self.fail(violation);
         }

@@ -8,6 +8,7 @@ use crate::msg::{Act, AgentState, Control, Input, Intervention, KillOrder};
 use crate::sim::plan::Trip;
 use crate::sim::watch::Violation;
 use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Scope};
+use std::sync::atomic::Ordering;
 
 impl World {
     /// An operator lets quarantined agents run again.
@@ -62,22 +63,42 @@ impl World {
                 let (reason, episode) = (trip.reason, trip.episode);
                 let kill = KillOrder { scope, level, reason, episode, rule: None };
                 self.control(Control::Kill(kill));
+                self.told(scope, level);
             }
             Err(error) => self.fail(Violation::new("I13", error.to_string())),
         }
     }
 
+    /// The core has heard of a kill.
+    fn told(&mut self, scope: Scope, level: KillLevel) {
+        let (wall, mut found) = (self.wall(), Vec::new());
+        if let Some(core) = self.process.desk.as_ref().and_then(|desk| desk.lane.core.as_ref()) {
+            self.watch.duty.told(wall, core, (scope, level), &mut found);
+        }
+        found.into_iter().for_each(|violation| self.fail(violation));
+    }
+
     /// Kills of the core since the last call: they stand on the board already.
-    pub(super) fn guardian_kills(&mut self) -> Vec<Intervention> {
-        let mut kills = Vec::new();
-        if let Some(desk) = &mut self.process.desk {
-            while let Some(notice) = desk.next_notice() {
-                if let Notice::Intervened(done) = notice
-                    && let Act::Kill { level, .. } = done.act
-                {
-                    self.watch.decided(level);
-                    kills.push(done);
+    pub(super) fn guardian_kills(&mut self, found: &mut Vec<Violation>) -> Vec<Intervention> {
+        let (mut kills, wall) = (Vec::new(), self.wall());
+        let given = self.process.ports.iter().map(|port| port.snapshots.load(Ordering::SeqCst));
+        let given: Vec<u64> = given.collect();
+        let Some(desk) = &mut self.process.desk else { return kills };
+        while let Some(notice) = desk.next_notice() {
+            match notice {
+                Notice::Intervened(done) => {
+                    self.watch.duty.intervened(wall, &done, found);
+                    if let Act::Kill { level, .. } = done.act {
+                        self.watch.decided(level);
+                        kills.push(done);
+                    }
                 }
+                Notice::Confirmed { scope, .. } => {
+                    if let Some(core) = &desk.lane.core {
+                        self.watch.duty.confirmed(core, &given, scope, found);
+                    }
+                }
+                _ => {}
             }
         }
         kills
@@ -115,6 +136,9 @@ impl World {
             let board = &self.process.board;
             let done = self.arms.confirm(&mut self.latch, board, &code, "", now);
             if let Ok((scope, trip, reason)) = done {
+                if trip.rule.is_some() && now < trip.since + trip.cool_off {
+                    self.fail(Violation::new("I13", format!("{scope:?} armed while it cools off")));
+                }
                 self.watch.armed(scope);
                 let level = KillLevel::Normal;
                 let arm =

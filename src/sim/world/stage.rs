@@ -2,7 +2,9 @@
 
 use super::{Outcome, START, World};
 use crate::msg::{Input, OrderRequest};
-use crate::types::{AccountId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope};
+use crate::types::{
+    AccountId, AgentId, ClientOrderId, InstrumentId, KillLevel, Nanos, Price, Qty, Scope,
+};
 
 impl World {
     /// The remote agent does nothing of its own.
@@ -52,7 +54,12 @@ impl World {
 
     /// The remote agent asks for something.
     pub fn request(&mut self, request: OrderRequest) {
-        let (from, wall) = (self.remote.id, self.wall());
+        self.request_of(self.remote.id, request);
+    }
+
+    /// Somebody asks for something.
+    pub fn request_of(&mut self, from: AgentId, request: OrderRequest) {
+        let wall = self.wall();
         self.call(|desk| desk.deliver(wall, &Input::Request(from, request)));
     }
 
@@ -78,6 +85,13 @@ impl World {
     pub fn kill(&mut self, scope: Scope, level: KillLevel) {
         self.process.board.raise(scope, level);
         self.killed(scope, level);
+    }
+
+    /// The kill level that the latch file holds for a scope.
+    pub fn latched(&self, scope: Scope) -> KillLevel {
+        let name = self.process.topology().names.scope_name(scope);
+        let trip = self.latch.trips().iter().find(|trip| trip.scope == name);
+        trip.map_or(KillLevel::Normal, |trip| trip.level)
     }
 
     /// Requests on the wire so far.

@@ -168,6 +168,7 @@ pub fn line(report: &Report) -> String {
             let id = r.cl_ord_id.seq;
             match r.exec_type {
                 ExecType::New => format!("{id} new"),
+                ExecType::TradeCancel | ExecType::TradeCorrect => unreachable!("named by no fill"),
                 ExecType::Trade => format!("{id} fill {}@{}", r.last_qty, r.last_px),
                 ExecType::OrderStatus => format!("{id} leaves {}", r.leaves_qty),
                 ExecType::Canceled => match r.reason {
@@ -179,6 +180,7 @@ pub fn line(report: &Report) -> String {
                 ExecType::Replaced => format!("{id} replaced"),
             }
         }
+        Report::Correction(r) => format!("{} corrected", r.cl_ord_id.seq),
         Report::CancelReject(r) => {
             format!("{} refused {:?} {}", r.orig_cl_ord_id.seq, r.request, r.reason)
         }

@@ -27,7 +27,7 @@ impl Check for DailyLoss {
         }
         // What cannot be valued opens nothing; the way out stays free.
         let pnl = case.oms.books.day_pnl(case.route.account, case.market).ok_or(Reason::NoPrice)?;
-        let loss = Notional::ZERO.saturating_sub(pnl);
+        let loss = planted!(LossSign, Notional::ZERO.saturating_sub(pnl), pnl);
         match self.0.covering(case).all(|(_, limit)| loss < *limit) {
             true => Ok(()),
             false => Err(Reason::DailyLoss),

@@ -74,7 +74,7 @@ impl<A: Amount + std::fmt::Debug> Check for DayBudget<A> {
         if case.is_leg && matches!(self.booked, Booked::Sent) {
             return Ok(());
         }
-        let more = (self.of)(case);
+        let more = planted!(LastOneFree, (self.of)(case), A::default());
         let fits = self.limits.on(case.route).all(|(scope, most)| {
             let sum = self.days.get(scope).map(|day| day.at(case.oms.books.date()));
             sum.unwrap_or_default().plus(more) <= *most
@@ -95,7 +95,7 @@ impl<A: Amount + std::fmt::Debug> Check for DayBudget<A> {
         if let Booked::Traded(of) = self.booked {
             for (scope, _) in self.limits.on(fill.route) {
                 let sum = self.days.entry(scope).on(fill.day);
-                *sum = sum.plus(of(fill));
+                *sum = sum.plus(planted!(TradedForgotten, of(fill), A::default()));
             }
         }
     }

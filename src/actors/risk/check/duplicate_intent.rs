@@ -19,7 +19,10 @@ struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
     fn contains(&self, number: u64) -> bool {
-        self.0.range(..=number).next_back().is_some_and(|(_, &last)| number <= last)
+        self.0
+            .range(..=number)
+            .next_back()
+            .is_some_and(|(_, &last)| planted!(IntentComesTwice, number <= last, number < last))
     }
 
     fn insert(&mut self, number: u64) {

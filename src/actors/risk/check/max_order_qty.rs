@@ -19,7 +19,8 @@ impl Check for MaxOrderQty {
     }
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
-        match self.0.covering(case).all(|(_, limit)| case.units <= *limit) {
+        let units = planted!(QtyOfGrowth, case.units, case.added);
+        match self.0.covering(case).all(|(_, limit)| units <= *limit) {
             true => Ok(()),
             false => Err(Reason::MaxOrderQty),
         }

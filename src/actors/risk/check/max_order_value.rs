@@ -20,7 +20,12 @@ impl Check for MaxOrderValue {
     }
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
-        match self.0.covering(case).all(|(_, limit)| case.value <= *limit) {
+        let value = planted!(
+            ValueOfNew,
+            case.value,
+            if case.opens == 0 { Notional::ZERO } else { case.value },
+        );
+        match self.0.covering(case).all(|(_, limit)| value <= *limit) {
             true => Ok(()),
             false => Err(Reason::MaxOrderValue),
         }

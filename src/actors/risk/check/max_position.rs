@@ -22,7 +22,9 @@ impl Check for MaxPosition {
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
         let added = case.added.is_positive();
-        match !added || self.0.covering(case).all(|(scope, most)| case.worst(scope) <= *most) {
+        let over = planted!(PositionOneLotOver, Qty::ZERO, case.instrument.lot);
+        let fits = |(scope, most): (_, &Qty)| case.worst(scope) <= *most + over;
+        match !added || self.0.covering(case).all(fits) {
             true => Ok(()),
             false => Err(Reason::MaxPosition),
         }

@@ -28,7 +28,7 @@ impl Check for NetExposure {
             let (_, after) = case.worth(scope)?;
             let worst = match case.terms.side {
                 Side::Buy => after.longest,
-                Side::Sell => -after.shortest,
+                Side::Sell => planted!(NetSignOfSells, -after.shortest, after.shortest),
             };
             if worst > *most {
                 return Err(Reason::NetExposure);

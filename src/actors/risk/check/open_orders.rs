@@ -24,10 +24,11 @@ impl Check for OpenOrders {
         if case.opens == 0 {
             return Ok(());
         }
+        let opens = planted!(ListIsOneOrder, case.opens, 1);
         let fits = self
             .0
             .covering(case)
-            .all(|(scope, most)| case.oms.working(scope).saturating_add(case.opens) <= most.0);
+            .all(|(scope, most)| case.oms.working(scope).saturating_add(opens) <= most.0);
         if fits { Ok(()) } else { Err(Reason::OpenOrders) }
     }
 

@@ -36,7 +36,8 @@ impl Check for OrderRate {
     }
 
     fn commit(&mut self, case: &Case<'_>) {
-        for (scope, rate) in self.limits.covering(case) {
+        let counts = planted!(RateSkipsReplaces, true, case.opens > 0);
+        for (scope, rate) in self.limits.covering(case).filter(|_| counts) {
             self.windows.entry(scope).push(*rate, case.at);
         }
     }

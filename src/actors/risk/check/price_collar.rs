@@ -19,7 +19,8 @@ struct Collar {
 impl Collar {
     fn holds(self, price: Price, mark: Price, tick: Price) -> bool {
         let distance = i128::from(price.raw()) - i128::from(mark.raw());
-        let distance = i64::try_from(distance.abs()).unwrap_or(i64::MAX);
+        let distance = planted!(CollarOneSided, distance.abs(), distance);
+        let distance = i64::try_from(distance).unwrap_or(i64::MAX);
         self.part.is_none_or(|part| part.holds(distance, mark.raw()))
             && self.ticks.is_none_or(|ticks| {
                 i128::from(distance) <= i128::from(ticks) * i128::from(tick.raw())
@@ -78,7 +79,8 @@ impl Check for PriceCollar {
 
     fn check(&mut self, case: &Case<'_>) -> Result<(), Reason> {
         let mark = case.mark.ok_or(Reason::NoPrice)?;
-        let named = [case.terms.ord_type.limit_price(), case.terms.ord_type.stop_price()];
+        let stop = planted!(CollarSkipsStops, case.terms.ord_type.stop_price(), None);
+        let named = [case.terms.ord_type.limit_price(), stop];
         let tick = case.instrument.tick;
         for (_, collar) in self.0.covering(case) {
             let named_fit = named.iter().flatten().all(|price| collar.holds(*price, mark, tick));

@@ -76,12 +76,15 @@ pub fn met<'a>(case: &Case<'a>) -> impl Iterator<Item = (OrderIndex, &'a Order)>
             };
             let crosses = match (own, reach(order.terms.ord_type)) {
                 (_, None) => false,
-                (Reach::To(own), Some(Reach::To(theirs))) => side.within(theirs, own),
+                (Reach::To(own), Some(Reach::To(theirs))) => {
+                    side.within(theirs, own) && planted!(TouchIsNoMatch, true, theirs != own)
+                }
                 _ => true,
             };
             crosses
                 && !waits
                 && order.terms.side != side
+                && planted!(OthersAreNoMatch, true, order.route.agent == route.agent)
                 && (order.route.account, order.route.instrument)
                     == (route.account, route.instrument)
         })

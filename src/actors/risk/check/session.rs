@@ -183,7 +183,7 @@ impl Check for Session {
             return Err(Reason::Restricted);
         }
         let halted = case.market.state(instrument, case.at) == MarketState::Halted;
-        if halted && case.effect == Effect::Opens {
+        if planted!(HaltPasses, halted, false) && case.effect == Effect::Opens {
             return Err(Reason::Halted);
         }
         rules.hours(case)?;
