@@ -1,10 +1,10 @@
 //! Border values for people: aligned columns, one idea a line.
 
 use super::{
-    ActionResult, Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check,
-    Controls, Copied, DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck,
-    JournalRecords, KillResult, LimitResult, Limits, LimitsVersion, OrderView, Orders,
-    PositionView, Positions, Status, Summary, VenueResult, VerifyResult,
+    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Copied,
+    DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult,
+    LimitResult, Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status,
+    Summary, VenueResult, VerifyResult,
 };
 use crate::feed::Info;
 use serde::Serialize;
@@ -265,14 +265,6 @@ impl Render for LimitResult {
 impl Render for LimitsVersion {
     fn render(&self) -> String {
         format!("in force, version {}\n", self.version)
-    }
-}
-
-impl Render for ActionResult {
-    fn render(&self) -> String {
-        let state = if self.waits { "waits for" } else { "in the books from" };
-        let held = if self.held { ", held until every broker has shown it" } else { "" };
-        format!("{}: {state} {}{held}\n", self.symbol, self.on)
     }
 }
 
