@@ -357,7 +357,9 @@ fn every_cut_is_an_exact_prefix_that_says_so() {
 fn a_walk_says_what_was_cut() {
     let (bytes, ends, _) = thousand();
     let (registry, topology) = topology();
-    for (number, cut) in (0..bytes.len()).rev().step_by(bytes.len() / 40).enumerate() {
+    let spread = (0..bytes.len()).rev().step_by(bytes.len() / 40);
+    // Where the magic is whole and where the header is: a kill may come just there.
+    for (number, cut) in spread.chain([ends[0], ends[1]]).enumerate() {
         let folder = MemoryFolder::new();
         let mut file = segments::create(&folder, 1).unwrap();
         file.write_all(&bytes[..cut]).unwrap();

@@ -4,12 +4,11 @@
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
 use super::show::{agent_view, changed, fill_view, flattened, order_view, positions, readiness};
 use crate::actors::Core;
-use crate::actors::oms::ActionError;
 use crate::desk::Desk;
 use crate::live::{Act, Handle, NoAnswer};
 use crate::msg::{
-    ActionKind, AgentState, CancelOrder, Contingent, Control, CorporateAction, Input, NewOrder,
-    OrderRequest, ReplaceOrder,
+    ActionKind, AgentState, CancelOrder, Contingent, Control, Input, NewOrder, OrderRequest,
+    ReplaceOrder,
 };
 use crate::types::{AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Nanos, Reason, Scope};
 use crate::view::{
@@ -349,29 +348,7 @@ impl Gateway for LiveGateway {
         on: Option<Date>,
         reason: &str,
     ) -> Result<ActionResult, Refusal> {
-        let given = self.handle.call(move |desk, at, _| {
-            let core = desk.lane.core.as_ref()?;
-            let on = on.unwrap_or_else(|| core.oms.books.date());
-            let action = CorporateAction { instrument, on, kind };
-            if let Err(error) = core.oms.actions.check(&action) {
-                return Some(Err(error));
-            }
-            desk.deliver(at, &Input::Control(Control::CorporateAction(action)));
-            let actions = &desk.lane.core.as_ref()?.oms.actions;
-            let waits = actions.waiting().any(|waiting| *waiting == action);
-            Some(Ok((on, waits, actions.is_settling(instrument))))
-        })?;
-        let given = given.ok_or_else(|| Refusal::Unavailable("no core".to_owned()))?;
-        let symbol = self.topology.names.instruments().get(instrument).symbol.clone();
-        let scope = format!("symbol:{symbol}");
-        let (on, waits, held) = given.map_err(|error| match error {
-            ActionError::Again => Refusal::Refused(error.to_string()),
-            _ => Refusal::Invalid(error.to_string()),
-        })?;
-        tracing::warn!(%symbol, ?kind, %on, reason, "corporate action");
-        let act = Act::new("operator", "corporate_action", &scope, reason);
-        self.handle.note(act.changed("", format!("{kind:?} on {on}")));
-        Ok(ActionResult { symbol, on, waits, held })
+        super::corporate::give(&self.handle, instrument, kind, on, reason)
     }
 
     fn heartbeat(&self) -> Result<Heartbeat, Refusal> {

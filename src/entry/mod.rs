@@ -3,6 +3,7 @@
 //! Text becomes ids and terms here; behind [`Gateway`] there are only typed requests.
 
 mod arming;
+mod corporate;
 mod error;
 mod gateway;
 mod guard;

@@ -326,7 +326,8 @@ impl<R: Read> EntryReader<R> {
         let mut frame = Frame::default();
         let no_header = FrameError::Damaged { offset: 8, last_seq: 0, what: "no header entry" };
         if !frames.next(&mut frame)? {
-            return Err(no_header);
+            // A kill came between the file's magic and its header.
+            return Err(FrameError::Torn { offset: 0, torn: frames.offset() });
         }
         let mut bytes = frame.payload.as_slice();
         let header = match take_other(&mut bytes) {

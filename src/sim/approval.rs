@@ -152,7 +152,7 @@ impl Watch {
             if (qty, buys, sells) == (Qty::ZERO, Qty::ZERO, Qty::ZERO) {
                 continue;
             }
-            let mark = self.shown.mark(instrument)?;
+            let mark = self.shown.worth(instrument)?;
             let (long, short) = (mark.notional(qty + buys, 1), mark.notional(qty - sells, 1));
             let gross = if long.abs() > short.abs() { long.abs() } else { short.abs() };
             sums = (sums.0 + gross, sums.1 + long, sums.2 + short);

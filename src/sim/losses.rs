@@ -43,7 +43,7 @@ impl Losses {
         for ((_, instrument), (qty, flow)) in self.held.range(all) {
             let worth = match qty.is_zero() {
                 true => Notional::ZERO,
-                false => shown.mark(*instrument)?.notional(*qty, 1),
+                false => shown.worth(*instrument)?.notional(*qty, 1),
             };
             lost = lost - *flow - worth;
         }

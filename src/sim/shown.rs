@@ -3,6 +3,7 @@
 
 use crate::msg::MarketData;
 use crate::types::{InstrumentId, Nanos, Price, Timestamp};
+use std::collections::BTreeSet;
 
 /// Quotes come from so many exchanges.
 const EXCHANGES: usize = 2;
@@ -21,6 +22,8 @@ struct Seen {
 pub struct Shown {
     seen: Vec<Seen>,
     stale_after: Nanos,
+    /// Shares that were split: fills of before and prices of now are in different units.
+    split: BTreeSet<InstrumentId>,
     /// When the last record was delivered.
     pub newest: Timestamp,
 }
@@ -29,7 +32,7 @@ impl Shown {
     /// Nothing yet, of so many instruments, whose prices are good for `stale_after`.
     pub fn new(instruments: usize, stale_after: Nanos) -> Self {
         let seen = vec![Seen::default(); instruments];
-        Self { seen, stale_after, newest: Timestamp::ZERO }
+        Self { seen, stale_after, split: BTreeSet::new(), newest: Timestamp::ZERO }
     }
 
     /// A record is about to be delivered at `at`.
@@ -53,6 +56,19 @@ impl Shown {
     /// A new process may lack the last records.
     pub fn rebooted(&mut self) {
         self.seen.fill(Seen::default());
+    }
+
+    /// A share is split: what was quoted before says nothing any more.
+    pub fn split(&mut self, id: InstrumentId) {
+        self.split.insert(id);
+        if let Some(seen) = self.seen.get_mut(id.index()) {
+            seen.touches = Default::default();
+        }
+    }
+
+    /// What a unit that was filled is worth now; `None` as [`Self::mark`], and of a share that was split.
+    pub fn worth(&self, id: InstrumentId) -> Option<Price> {
+        self.mark(id).filter(|_| !self.split.contains(&id))
     }
 
     /// The middle between the best bid and the best ask of all exchanges; `None` before all of them

@@ -121,6 +121,14 @@ pub struct ActionResult {
     pub held: bool,
 }
 
+impl super::Render for ActionResult {
+    fn render(&self) -> String {
+        let state = if self.waits { "waits for" } else { "in the books from" };
+        let held = if self.held { ", held until every broker has shown it" } else { "" };
+        format!("{}: {state} {}{held}\n", self.symbol, self.on)
+    }
+}
+
 /// Body of a flatten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

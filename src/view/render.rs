@@ -1,10 +1,10 @@
 //! Border values for people: aligned columns, one idea a line.
 
 use super::{
-    ActionResult, Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check,
-    Controls, Copied, DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck,
-    JournalRecords, KillResult, LimitResult, Limits, LimitsVersion, OrderView, Orders,
-    PositionView, Positions, Status, Summary, VenueResult, VerifyResult,
+    Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Copied,
+    DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult,
+    LimitResult, Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status,
+    Summary, VenueResult, VerifyResult,
 };
 use crate::feed::Info;
 use serde::Serialize;
@@ -265,19 +265,6 @@ impl Render for LimitResult {
 impl Render for LimitsVersion {
     fn render(&self) -> String {
         format!("in force, version {}\n", self.version)
-    }
-}
-
-impl Render for ActionResult {
-    fn render(&self) -> String {
-        let (symbol, on) = (&self.symbol, self.on);
-        match (self.waits, self.held) {
-            (true, _) => format!("{symbol}: waits for {on}\n"),
-            (false, true) => {
-                format!("{symbol}: in the books, held until every broker has shown it\n")
-            }
-            (false, false) => format!("{symbol}: in the books\n"),
-        }
     }
 }
 

@@ -114,6 +114,9 @@ impl SimBroker {
         let order = &self.ledger.orders[place];
         let which = self.dice.below(order.fills.len() as u64) as usize;
         let before = order.fills[which];
+        if self.closed == Some(order.instrument) {
+            return;
+        }
         let tick = self.instruments.get(order.instrument).tick.raw();
         let corrected = (fault == Fault::TradeCorrect).then(|| {
             let smaller = self.dice.chance(300);

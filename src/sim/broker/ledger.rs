@@ -208,6 +208,14 @@ impl Ledger {
         vec![other]
     }
 
+    /// A share becomes `factor`; orders of before stay as they are.
+    pub fn split(&mut self, instrument: InstrumentId, factor: i64) {
+        self.version += 1;
+        for (_, qty) in self.positions.iter_mut().filter(|((_, of), _)| *of == instrument) {
+            *qty = Qty::from_raw(qty.raw() * factor);
+        }
+    }
+
     /// A fill is taken back, or stands with another size and price. An order that was complete goes on
     /// if it may (`again`), or stays ended. What to tell its owner.
     pub fn correct(
@@ -264,14 +272,6 @@ impl Ledger {
             ord_status: order.status,
             leaves_qty: order.leaves(),
         })
-    }
-
-    /// A share becomes `factor`; orders of before stay as they are.
-    pub fn split(&mut self, instrument: InstrumentId, factor: i64) {
-        self.version += 1;
-        for (_, qty) in self.positions.iter_mut().filter(|((_, of), _)| *of == instrument) {
-            *qty = Qty::from_raw(qty.raw() * factor);
-        }
     }
 
     /// Ends an order.

@@ -53,6 +53,7 @@ impl World {
         for action in self.splits.given.clone() {
             let core = self.process.desk.as_ref().and_then(|desk| desk.lane.core.as_ref());
             if core.is_some_and(|core| core.oms.actions.check(&action).is_ok()) {
+                self.watch.shown.split(action.instrument);
                 self.control(Control::CorporateAction(action));
             }
         }
