@@ -157,7 +157,8 @@ impl Core {
                     Ok(verdict) => {
                         self.displace(at, &verdict.displaces, out);
                         if let Some((index, _)) = self.oms.find(replace.orig_cl_ord_id) {
-                            self.oms.begin_replace(at, index, replace, verdict.units);
+                            let size = (verdict.units, verdict.worst_px);
+                            self.oms.begin_replace(at, index, replace, size);
                         }
                         self.send(at, verdict.approved, out);
                     }
@@ -206,7 +207,8 @@ impl Core {
             Ok(verdict) => {
                 let route = verdict.approved.route();
                 self.displace(at, &verdict.displaces, out);
-                self.oms.accept(at, new, route, verdict.units, verdict.arrival);
+                let prices = (verdict.arrival, verdict.worst_px);
+                self.oms.accept(at, new, route, verdict.units, prices);
                 self.tally.orders += 1;
                 self.send(at, verdict.approved, out);
                 Ok(())

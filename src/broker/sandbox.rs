@@ -97,9 +97,6 @@ pub struct SandboxSession {
     backoff: Backoff,
     snapshot_id: u64,
     /// Version of the last complete snapshot of this connection.
-    version: u64,
-    /// Of the one before it, from which changes are asked for: each is shown twice, as some evidence
-    /// takes two snapshots.
     since: u64,
     parts: BrokerSnapshot,
 }
@@ -118,7 +115,6 @@ impl SandboxSession {
             heard: Timestamp::ZERO,
             next_heartbeat: Timestamp::MAX,
             snapshot_id: 0,
-            version: 0,
             since: 0,
             parts: BrokerSnapshot::default(),
         }
@@ -194,7 +190,7 @@ impl SandboxSession {
         if self.config.heartbeat.0 > 0 {
             self.next_heartbeat = now + self.config.heartbeat;
         }
-        (self.version, self.since) = (0, 0);
+        self.since = 0;
         self.ask_snapshot();
         self.outputs.push_back(Output::Report(Report::Session(SessionStatus::Up)));
     }
@@ -222,7 +218,7 @@ impl SandboxSession {
             }
         }
         if planted!(PartIsWhole, part.last, true) {
-            self.since = std::mem::replace(&mut self.version, part.version);
+            self.since = part.version;
             let snapshot = Box::new(std::mem::take(&mut self.parts));
             self.outputs.push_back(Output::Report(Report::Snapshot(snapshot)));
         }

@@ -149,10 +149,13 @@ impl Watch {
     fn worth(&self, held: &Held) -> Option<(Notional, Notional, Notional)> {
         let mut sums = (Notional::ZERO, Notional::ZERO, Notional::ZERO);
         for (&(_, instrument), &(qty, buys, sells)) in held {
+            if self.shown.is_split(instrument) {
+                return None;
+            }
             if (qty, buys, sells) == (Qty::ZERO, Qty::ZERO, Qty::ZERO) {
                 continue;
             }
-            let mark = self.shown.worth(instrument)?;
+            let mark = self.shown.mark(instrument)?;
             let (long, short) = (mark.notional(qty + buys, 1), mark.notional(qty - sells, 1));
             let gross = if long.abs() > short.abs() { long.abs() } else { short.abs() };
             sums = (sums.0 + gross, sums.1 + long, sums.2 + short);

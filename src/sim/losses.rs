@@ -41,9 +41,12 @@ impl Losses {
         let all = (account, InstrumentId(0))..=(account, InstrumentId(u16::MAX));
         let mut lost = Notional::ZERO;
         for ((_, instrument), (qty, flow)) in self.held.range(all) {
+            if shown.is_split(*instrument) {
+                return None;
+            }
             let worth = match qty.is_zero() {
                 true => Notional::ZERO,
-                false => shown.worth(*instrument)?.notional(*qty, 1),
+                false => shown.mark(*instrument)?.notional(*qty, 1),
             };
             lost = lost - *flow - worth;
         }

@@ -66,9 +66,9 @@ impl Shown {
         }
     }
 
-    /// What a unit that was filled is worth now; `None` as [`Self::mark`], and of a share that was split.
-    pub fn worth(&self, id: InstrumentId) -> Option<Price> {
-        self.mark(id).filter(|_| !self.split.contains(&id))
+    /// Whether a share was split.
+    pub fn is_split(&self, id: InstrumentId) -> bool {
+        self.split.contains(&id)
     }
 
     /// The middle between the best bid and the best ask of all exchanges; `None` before all of them

@@ -13,7 +13,7 @@ impl Oms {
         new: &NewOrder,
         route: Route,
         units: Qty,
-        arrival: Option<Price>,
+        (arrival, worst_px): (Option<Price>, Price),
     ) {
         let index = self.orders.len() as OrderIndex;
         let legs = new.contingent.legs().count() as u8;
@@ -23,6 +23,7 @@ impl Oms {
             _ => Role::Parent { legs },
         };
         self.insert(at, new.cl_ord_id, route, new.intent, new.terms, units, role, arrival);
+        self.orders[index as usize].worst_px = worst_px;
         if let Some(parent) = new.parent {
             self.orders[index as usize].parent = Some(parent.id);
             let family = self.families.entry((route.agent, parent.id)).or_default();

@@ -1,13 +1,24 @@
 //! Fills that a broker takes back or states anew (FIX 150 = H, G): told in the stream, or found out
-//! as two of its snapshots list other fills than these books hold.
+//! as its snapshots go on listing other fills than these books hold.
 //!
-//! A fill that was booked stays in the list of fills; one of negative quantity takes it back.
+//! A fill that was booked stays in the list of fills; one of negative quantity takes it back. Names of
+//! executions are not trusted to differ: a broker may correct a fill under its own name.
 
 use super::order::OrderIndex;
 use super::transition::{Event, Oddity};
 use super::{Fill, News, Oms};
 use crate::msg::{FillSnapshot, OrderSnapshot, TradeCorrection};
 use crate::types::{BrokerId, ExecId, ExecType, Notional, OrdStatus, OrderQty, Qty, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What a snapshot says of an order's fills, where the books say otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Dispute {
+    /// When it was said first.
+    pub(super) since: Timestamp,
+    theirs: OrderSnapshot,
+}
 
 impl Oms {
     /// The broker cancels or corrects a trade. A fill that is not known yet is void when it comes.
@@ -28,45 +39,50 @@ impl Oms {
         if order.route.broker != broker {
             return self.note(Oddity::Contradiction);
         }
-        if order.void.contains(&said.exec_ref_id) {
-            return self.note(Oddity::Duplicate);
-        }
-        order.disputed = false;
+        let known_void = order.void.contains(&said.exec_ref_id);
         let index = index.unwrap_or_default();
-        let named = |fill: &&Fill| fill.exec_id == said.exec_ref_id;
-        let Some(fill) = self.standing(index).iter().find(named).copied() else {
+        let named = |&&place: &&usize| self.fills[place].exec_id == said.exec_ref_id;
+        let Some(place) = self.standing(index).iter().find(named).copied() else {
+            if known_void {
+                return self.note(Oddity::Duplicate);
+            }
             self.orders[index as usize].void.push(said.exec_ref_id);
             return self.note(Oddity::Correction);
         };
-        self.take_back(at, &fill, said.exec_id, news);
+        let stands = &self.fills[place];
+        if said.corrected.is_some_and(|new| new.exec_id == stands.exec_id && same(&new, stands)) {
+            return self.note(Oddity::Duplicate);
+        }
+        self.disputes.remove(&index);
+        self.take_back(at, place, said.exec_id, news);
         if let Some(corrected) = &said.corrected {
             self.book_again(at, index, corrected, news);
         }
         self.go_on(index, said.ord_status, said.leaves_qty);
     }
 
-    /// The fills of an order that nothing has taken back, in the order they were booked.
-    fn standing(&self, index: OrderIndex) -> Vec<Fill> {
-        let void = &self.orders[index as usize].void;
-        let of_order = self.fills.iter().filter(|fill| fill.order == index);
-        of_order
-            .filter(|fill| fill.qty.is_positive() && !void.contains(&fill.exec_id))
-            .copied()
-            .collect()
+    /// The places of the fills of an order that nothing has taken back, in the order they were booked.
+    fn standing(&self, index: OrderIndex) -> Vec<usize> {
+        let stands =
+            |fill: &Fill| fill.order == index && fill.qty.is_positive() && !fill.taken_back;
+        (0..self.fills.len()).filter(|&place| stands(&self.fills[place])).collect()
     }
 
     /// Whether a fill of an order that had corrections is one that was booked or taken back before:
     /// its cumulative quantity counts what is gone since.
     pub(super) fn is_old_news(&self, index: OrderIndex, exec_id: ExecId) -> bool {
-        let void = &self.orders[index as usize].void;
-        !void.is_empty()
-            && (void.contains(&exec_id)
-                || self.standing(index).iter().any(|fill| fill.exec_id == exec_id))
+        let order = &self.orders[index as usize];
+        order.void.contains(&exec_id)
+            || order.corrected
+                && self.standing(index).iter().any(|&place| self.fills[place].exec_id == exec_id)
     }
 
-    fn take_back(&mut self, at: Timestamp, fill: &Fill, by: ExecId, news: &mut News) {
+    fn take_back(&mut self, at: Timestamp, place: usize, by: ExecId, news: &mut News) {
+        self.fills[place].taken_back = true;
+        let fill = self.fills[place];
         let index = fill.order;
         let order = &mut self.orders[index as usize];
+        order.corrected = true;
         order.void.push(fill.exec_id);
         order.value = order.value.saturating_sub(fill.price.notional(fill.qty, 1));
         let whole = (fill.cum_qty - fill.qty, fill.cum_qty);
@@ -82,7 +98,7 @@ impl Oms {
             (),
         );
         let (qty, fee) = (-fill.qty, -fill.fee);
-        self.fills.push(Fill { at, exec_id: by, qty, fee, cum_qty, late, ..*fill });
+        self.fills.push(Fill { at, exec_id: by, qty, fee, cum_qty, late, ..fill });
         self.note(Oddity::Correction);
         self.refresh(index);
         self.tell(at, index, Some(ExecType::TradeCancel), fill.qty, fill.price, news);
@@ -119,6 +135,7 @@ impl Oms {
             cum_qty,
             arrival,
             late,
+            taken_back: false,
         });
         self.refresh(index);
         self.tell(at, index, Some(ExecType::TradeCorrect), qty, price, news);
@@ -140,33 +157,79 @@ impl Oms {
         }
     }
 
-    /// Compares an order's fills with a snapshot's. A list that differs, and differs again in the next
-    /// snapshot though nothing was booked in between, is what is true.
-    pub(super) fn restate(
+    /// Compares an order's fills with a snapshot's. A list that differs is what is true if a snapshot
+    /// that was asked for a while later says the same, and nothing was booked in between.
+    pub(super) fn dispute(
         &mut self,
         at: Timestamp,
+        asked: Timestamp,
         index: OrderIndex,
         theirs: &OrderSnapshot,
         news: &mut News,
     ) {
-        let order = &mut self.orders[index as usize];
+        let order = &self.orders[index as usize];
         let whole: Qty = theirs.fills.iter().map(|fill| fill.qty).sum();
         let value: Notional =
             theirs.fills.iter().map(|fill| fill.price.notional(fill.qty, 1)).sum();
         if whole != theirs.cum_qty {
             return;
         }
-        let differs = whole != order.filled() || value != order.value;
-        if !std::mem::replace(&mut order.disputed, differs) || !differs {
+        if whole == order.filled() && value == order.value {
+            self.disputes.remove(&index);
             return;
         }
-        order.disputed = false;
+        match self.disputes.get(&index).filter(|dispute| dispute.theirs.fills == theirs.fills) {
+            Some(dispute) if self.is_proof(order.route.broker, dispute.since, asked) => {
+                self.restate(at, index, theirs, news);
+            }
+            Some(_) => {}
+            None => {
+                self.disputes.insert(index, Dispute { since: at, theirs: theirs.clone() });
+            }
+        }
+    }
+
+    /// A snapshot that does not list a disputed order says that nothing changed since the last one.
+    pub(super) fn uphold(
+        &mut self,
+        at: Timestamp,
+        asked: Timestamp,
+        broker: BrokerId,
+        seen: &BTreeSet<OrderIndex>,
+        news: &mut News,
+    ) {
+        let stands = |(index, dispute): &(&OrderIndex, &Dispute)| {
+            self.orders[**index as usize].route.broker == broker
+                && dispute.theirs.leaves_qty.is_zero()
+                && !seen.contains(index)
+                && self.is_proof(broker, dispute.since, asked)
+        };
+        let upheld: Vec<_> =
+            self.disputes.iter().filter(stands).map(|(at, d)| (*at, d.clone())).collect();
+        for (index, dispute) in upheld {
+            self.restate(at, index, &dispute.theirs, news);
+        }
+    }
+
+    /// What a snapshot showed at `since` and another, asked for at `asked`, as well is a fact.
+    fn is_proof(&self, broker: BrokerId, since: Timestamp, asked: Timestamp) -> bool {
+        asked >= since + self.patience[broker.index()].absence
+    }
+
+    fn restate(
+        &mut self,
+        at: Timestamp,
+        index: OrderIndex,
+        theirs: &OrderSnapshot,
+        news: &mut News,
+    ) {
+        self.disputes.remove(&index);
         let mut missing = theirs.fills.clone();
-        for fill in self.standing(index) {
-            let same = |other: &FillSnapshot| (other.qty, other.price) == (fill.qty, fill.price);
-            match missing.iter().position(same) {
-                Some(place) => drop(missing.remove(place)),
-                None => self.take_back(at, &fill, fill.exec_id, news),
+        for place in self.standing(index) {
+            let fill = self.fills[place];
+            match missing.iter().position(|other| same(other, &fill)) {
+                Some(listed) => drop(missing.remove(listed)),
+                None => self.take_back(at, place, fill.exec_id, news),
             }
         }
         for fill in &missing {
@@ -174,4 +237,8 @@ impl Oms {
         }
         self.go_on(index, theirs.ord_status, theirs.leaves_qty);
     }
+}
+
+fn same(theirs: &FillSnapshot, ours: &Fill) -> bool {
+    (theirs.qty, theirs.price) == (ours.qty, ours.price)
 }

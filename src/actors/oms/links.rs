@@ -90,7 +90,10 @@ impl Oms {
             // Not answered: ask again.
             return Some(asked + Nanos(patience.ack.0.saturating_mul(5)));
         }
+        let disputed =
+            |index: &OrderIndex| self.orders[*index as usize].route.broker.index() == number;
         let doubt = link.mismatches > 0
+            || self.disputes.keys().any(disputed)
             || self.actions.settling().next().is_some()
             || self.open.iter().any(|&index| {
                 let order = &self.orders[index as usize];

@@ -35,6 +35,7 @@ use crate::types::{
     AgentId, BrokerId, ClientOrderId, ExecId, ExecType, Notional, OrdStatus, Price, Qty, Reason,
     Side, Timestamp, VenueOrderId,
 };
+use corrections::Dispute;
 use id_hasher::IdHasher;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -91,6 +92,8 @@ pub struct Fill {
     pub arrival: Option<Price>,
     /// Came after the order's end.
     pub late: bool,
+    /// The broker took it back since: a fill of negative quantity follows.
+    pub taken_back: bool,
 }
 
 /// Counters of what should not happen but does.
@@ -136,6 +139,8 @@ pub struct Oms {
     external_seq: u32,
     /// Orders that a snapshot brought, by the broker's number.
     adopted: BTreeMap<(BrokerId, VenueOrderId), OrderIndex>,
+    /// Orders of which a snapshot lists other fills than are booked.
+    disputes: BTreeMap<OrderIndex, Dispute>,
     /// Splits and dividends.
     pub actions: Actions,
 }
@@ -161,6 +166,7 @@ impl Oms {
             brokers,
             external_seq: 0,
             adopted: BTreeMap::new(),
+            disputes: BTreeMap::new(),
             actions: Actions::default(),
         }
     }
@@ -216,9 +222,10 @@ impl Oms {
         at: Timestamp,
         index: OrderIndex,
         replace: &ReplaceOrder,
-        units: Qty,
+        (units, worst_px): (Qty, Price),
     ) {
         let order = &mut self.orders[index as usize];
+        order.worst_px = order.worst_px.max(worst_px);
         order.replacement = Some((*replace, units));
         order.asked_at = at;
         let noted = planted!(NewNameUnknown, replace.cl_ord_id, replace.orig_cl_ord_id);
@@ -253,6 +260,10 @@ impl Oms {
                 order.replacement = planted!(RefusedReplaceStays, None, order.replacement);
             }
             _ if done => order.replacement = None,
+            // The replace that was under way before the cancel still is.
+            Event::CancelRejected if order.replacement.is_some() => {
+                order.state.pending = Pending::Replace;
+            }
             _ => {}
         }
         if !matches!(event, Event::Lost | Event::CancelSent | Event::ReplaceSent) {
@@ -296,6 +307,7 @@ impl Oms {
             ],
         };
         let mut carried = (Side::Buy, Qty::ZERO);
+        let mut carried_cost = Notional::ZERO;
         for member in group.into_iter().flatten() {
             let Some(order) = self.orders.get(member as usize) else { continue };
             let side = order.terms.side;
@@ -320,8 +332,17 @@ impl Oms {
                     }
                 }
             };
-            carried = (side, target);
-            let cost = self.worst_cost(member, target);
+            // Of two that exclude each other the dearer one counts, whichever is the larger.
+            let excludes = matches!(order.role, Role::Second(_))
+                || matches!(order.role, Role::Child { other: Some(other), .. } if other < member);
+            let alone = if excludes && carried.0 == side {
+                let most = target.saturating_add(carried.1).min(worst);
+                self.worst_cost(member, most).saturating_sub(carried_cost)
+            } else {
+                Notional::ZERO
+            };
+            let cost = self.worst_cost(member, target).max(alone);
+            (carried, carried_cost) = ((side, target), cost);
             let reserved = std::mem::replace(&mut self.costs[member as usize], cost);
             if reserved != cost {
                 self.books.reserve_cost(order.route, reserved, cost);
@@ -402,6 +423,7 @@ impl Oms {
                     cum_qty: report.cum_qty,
                     arrival: None,
                     late: false,
+                    taken_back: false,
                 };
                 let complete = report.ord_status == OrdStatus::Filled;
                 self.on_fill(fill, complete, broker, news);
@@ -494,7 +516,6 @@ impl Oms {
         } else {
             order.ahead.push((from, to));
         }
-        order.disputed = false;
         let gap = !order.ahead.is_empty();
         let multiplier_free = fill.price.notional(fill.qty, 1);
         order.value = order.value.saturating_add(multiplier_free);
@@ -508,6 +529,7 @@ impl Oms {
         if self.orders[index as usize].is_overfilled() {
             *self.oddities.entry(Oddity::Overfill).or_default() += 1;
         }
+        self.disputes.remove(&index);
         self.books.book(route, side, fill.qty, fill.price, fill.fee);
         self.fills.push(fill);
         self.apply(index, if last { Event::LastFill } else { Event::Fill });

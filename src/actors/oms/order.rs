@@ -62,10 +62,12 @@ pub struct Order {
     pub ahead: Vec<(Qty, Qty)>,
     /// Fills of it that the broker took back, by its names for them.
     pub void: Vec<ExecId>,
-    /// The last snapshot listed other fills than are booked.
-    pub disputed: bool,
+    /// A fill of it was taken back.
+    pub corrected: bool,
     /// Sum of price times quantity of all fills.
     pub value: Notional,
+    /// The worst price that it, or a replace of it, was judged at; zero for one that a snapshot brought.
+    pub worst_px: Price,
     /// Units counted as open in the exposure.
     pub reserved: Qty,
     /// Its list.
@@ -110,8 +112,9 @@ impl Order {
         cum_qty: Qty::ZERO,
         ahead: Vec::new(),
         void: Vec::new(),
-        disputed: false,
+        corrected: false,
         value: Notional::ZERO,
+        worst_px: Price::ZERO,
         reserved: Qty::ZERO,
         role: Role::Single,
         parent: None,

@@ -32,6 +32,7 @@ impl Oms {
                 self.merge_order(at, broker, index, theirs, news);
             }
         }
+        self.uphold(at, asked, broker, &seen, news);
         self.note_absent(at, broker, asked, &seen, news);
         let agree = self.compare_positions(broker, snapshot, link.known);
         self.settle(broker, asked, snapshot);
@@ -154,10 +155,12 @@ impl Oms {
                 cum_qty,
                 arrival: None,
                 late: false,
+                taken_back: false,
             };
             self.on_fill(fill, complete, broker, news);
         }
-        self.restate(at, index, theirs, news);
+        let asked = self.links[broker.index()].asked.unwrap_or(at);
+        self.dispute(at, asked, index, theirs, news);
         self.resize(index, theirs);
         let order = &self.orders[index as usize];
         let (event, exec_type) = match theirs.ord_status {

@@ -5,7 +5,9 @@ use super::order::OrderIndex;
 use super::{Exposure, Oms};
 use crate::actors::market::Market;
 use crate::kill::Route;
-use crate::types::{AccountId, AgentId, InstrumentId, Notional, Price, Qty, Reason, Scope, Side};
+use crate::types::{
+    AccountId, AgentId, InstrumentId, Notional, OrdType, Price, Qty, Reason, Scope, Side,
+};
 use serde::{Deserialize, Serialize};
 
 /// Worst-case worth in the account currency, at market prices.
@@ -104,19 +106,32 @@ impl Oms {
         self.costs.get(index as usize).copied().unwrap_or_default()
     }
 
-    /// What `units` of an order may cost: a buy order at the worst price that it, or the replace on
-    /// its way, names; one that names none at the market's when it was sent.
+    /// A buy order that a snapshot brought is open in the account, and nothing says what it may cost.
+    pub(in crate::actors) fn is_unpriced(&self, account: AccountId) -> bool {
+        self.adopted.values().any(|&index| {
+            let order = &self.orders[index as usize];
+            order.route.account == account
+                && order.terms.side == Side::Buy
+                && order.reserved.is_positive()
+                && self.cost(index).is_zero()
+        })
+    }
+
+    /// What `units` of an order may cost: a buy order at its limit or that of the replace on its way;
+    /// one without a limit at the worst price that it was judged at.
     pub(super) fn worst_cost(&self, index: OrderIndex, units: Qty) -> Notional {
         let order = &self.orders[index as usize];
         if order.terms.side == Side::Sell || units.is_zero() {
             return Notional::ZERO;
         }
-        let named =
-            |ord_type: crate::types::OrdType| ord_type.limit_price().or(ord_type.stop_price());
-        let replaced = order.replacement.and_then(|(replace, _)| named(replace.terms.ord_type));
-        let price = named(order.terms.ord_type).or(self.arrivals[index as usize]).max(replaced);
+        let worst = |ord_type: OrdType| {
+            let open_ended = || order.worst_px.max(ord_type.stop_price().unwrap_or(Price::ZERO));
+            ord_type.limit_price().unwrap_or_else(open_ended)
+        };
+        let replaced = order.replacement.map(|(replace, _)| worst(replace.terms.ord_type));
+        let price = worst(order.terms.ord_type).max(replaced.unwrap_or(Price::ZERO));
         let multiplier = self.books.instruments().get(order.route.instrument).multiplier;
-        price.unwrap_or(Price::ZERO).notional(units, multiplier)
+        price.notional(units, multiplier)
     }
 
     /// The worst-case worth of all that a scope covers.

@@ -46,6 +46,8 @@ pub struct Verdict {
     pub units: Qty,
     /// Middle of bid and ask at the decision.
     pub arrival: Option<Price>,
+    /// The worst price that it was judged at.
+    pub worst_px: Price,
     /// Open orders to take back first: it would trade with them.
     pub displaces: Vec<ClientOrderId>,
 }
@@ -194,6 +196,7 @@ impl Risk {
             approved: Approved::new(at, OrderRequest::New(*new), route, effect, terms),
             units: case.units,
             arrival: case.mark,
+            worst_px: case.price,
             displaces,
         })
     }
@@ -270,6 +273,7 @@ impl Risk {
             approved: Approved::new(at, request, order.route, case.effect, terms),
             units: case.units,
             arrival: case.mark,
+            worst_px: case.price,
             displaces,
         })
     }

@@ -94,6 +94,22 @@ fn a_snapshot_knows_better_which_replace_stands() {
 }
 
 #[test]
+fn a_refused_cancel_leaves_the_replace_under_way() {
+    let (mut rig, old, new) = replacing();
+    let cancel = OrderRequest::Cancel(crate::msg::CancelOrder { orig_cl_ord_id: old });
+    rig.ask(AGENT, cancel).unwrap();
+    let request = RequestKind::Cancel;
+    let reason = Reason::BrokerTooLate;
+    rig.report(Report::CancelReject(CancelReject { orig_cl_ord_id: old, request, reason }));
+    assert_eq!(pending(&rig, old), Pending::Replace);
+    assert_eq!(rig.replace(old, Side::Buy, 2, "99"), Err(Reason::ChangePending));
+    assert_eq!(rig.core.oms.find(old).unwrap().1.reserved, Qty::whole(7));
+    rig.report(replaced(new));
+    assert_eq!((name(&rig, old), pending(&rig, old)), (new, Pending::None));
+    rig.check_books();
+}
+
+#[test]
 fn a_fill_under_a_name_that_was_held_for_refused_may_have_more_to_come() {
     let (mut rig, old, new) = replacing();
     rig.report(refused(old, Reason::UnknownOrder));

@@ -72,6 +72,21 @@ fn a_price_that_jumps_does_not_trap_a_position() {
 }
 
 #[test]
+fn the_dearer_of_two_that_exclude_each_other_is_reserved() {
+    let mut rig = rig(&[]);
+    rig.pair(limit_terms(Side::Buy, 5, "99"), false, limit_terms(Side::Buy, 5, "101")).unwrap();
+    let reserved = rig.core.oms.books.open_cost(AccountId(0), &rig.market);
+    assert_eq!(reserved, Some(Notional::whole(505)));
+    // At the market: what it was judged at, not the middle.
+    let mut rig = self::rig(&global("price_collar", "5%"));
+    let market = OrderTerms { ord_type: OrdType::Market, ..limit_terms(Side::Buy, 1, "1") };
+    let new = rig.draft(AGENT, IBM, market);
+    rig.ask(AGENT, OrderRequest::New(new)).unwrap();
+    let reserved = rig.core.oms.books.open_cost(AccountId(0), &rig.market).unwrap();
+    assert!(reserved > Notional::whole(104), "{reserved}");
+}
+
+#[test]
 fn buying_power_counts_open_orders_and_sales_bring_nothing_early() {
     let mut rig = rig(&global("buying_power", "98000"));
     let id = rig.resting(Side::Buy, 10, "100");

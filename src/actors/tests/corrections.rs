@@ -157,10 +157,44 @@ fn a_correction_that_was_not_told_takes_two_snapshots() {
     assert_eq!(rig.booked(), (Qty::whole(3), Notional::whole(294)));
     assert_eq!(rig.core.oms.find(id).unwrap().1.leaves(), Qty::whole(4));
     rig.check_books();
-    // Only the price.
-    for _ in 0..2 {
-        rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "97")]);
+    // Only the price, over and over, under the one name that this broker has for the fill.
+    for (at, paid) in [("97", 291), ("96", 288), ("98", 294)] {
+        for _ in 0..3 {
+            rig.shown(id, OrdStatus::PartiallyFilled, &[(3, at)]);
+        }
+        assert_eq!(rig.booked(), (Qty::whole(3), Notional::whole(paid)));
+        rig.check_books();
     }
-    assert_eq!(rig.booked(), (Qty::whole(3), Notional::whole(291)));
+}
+
+#[test]
+fn two_snapshots_of_one_moment_are_one() {
+    let (mut rig, id) = filled();
+    rig.shown(id, OrdStatus::Canceled, &[(3, "98")]);
+    rig.at = rig.at - Nanos::from_millis(29_900);
+    rig.shown(id, OrdStatus::Canceled, &[(3, "98")]);
+    assert_eq!(rig.booked().0, Qty::whole(7), "they may be equally old");
+    // A later one that does not list the order says that nothing has changed since.
+    rig.at = rig.at + Nanos::from_secs(30);
+    rig.report(Report::Snapshot(Box::default()));
+    assert_eq!(rig.booked(), (Qty::whole(3), Notional::whole(294)));
+    rig.check_books();
+}
+
+#[test]
+fn a_fill_corrected_under_its_own_name_is_corrected_once() {
+    let (mut rig, id) = filled();
+    let mut said = correction(id, 7, Some((4, "97")));
+    said.exec_id = said.exec_ref_id;
+    said.corrected = Some(listed(said.exec_ref_id, 4, "97"));
+    for _ in 0..3 {
+        rig.report(Report::Correction(Box::new(said)));
+        assert_eq!(rig.booked(), (Qty::whole(7), Notional::whole(294 + 388)));
+    }
+    rig.fill(id, 7, 4, "99", OrdStatus::Filled);
+    assert_eq!(rig.booked(), (Qty::whole(7), Notional::whole(294 + 388)));
+    said.corrected = Some(listed(said.exec_ref_id, 4, "96"));
+    rig.report(Report::Correction(Box::new(said)));
+    assert_eq!(rig.booked(), (Qty::whole(7), Notional::whole(294 + 384)));
     rig.check_books();
 }

@@ -117,18 +117,13 @@ impl SimBroker {
         if self.closed == Some(order.instrument) {
             return;
         }
-        let tick = self.instruments.get(order.instrument).tick.raw();
+        let instrument = self.instruments.get(order.instrument);
+        let (tick, lot) = (instrument.tick.raw(), instrument.lot.raw());
         let corrected = (fault == Fault::TradeCorrect).then(|| {
-            let smaller = self.dice.chance(300);
             let moved = self.dice.between(1, 3) as i64 * tick;
-            (
-                if smaller {
-                    self.lots(place, Qty::from_raw(before.qty.raw() / 2))
-                } else {
-                    before.qty
-                },
-                Price::from_raw(before.price.raw() + moved),
-            )
+            let half = Qty::from_raw(before.qty.raw() / 2 / lot * lot);
+            let smaller = self.dice.chance(300) && half.is_positive();
+            (if smaller { half } else { before.qty }, Price::from_raw(before.price.raw() + moved))
         });
         let again = self.dice.chance(500);
         self.strike(fault);

@@ -71,6 +71,9 @@ impl Check for BuyingPower {
             return Ok(());
         }
         let account = case.route.account;
+        if case.oms.is_unpriced(account) {
+            return Err(Reason::NoPrice);
+        }
         let cash = case.oms.books.cash(account, case.market).ok_or(Reason::NoFxMark)?;
         let open = case.oms.books.open_cost(account, case.market).ok_or(Reason::NoFxMark)?;
         let cost = open.saturating_add(case.cost()?);
