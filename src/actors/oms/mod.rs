@@ -411,7 +411,10 @@ impl Oms {
             ExecType::Rejected => Some(Event::Rejected),
             ExecType::Expired => Some(Event::Expired),
             ExecType::Trade => {
-                self.outgrow(at, index, broker, report, news);
+                let units = report.cum_qty.saturating_add(report.leaves_qty);
+                if self.outgrow(index, report.cl_ord_id, units) {
+                    self.ask_snapshot(at, broker, news);
+                }
                 let fill = Fill {
                     at,
                     transact_time: report.transact_time,
@@ -464,24 +467,17 @@ impl Oms {
         }
     }
 
-    /// A fill under a later name than ours: a replace that was held for refused was carried out. What
-    /// the broker says is left may trade, and a snapshot brings the terms.
-    fn outgrow(
-        &mut self,
-        at: Timestamp,
-        index: OrderIndex,
-        broker: BrokerId,
-        report: &ExecutionReport,
-        news: &mut News,
-    ) {
+    /// Something under a later name than ours: a replace that was held for refused, or lost with the
+    /// power, was carried out. What the broker says is left may trade; a snapshot brings the terms.
+    fn outgrow(&mut self, index: OrderIndex, name: ClientOrderId, units: Qty) -> bool {
         let order = &mut self.orders[index as usize];
-        let units = report.cum_qty.saturating_add(report.leaves_qty);
-        if order.cl_ord_id.is_older_than(report.cl_ord_id) && units > order.units {
+        let larger = order.cl_ord_id.is_older_than(name) && units > order.units;
+        if larger {
             order.units = units;
             self.note(Oddity::Contradiction);
             self.refresh(index);
-            self.ask_snapshot(at, broker, news);
         }
+        larger
     }
 
     /// Books a fill unless it is known: its identity is the order and the cumulative quantity after

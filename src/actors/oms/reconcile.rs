@@ -133,6 +133,9 @@ impl Oms {
             self.tell(at, index, Some(ExecType::Replaced), Qty::ZERO, Price::ZERO, news);
         } else {
             self.take_over(at, broker, index, theirs, news);
+            if let Some(name) = theirs.cl_ord_id {
+                self.outgrow(index, name, theirs.cum_qty.saturating_add(theirs.leaves_qty));
+            }
         }
         let mut cum_qty = Qty::ZERO;
         for fill in &theirs.fills {
