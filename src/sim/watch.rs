@@ -62,8 +62,6 @@ pub struct Watch {
     pub(super) losses: Losses,
     /// As of the last call.
     pub(super) held: Held,
-    /// Calls looked at.
-    calls: u64,
     /// Kills in force, as they were raised.
     pub levels: BTreeMap<Scope, KillLevel>,
     names: BTreeSet<ClientOrderId>,
@@ -114,7 +112,6 @@ impl Watch {
             bounds,
             losses: Losses::default(),
             held: Held::new(),
-            calls: 0,
             levels: BTreeMap::new(),
             names: BTreeSet::new(),
             writes: Vec::new(),
@@ -233,27 +230,23 @@ impl Watch {
         Some(Sent { route, effect, shared, request })
     }
 
-    /// After a call in which these requests went out.
-    pub fn inspect(
-        &mut self,
-        (at, now): (Timestamp, Timestamp),
-        desk: &Desk,
-        board: &KillBoard,
-        sent: &[Sent],
-        out: &mut Vec<Violation>,
-    ) {
+    /// I13, after every call: what was raised stands.
+    pub fn ratchet(&self, board: &KillBoard, out: &mut Vec<Violation>) {
         for (&scope, &level) in &self.levels {
             if board.level(scope) < level {
                 out.push(Violation::new("I13", format!("{scope:?} fell below {level}")));
             }
         }
+    }
+
+    /// After a call in which these requests went out.
+    pub fn inspect(&mut self, at: Timestamp, desk: &Desk, sent: &[Sent], out: &mut Vec<Violation>) {
         let Some(core) = &desk.lane.core else { return };
         let (odd, seen) = (self.odd, self.seen);
         self.fills(core, out);
         self.lives(at, core, out);
         let held = self.exposure(core, out);
         let before = std::mem::replace(&mut self.held, held);
-        self.calls += 1;
         // Where something that nobody could foresee came in the same call, nothing can be said.
         if self.odd == odd {
             for sent in sent {
@@ -263,10 +256,15 @@ impl Watch {
                 self.worths(at, core, &before, sent, out);
             }
         }
-        // What lasts need not be looked for every time.
-        if !self.calls.is_multiple_of(4) {
-            return;
-        }
+    }
+
+    /// What lasts: it need not be looked for every time.
+    pub fn lasting(
+        &mut self,
+        (at, now): (Timestamp, Timestamp),
+        core: &Core,
+        out: &mut Vec<Violation>,
+    ) {
         self.agents(core, out);
         let today = Losses::same_day(at, START) && !adopted(core);
         let lost = |account| self.losses.of(account, &self.shown).filter(|_| today);

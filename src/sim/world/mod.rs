@@ -96,6 +96,10 @@ pub struct World {
     arms: ArmDesk,
     batch: Vec<MarketData>,
     records: u64,
+    /// The last call was a price and nothing else.
+    priced: bool,
+    /// Looks at what came of a call.
+    looks: u64,
     steps: u64,
     outcome: Outcome,
 }
@@ -144,6 +148,8 @@ impl World {
             arms: ArmDesk::default(),
             batch: Vec::new(),
             records: 0,
+            priced: false,
+            looks: 0,
             steps: 0,
             outcome: Outcome::default(),
             plan,
@@ -388,6 +394,7 @@ impl World {
         }
         let wall = self.wall();
         self.watch.shown.hear(wall, &record);
+        self.priced = true;
         self.call(|desk| desk.market(wall, &record, false));
     }
 
@@ -407,6 +414,7 @@ impl World {
 
     fn after(&mut self) {
         let (now, wall, epoch) = (self.now, self.wall(), self.process.epoch);
+        let moved = !std::mem::take(&mut self.priced);
         let mut sent: Vec<Sent> = Vec::new();
         let mut tripped = Vec::new();
         let mut found = Vec::new();
@@ -428,9 +436,17 @@ impl World {
             }
         }
         if let Some(desk) = &self.process.desk {
-            self.watch.inspect((wall, now), desk, &self.process.board, &sent, &mut found);
-            if let Some(core) = &desk.lane.core {
-                truth::compare(core, &self.brokers, &mut found);
+            self.watch.ratchet(&self.process.board, &mut found);
+            // A price alone moves no order; what it might is seen a few records later.
+            self.looks += 1;
+            if moved || !sent.is_empty() || self.looks.is_multiple_of(8) {
+                self.watch.inspect(wall, desk, &sent, &mut found);
+                if let Some(core) = &desk.lane.core {
+                    truth::compare(core, &self.brokers, &mut found);
+                }
+            }
+            if let Some(core) = desk.lane.core.as_ref().filter(|_| self.looks.is_multiple_of(4)) {
+                self.watch.lasting((wall, now), core, &mut found);
             }
         }
         let given = self.process.ports.iter().map(|port| port.snapshots.load(Ordering::SeqCst));
