@@ -98,7 +98,9 @@ impl Oms {
             || self.open.iter().any(|&index| {
                 let order = &self.orders[index as usize];
                 order.route.broker.index() == number
-                    && (order.state.stage == Stage::InDoubt || order.absent_since.is_some())
+                    && (order.state.stage == Stage::InDoubt
+                        || order.absent_since.is_some()
+                        || order.unchanged_since.is_some())
             });
         Some(link.merged + if doubt { patience.absence } else { patience.reconcile })
     }

@@ -269,6 +269,9 @@ impl Oms {
         if !matches!(event, Event::Lost | Event::CancelSent | Event::ReplaceSent) {
             order.absent_since = None;
         }
+        if order.replacement.is_none() || event == Event::ReplaceSent {
+            order.unchanged_since = None;
+        }
         if done != was_done {
             self.working.count(order.route, !done);
         }

@@ -82,6 +82,8 @@ pub struct Order {
     pub asked_at: Timestamp,
     /// When a complete snapshot first lacked it.
     pub absent_since: Option<Timestamp>,
+    /// When a complete snapshot first showed it without the replace that is under way.
+    pub unchanged_since: Option<Timestamp>,
     /// Why it was refused or ended.
     pub reason: Option<Reason>,
 }
@@ -122,6 +124,7 @@ impl Order {
         sent_at: Timestamp::ZERO,
         asked_at: Timestamp::ZERO,
         absent_since: None,
+        unchanged_since: None,
         reason: None,
     };
 

@@ -270,10 +270,16 @@ impl Oms {
         if planted!(ChangeGivenUp, early, false) || pending {
             return;
         }
-        let event = match order.state.pending {
-            Pending::None => return,
-            Pending::Cancel => Event::CancelRejected,
-            Pending::Replace => Event::ReplaceRejected,
+        let event = match (order.state.pending, order.unchanged_since) {
+            (Pending::None, _) => return,
+            (Pending::Cancel, _) => Event::CancelRejected,
+            // The larger of both sizes stays reserved until a later snapshot says the same.
+            (Pending::Replace, None) => {
+                self.orders[index as usize].unchanged_since = Some(at);
+                return;
+            }
+            (Pending::Replace, Some(since)) if asked < since + patience.absence => return,
+            (Pending::Replace, Some(_)) => Event::ReplaceRejected,
         };
         self.apply(index, event);
         self.tell(at, index, None, Qty::ZERO, Price::ZERO, news);
