@@ -3,7 +3,6 @@
 
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
 use super::show::{agent_view, changed, fill_view, flattened, order_view, positions, readiness};
-use crate::actors::Core;
 use crate::actors::oms::ActionError;
 use crate::desk::Desk;
 use crate::live::{Act, Handle, NoAnswer};
@@ -75,17 +74,13 @@ impl LiveGateway {
             {
                 return Err(control);
             }
-            let before = denials(desk);
-            desk.deliver(at, &Input::Request(AgentId::OPERATOR, request));
-            let refused = denials(desk)
-                .into_iter()
-                .find(|row| !before.contains(row))
-                .map(|(_, reason, _)| reason);
+            let done = desk.request(at, AgentId::OPERATOR, request);
             let core = desk.lane.core.as_ref();
-            let view = core
-                .and_then(|core| core.oms.find(id))
-                .map(|(_, o)| order_view(o, &topology.names));
-            Ok((refused, view))
+            let order = core.and_then(|core| core.oms.find(id)).map(|(_, order)| order);
+            // A gate of another thread may have refused it by now.
+            let unsent = order.filter(|order| order.was_denied()).and_then(|order| order.reason);
+            let view = order.map(|order| order_view(order, &topology.names));
+            Ok((done.err().or(unsent), view))
         })?;
         let done = done.map_err(|control| {
             Refusal::Refused(format!(
@@ -121,13 +116,6 @@ impl From<NoAnswer> for Refusal {
     fn from(no: NoAnswer) -> Self {
         Self::Unavailable(no.to_string())
     }
-}
-
-/// Refusals by agent and reason: what grew during a request is its refusal.
-fn denials(desk: &Desk) -> Vec<(AgentId, Reason, u64)> {
-    let core = desk.lane.core.as_ref();
-    let count = |core: &Core| core.denied().collect();
-    core.map(count).unwrap_or_default()
 }
 
 impl Gateway for LiveGateway {

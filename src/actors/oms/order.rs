@@ -127,6 +127,11 @@ impl Order {
         self.state.ord_status(self.filled().is_positive())
     }
 
+    /// It was refused, and no broker has a number for it.
+    pub fn was_denied(&self) -> bool {
+        self.ord_status() == OrdStatus::Rejected && self.venue_order_id.is_none()
+    }
+
     /// Booked so far, gaps or not.
     pub fn filled(&self) -> Qty {
         self.ahead.iter().fold(self.cum_qty, |sum, (from, to)| sum + (*to - *from))
