@@ -8,7 +8,7 @@ use crate::desk::Desk;
 use crate::live::{Act, Handle, NoAnswer};
 use crate::msg::{
     ActionKind, AgentState, CancelOrder, Contingent, Control, CorporateAction, Input, NewOrder,
-    OrderRequest, ReplaceOrder,
+    OrderRequest, ReplaceOrder, Rule,
 };
 use crate::types::{AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Nanos, Reason, Scope};
 use crate::view::{
@@ -161,15 +161,28 @@ impl Gateway for LiveGateway {
             since: trip.since,
             progress: String::new(),
         });
-        let mut kill = KillView {
-            level: trips.iter().map(|trip| trip.level).max().unwrap_or_default(),
-            scopes: scopes.collect(),
-        };
+        let mut kill = KillView { level: KillLevel::Normal, scopes: scopes.collect() };
         let mode = self.topology.mode.name().to_owned();
         self.ask(move |desk, topology| {
             let Some(core) = &desk.lane.core else {
                 return Err(Refusal::Unavailable("no core".to_owned()));
             };
+            // What the core refuses by is shown, also where the file lacks it.
+            for (scope, own) in core.risk.halts.kills() {
+                let name = topology.names.scope_name(scope);
+                match kill.scopes.iter_mut().find(|trip| trip.scope == name) {
+                    Some(trip) => trip.level = trip.level.max(own.level),
+                    None => kill.scopes.push(TripView {
+                        scope: name,
+                        level: own.level,
+                        reason: own.rule.map_or("not in the kill file", Rule::name).to_owned(),
+                        episode: own.episode,
+                        since: own.since,
+                        progress: String::new(),
+                    }),
+                }
+            }
+            kill.level = kill.scopes.iter().map(|trip| trip.level).max().unwrap_or_default();
             for trip in &mut kill.scopes {
                 let scope = topology.names.scope(&trip.scope).unwrap_or(Scope::Global);
                 trip.progress = core.enforcement.progress(scope).name().to_owned();
