@@ -78,6 +78,8 @@ pub struct Order {
     pub sent_at: Timestamp,
     /// When the last request about it was handed to the broker.
     pub asked_at: Timestamp,
+    /// The broker refused to take it back: a kill asks again from here on.
+    pub cancel_again: Timestamp,
     /// When a complete snapshot first lacked it.
     pub absent_since: Option<Timestamp>,
     /// Why it was refused or ended.
@@ -118,6 +120,7 @@ impl Order {
         counted: Qty::ZERO,
         sent_at: Timestamp::ZERO,
         asked_at: Timestamp::ZERO,
+        cancel_again: Timestamp::ZERO,
         absent_since: None,
         reason: None,
     };
