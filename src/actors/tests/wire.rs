@@ -1,10 +1,10 @@
 //! The gate at the wire: terms of an approval that no longer hold, and what a broker takes.
 
 use super::*;
+use crate::actors::Lane;
 use crate::actors::agent::{Agent, AgentCx, Host};
 use crate::actors::oms::OrderUpdate;
 use crate::actors::risk::Approved;
-use crate::actors::Lane;
 use crate::broker::session::Channel;
 use crate::broker::{BrokerSession, Frame, Output};
 use crate::desk::gate::{Gate, NoWire, Wire};
