@@ -87,6 +87,8 @@ pub struct Enforcement {
     exited: BTreeSet<(u64, AccountId, InstrumentId)>,
     /// Tag and number of this boot, exits minted in it.
     run: (u32, u32, u32),
+    /// When orders whose cancel was refused are due again.
+    sweep_at: Timestamp,
     /// Flattens that an operator asked for, not carried out yet.
     asked: Vec<Scope>,
     /// What became of the last one.
@@ -107,6 +109,7 @@ impl Enforcement {
             isolated: BTreeSet::new(),
             exited: BTreeSet::new(),
             run: (0, 0, 0),
+            sweep_at: Timestamp::MAX,
             asked: Vec::new(),
             tried: Vec::new(),
             confirm_within,
@@ -146,7 +149,7 @@ impl Enforcement {
             (false, true) => task.next_ask,
             (false, false) => task.next_ask.min(task.since + self.confirm_within),
         };
-        self.tasks.values().map(due).fold(Timestamp::MAX, Ord::min)
+        self.tasks.values().map(due).fold(self.sweep_at, Ord::min)
     }
 
     /// Exits wait for an order to end, a hold to go or a price to come.
@@ -260,9 +263,11 @@ impl Core {
     }
 
     /// Cancels every open order that a kill of level cancel or above covers, or whose agent is out,
-    /// unless a cancel is under way. Orders that are not ours only under a global or broker kill.
+    /// unless a cancel is under way or was refused just now. Orders that are not ours only under a global
+    /// or broker kill.
     fn sweep(&mut self, at: Timestamp, out: &mut CoreOut) {
         let halts = &self.risk.halts;
+        let mut sweep_at = Timestamp::MAX;
         let doomed: Vec<CancelOrder> = self
             .oms
             .open()
@@ -287,8 +292,16 @@ impl Core {
             // An order that may never have arrived cannot be cancelled by its name everywhere; the
             // sweep comes back after the snapshot that settles it.
             .filter(|(_, order)| order.state.stage != Stage::InDoubt)
+            .filter(|(_, order)| {
+                let due = order.cancel_again <= at;
+                if !due {
+                    sweep_at = sweep_at.min(order.cancel_again);
+                }
+                due
+            })
             .map(|(_, order)| CancelOrder { orig_cl_ord_id: order.cl_ord_id })
             .collect();
+        self.enforcement.sweep_at = sweep_at;
         for cancel in doomed {
             self.cancel(at, AgentId::OPERATOR, &cancel, out);
         }
@@ -349,6 +362,9 @@ impl Core {
 
     /// Asks brokers again, and tells a person when it takes too long.
     pub(super) fn press(&mut self, at: Timestamp, out: &mut CoreOut) {
+        if at >= self.enforcement.sweep_at {
+            self.sweep(at, out);
+        }
         let scopes: Vec<Scope> = self.enforcement.tasks.keys().copied().collect();
         for scope in scopes {
             let within = self.enforcement.confirm_within;

@@ -23,14 +23,14 @@ pub(super) fn run(args: &KillArgs, global: &Global, registry: &Registry) -> Resu
     Ok(Exit::Done)
 }
 
-/// Cancels at the brokers without the gateway. False where one has not confirmed.
+/// Cancels at the brokers without the gateway. False where one has not confirmed, or none was there to.
 fn direct(reason: &str, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     let topology = global.topology(&registry.vocabulary())?;
     let done = kill_direct(&topology, &global.state_dir(), ("operator", reason), PATIENCE)?;
     let result = DirectResult { brokers: shown(done) };
     global.print(&result);
     let all = result.brokers.iter().all(|one| one.confirmed);
-    Ok(if all { Exit::Done } else { Exit::False })
+    Ok(if all && !result.brokers.is_empty() { Exit::Done } else { Exit::False })
 }
 
 /// What came of each broker, to be printed.
@@ -61,8 +61,9 @@ impl Render for DirectResult {
 pub(super) fn table(brokers: &[DirectBroker]) -> String {
     let mut table = Table::new(&["broker", ">open before", "open after", "confirmed", ">ms"]);
     for one in brokers {
-        let after = one.open_after.map_or("unknown".to_owned(), |open| open.to_string());
-        table.row([&one.broker, &one.open_before, &after, &one.confirmed, &one.took_ms]);
+        let open = |open: Option<u64>| open.map_or("unknown".to_owned(), |open| open.to_string());
+        let (before, after) = (open(one.open_before), open(one.open_after));
+        table.row([&one.broker, &before, &after, &one.confirmed, &one.took_ms]);
     }
-    table.text("no broker outside of the gateway")
+    table.text("no broker outside of the gateway: nothing was cancelled")
 }

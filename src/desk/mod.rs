@@ -138,6 +138,45 @@ impl Desk {
 
     /// Delivers an input that is no market record.
     pub fn deliver(&mut self, at: Timestamp, input: &Input) {
+        self.take_in(at, input);
+        self.follow();
+    }
+
+    /// Delivers a request, and says what became of it itself, whatever else comes in meanwhile.
+    ///
+    /// # Errors
+    /// Why the core denied it, or why it did not leave. A link of another thread may say that later.
+    pub fn request(
+        &mut self,
+        at: Timestamp,
+        from: AgentId,
+        request: OrderRequest,
+    ) -> Result<(), Reason> {
+        let name = request.name();
+        let judged = match request {
+            OrderRequest::Replace(replace) => replace.cl_ord_id,
+            OrderRequest::New(_) | OrderRequest::Cancel(_) => name.0,
+        };
+        self.take_in(at, &Input::Request(from, request));
+        // The first decision under its name: what agents ask for in answer to it comes behind.
+        let denied = self.out.core.derived.iter().find_map(|derived| match *derived {
+            Derived::Sent { request: sent, .. } => (sent == request).then_some(None),
+            Derived::Denied { cl_ord_id, reason } => (cl_ord_id == judged).then_some(Some(reason)),
+            Derived::Intervened(_) => None,
+        });
+        self.carry_out();
+        let unsent = self.returned.iter().find_map(|(_, report)| match *report {
+            Report::NotSent { cl_ord_id, request, reason } => {
+                ((cl_ord_id, request) == name).then_some(reason)
+            }
+            _ => None,
+        });
+        self.follow();
+        denied.flatten().or(unsent).map_or(Ok(()), Err)
+    }
+
+    /// Takes in an input; what follows from it is still to be carried out.
+    fn take_in(&mut self, at: Timestamp, input: &Input) {
         self.now = self.now.max(at);
         let noted =
             planted!(KillUnjournaled, true, !matches!(input, Input::Control(Control::Kill(_))));
@@ -145,7 +184,6 @@ impl Desk {
             self.log.input(self.now, input);
         }
         step(&mut self.lane, self.now, input, &mut self.out);
-        self.follow();
     }
 
     /// Delivers a market record to the actors and to brokers that live on market data. `own_time`
@@ -414,11 +452,7 @@ pub struct NotSent {
 impl NotSent {
     /// An approved request that did not leave because of `reason`.
     pub const fn new(approved: &Approved, reason: Reason) -> Self {
-        let (cl_ord_id, request) = match approved.request() {
-            OrderRequest::New(new) => (new.cl_ord_id, RequestKind::New),
-            OrderRequest::Replace(replace) => (replace.orig_cl_ord_id, RequestKind::Replace),
-            OrderRequest::Cancel(cancel) => (cancel.orig_cl_ord_id, RequestKind::Cancel),
-        };
+        let (cl_ord_id, request) = approved.request().name();
         Self { broker: approved.route().broker, cl_ord_id, request, reason }
     }
 

@@ -3,12 +3,11 @@
 
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
 use super::show::{agent_view, changed, fill_view, flattened, order_view, positions, readiness};
-use crate::actors::Core;
 use crate::desk::Desk;
 use crate::live::{Act, Handle, NoAnswer};
 use crate::msg::{
     ActionKind, AgentState, CancelOrder, Contingent, Control, Input, NewOrder, OrderRequest,
-    ReplaceOrder,
+    ReplaceOrder, Rule,
 };
 use crate::types::{AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Nanos, Reason, Scope};
 use crate::view::{
@@ -74,17 +73,13 @@ impl LiveGateway {
             {
                 return Err(control);
             }
-            let before = denials(desk);
-            desk.deliver(at, &Input::Request(AgentId::OPERATOR, request));
-            let refused = denials(desk)
-                .into_iter()
-                .find(|row| !before.contains(row))
-                .map(|(_, reason, _)| reason);
+            let done = desk.request(at, AgentId::OPERATOR, request);
             let core = desk.lane.core.as_ref();
-            let view = core
-                .and_then(|core| core.oms.find(id))
-                .map(|(_, o)| order_view(o, &topology.names));
-            Ok((refused, view))
+            let order = core.and_then(|core| core.oms.find(id)).map(|(_, order)| order);
+            // A gate of another thread may have refused it by now.
+            let unsent = order.filter(|order| order.was_denied()).and_then(|order| order.reason);
+            let view = order.map(|order| order_view(order, &topology.names));
+            Ok((done.err().or(unsent), view))
         })?;
         let done = done.map_err(|control| {
             Refusal::Refused(format!(
@@ -120,13 +115,6 @@ impl From<NoAnswer> for Refusal {
     fn from(no: NoAnswer) -> Self {
         Self::Unavailable(no.to_string())
     }
-}
-
-/// Refusals by agent and reason: what grew during a request is its refusal.
-fn denials(desk: &Desk) -> Vec<(AgentId, Reason, u64)> {
-    let core = desk.lane.core.as_ref();
-    let count = |core: &Core| core.denied().collect();
-    core.map(count).unwrap_or_default()
 }
 
 impl Gateway for LiveGateway {
@@ -172,15 +160,28 @@ impl Gateway for LiveGateway {
             since: trip.since,
             progress: String::new(),
         });
-        let mut kill = KillView {
-            level: trips.iter().map(|trip| trip.level).max().unwrap_or_default(),
-            scopes: scopes.collect(),
-        };
+        let mut kill = KillView { level: KillLevel::Normal, scopes: scopes.collect() };
         let mode = self.topology.mode.name().to_owned();
         self.ask(move |desk, topology| {
             let Some(core) = &desk.lane.core else {
                 return Err(Refusal::Unavailable("no core".to_owned()));
             };
+            // What the core refuses by is shown, also where the file lacks it.
+            for (scope, own) in core.risk.halts.kills() {
+                let name = topology.names.scope_name(scope);
+                match kill.scopes.iter_mut().find(|trip| trip.scope == name) {
+                    Some(trip) => trip.level = trip.level.max(own.level),
+                    None => kill.scopes.push(TripView {
+                        scope: name,
+                        level: own.level,
+                        reason: own.rule.map_or("not in the kill file", Rule::name).to_owned(),
+                        episode: own.episode,
+                        since: own.since,
+                        progress: String::new(),
+                    }),
+                }
+            }
+            kill.level = kill.scopes.iter().map(|trip| trip.level).max().unwrap_or_default();
             for trip in &mut kill.scopes {
                 let scope = topology.names.scope(&trip.scope).unwrap_or(Scope::Global);
                 trip.progress = core.enforcement.progress(scope).name().to_owned();

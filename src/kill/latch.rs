@@ -47,6 +47,20 @@ pub enum LatchError {
     Io(&'static str, io::Error),
 }
 
+impl Trip {
+    /// This trip with what another one, no higher, adds to it.
+    fn with(mut self, other: Self) -> Self {
+        // The arm names the trip that the core knows.
+        self.episode = if other.level == self.level { other.episode } else { self.episode };
+        self.rule = other.rule.or(self.rule);
+        self.cool_off = self.cool_off.max((other.since + other.cool_off).since(self.since));
+        if !self.reason.contains(&other.reason) {
+            self.reason = format!("{}; {}", self.reason, other.reason);
+        }
+        self
+    }
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Content {
     next_episode: u64,
@@ -169,18 +183,17 @@ impl Latch {
     }
 
     /// Takes over a trip that the core decided, with the number that the core gave it, and writes the
-    /// file. A scope that stands higher keeps its own.
+    /// file. A scope that stands as high keeps its own, with this one's rule, reason and cool-off added:
+    /// whoever arms it has to know of both.
     ///
     /// # Errors
     /// As [`Self::raise`].
     pub fn record(&mut self, trip: Trip) -> Result<(), LatchError> {
         match self.get(&trip.scope).cloned() {
-            Some(stands) if stands.level > trip.level => Ok(()),
-            Some(stands) if stands.level == trip.level => match stands.episode == trip.episode {
-                true => Ok(()),
-                // The arm names the trip that the core knows.
-                false => self.put(Trip { episode: trip.episode, ..stands }),
-            },
+            Some(stands) if stands.level >= trip.level => {
+                let both = stands.clone().with(trip);
+                if both == stands { Ok(()) } else { self.put(both) }
+            }
             _ => self.put(trip),
         }
     }
@@ -229,6 +242,31 @@ mod tests {
         latch.clear("agent:ema").unwrap();
         let again = latch.raise("agent:ema", KillLevel::Block, "again", now).unwrap();
         assert!(again.episode > first.episode, "episodes are never used twice");
+    }
+
+    #[test]
+    fn what_was_found_under_a_trip_is_armed_with_it() {
+        let folder: Arc<dyn Folder> = Arc::new(MemoryFolder::new());
+        let mut latch = Latch::open(&folder, true).unwrap();
+        let at = |secs| Timestamp::ZERO + Nanos::from_secs(secs);
+        let drill = latch.raise("account:a", KillLevel::Flatten, "drill", at(10)).unwrap();
+        let found = Trip {
+            reason: "guardian: drawdown".to_owned(),
+            since: at(40),
+            rule: Some(Rule::Drawdown),
+            cool_off: Nanos::from_secs(30),
+            ..drill.clone()
+        };
+        // The second time as a boot tells it again; the third lower, decided before the other was known.
+        let lower = Trip { level: KillLevel::Cancel, episode: 99, ..found.clone() };
+        for trip in [found.clone(), found.clone(), lower] {
+            latch.record(trip).unwrap();
+            let stands = Latch::open(&folder, false).unwrap().get("account:a").unwrap().clone();
+            assert_eq!(stands.reason, "drill; guardian: drawdown");
+            assert_eq!((stands.level, stands.episode), (drill.level, drill.episode));
+            assert_eq!((stands.rule, stands.since), (found.rule, drill.since));
+            assert_eq!(stands.since + stands.cool_off, at(70));
+        }
     }
 
     #[test]

@@ -25,8 +25,8 @@ const EVIDENCE: u32 = 2;
 pub struct Direct {
     /// The broker's name.
     pub broker: String,
-    /// Orders that its first snapshot showed open.
-    pub open_before: u64,
+    /// Orders that its first snapshot showed open; none where there was no snapshot.
+    pub open_before: Option<u64>,
     /// Orders that its last snapshot showed open; none where there was no snapshot.
     pub open_after: Option<u64>,
     /// Snapshots in a row showed nothing open.
@@ -71,7 +71,10 @@ pub fn kill_direct(
         let open = |open: Option<u64>| open.map_or("unknown".to_owned(), |open| open.to_string());
         let act = Act::new(who, "kill_direct", format!("broker:{}", one.broker), reason);
         let after = format!("open {}, confirmed {}", open(one.open_after), one.confirmed);
-        audit.note(Clock::new().now(), act.changed(format!("open {}", one.open_before), after));
+        audit.note(
+            Clock::new().now(),
+            act.changed(format!("open {}", open(one.open_before)), after),
+        );
     }
     left.map_err(|error| DirectError::Latch(path, error))?;
     Ok(done)
@@ -99,7 +102,7 @@ fn cancel_direct(topology: &Topology, instance: u32, patience: Nanos) -> Vec<Dir
         };
         let nothing = Direct {
             broker: spec.name.clone(),
-            open_before: 0,
+            open_before: None,
             open_after: None,
             confirmed: false,
             took: Nanos(0),
@@ -112,7 +115,7 @@ fn cancel_direct(topology: &Topology, instance: u32, patience: Nanos) -> Vec<Dir
             threads.spawn(move || {
                 let begin = hand.clock.now();
                 hand.run(begin + patience);
-                done.open_before = hand.first.unwrap_or(0);
+                done.open_before = hand.first;
                 done.open_after = hand.last;
                 done.confirmed = hand.quiet >= EVIDENCE;
                 done.took = hand.clock.now().since(begin);

@@ -1,5 +1,6 @@
 //! Order requests: what agents and operators ask for. FIX D (new), E (list), G (replace), F (cancel).
 
+use super::report::RequestKind;
 use crate::types::{
     AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Qty, Side, TimeInForce, Timestamp,
 };
@@ -15,6 +16,17 @@ pub enum OrderRequest {
     Replace(ReplaceOrder),
     /// Take an open order back.
     Cancel(CancelOrder),
+}
+
+impl OrderRequest {
+    /// The order that it is about, by the name that the order has before it, and its kind.
+    pub const fn name(&self) -> (ClientOrderId, RequestKind) {
+        match self {
+            Self::New(new) => (new.cl_ord_id, RequestKind::New),
+            Self::Replace(replace) => (replace.orig_cl_ord_id, RequestKind::Replace),
+            Self::Cancel(cancel) => (cancel.orig_cl_ord_id, RequestKind::Cancel),
+        }
+    }
 }
 
 /// What an order asks for, without whose it is.

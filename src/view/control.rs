@@ -211,8 +211,8 @@ pub struct DrillResult {
 pub struct DirectBroker {
     /// Its name.
     pub broker: String,
-    /// Orders open in its first snapshot.
-    pub open_before: u64,
+    /// Orders open in its first snapshot; absent where there was none.
+    pub open_before: Option<u64>,
     /// Orders open in its last one; absent where there was none.
     pub open_after: Option<u64>,
     /// Its snapshots showed nothing open, twice.

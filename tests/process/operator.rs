@@ -1,7 +1,7 @@
 //! The operator's side of the kill switch: what is noted of it, drills, and what works without the
 //! gateway's help.
 
-use crate::rig::{Rig, json, wait};
+use crate::rig::{self, Process, Rig, json, qtos, wait};
 use std::fs;
 
 fn acts(rig: &Rig) -> Vec<(String, String)> {
@@ -107,4 +107,62 @@ fn a_direct_kill_needs_no_gateway() {
         rig.drain();
         rig.verify();
     }
+}
+
+/// A gateway with its venue inside: what did not happen is no success.
+#[test]
+fn what_was_not_done_is_not_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("c.toml"), rig::config("sandbox.toml", "")).unwrap();
+    let run = ["run", "--config", "c.toml", "--state-dir", "g", "--json"];
+    let _gateway = Process::start(dir, "gateway", &run);
+    let ask = |args: &[&str]| json(dir, &[args, &["--state-dir", "g"]].concat());
+    let normal = || {
+        let (code, out, _) = qtos(dir, &["status", "--state-dir", "g", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&out).ok()?;
+        (code == 0 && status["ready"] == true).then(|| status["kill"].clone())
+    };
+    assert_eq!(wait("a gateway that takes orders", normal)["level"], "normal");
+
+    // The kill file cannot be written, then it can.
+    let kill = ["kill", "--scope", "account:paper", "--level", "cancel", "--reason", "drill"];
+    fs::create_dir(dir.join("g/kill.json.partial")).unwrap();
+    let (code, answer) = ask(&kill);
+    assert_eq!(code, 3, "{answer}");
+    assert_eq!(ask(&["order", "buy", "AAPL", "1"]).0, 3);
+    let (_, status) = ask(&["status"]);
+    assert_eq!(status["kill"]["level"], "cancel", "{status}");
+    fs::remove_dir(dir.join("g/kill.json.partial")).unwrap();
+    let (code, step) = ask(&["arm", "--scope", "account:paper", "--reason", "disk repaired"]);
+    assert_eq!(code, 0, "{step}");
+    let (code, done) = ask(&["arm", "--confirm", step["challenge"].as_str().unwrap()]);
+    assert_eq!((code, &done["level"]), (0, &"normal".into()), "{done}");
+    assert_eq!(wait("no kill", normal)["level"], "normal");
+    let (code, order) = ask(&["order", "buy", "AAPL", "1"]);
+    assert_eq!(code, 0, "{order}");
+
+    // Refused at the wire.
+    let set = ["limits", "set", "message_budget", "global", "1/1m", "--reason", "drill"];
+    assert_eq!(ask(&set).0, 0);
+    let (code, denied) = ask(&["order", "buy", "AAPL", "1"]);
+    assert_eq!((code, &denied["error"]["code"]), (3, &"message_budget".into()), "{denied}");
+
+    // No broker to cancel at.
+    let direct = ["kill", "--direct", "--reason", "drill", "--config", "c.toml"];
+    let (code, done) = ask(&direct);
+    assert_eq!((code, &done["brokers"]), (1, &serde_json::json!([])), "{done}");
+}
+
+/// A broker that does not answer has told nothing of its orders.
+#[test]
+fn what_a_silent_broker_has_open_is_unknown() {
+    let mut rig = Rig::new("venue-sandbox.toml");
+    rig.up();
+    rig.kill9_gateway();
+    rig.kill9_venue();
+    let (code, done) = rig.ask(&["kill", "--direct", "--reason", "drill", "--config", "c.toml"]);
+    assert_eq!((code, &done["brokers"][0]["open_before"]), (1, &serde_json::Value::Null), "{done}");
+    let audit = fs::read_to_string(rig.dir().join("g/audit.log")).unwrap();
+    assert!(audit.lines().last().unwrap().contains("open unknown"), "{audit}");
 }

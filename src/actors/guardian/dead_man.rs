@@ -1,5 +1,5 @@
 //! The operator's console has not been heard of: warns `after` the last heartbeat, or the boot, and
-//! acts after twice that. Value: `after` (the rule is off without it).
+//! acts after twice that. An arm of everything is heard as well. Value: `after` (the rule is off without it).
 
 use super::{Event, Next, Setup, Severity, Values, View, Watcher, kept_in};
 use crate::types::{Nanos, Scope, Timestamp};

@@ -22,7 +22,8 @@ pub use standing::Severity;
 
 use super::market::Market;
 use super::oms::{Fill, Oms};
-use super::risk::{Halts, Risk};
+use super::risk::Risk;
+use super::risk::halts::{Halts, Kill};
 use super::saved::{BadState, Saved, put, take};
 use crate::kill::Route;
 use crate::msg::{Act, Control, Intervention, KillOrder, Rule};
@@ -344,6 +345,10 @@ impl Guardian {
                     slot.watcher.accept(*scope);
                 }
                 self.standing.armed(at, *scope);
+                // Whoever arms everything is there.
+                if *scope == Scope::Global {
+                    self.hear(at, &Event::Heartbeat);
+                }
             }
             // A boot tells again of the trips in force: those have not come back, they never went.
             Control::Kill(KillOrder { scope, level, rule: Some(rule), .. })
@@ -394,11 +399,19 @@ impl Guardian {
                     Some(Move::Hold(on)) => {
                         into.push(Intervention { rule, scope, act: Act::Hold(on) });
                     }
-                    Some(Move::Kill(level, cool_off)) if view.halts().level_of(scope) < level => {
-                        let kill = self.kill(rule, scope, level, cool_off);
+                    Some(Move::Kill(level, cool_off)) => {
+                        let kill = match view.halts().kill_of(scope) {
+                            // A kill that stands as high stays what it is; whoever arms it has to
+                            // know of this as well.
+                            Some(Kill { level: stands, episode, .. }) if stands >= level => {
+                                let act = Act::Kill { level: stands, episode, cool_off };
+                                Intervention { rule, scope, act }
+                            }
+                            _ => self.kill(rule, scope, level, cool_off),
+                        };
                         into.push(kill);
                     }
-                    Some(Move::Kill(..)) | None => {}
+                    None => {}
                 }
             }
         }

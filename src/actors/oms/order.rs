@@ -80,6 +80,8 @@ pub struct Order {
     pub sent_at: Timestamp,
     /// When the last request about it was handed to the broker.
     pub asked_at: Timestamp,
+    /// The broker refused to take it back: a kill asks again from here on.
+    pub cancel_again: Timestamp,
     /// When a complete snapshot first lacked it.
     pub absent_since: Option<Timestamp>,
     /// When a complete snapshot first showed it without the replace that is under way.
@@ -123,6 +125,7 @@ impl Order {
         counted: Qty::ZERO,
         sent_at: Timestamp::ZERO,
         asked_at: Timestamp::ZERO,
+        cancel_again: Timestamp::ZERO,
         absent_since: None,
         unchanged_since: None,
         reason: None,
@@ -131,6 +134,11 @@ impl Order {
     /// FIX 39.
     pub fn ord_status(&self) -> OrdStatus {
         self.state.ord_status(self.filled().is_positive())
+    }
+
+    /// It was refused, and no broker has a number for it.
+    pub fn was_denied(&self) -> bool {
+        self.ord_status() == OrdStatus::Rejected && self.venue_order_id.is_none()
     }
 
     /// Booked so far, gaps or not.

@@ -4,7 +4,7 @@ use super::order::Role;
 use super::transition::{Event, Oddity};
 use super::{News, Oms};
 use crate::msg::{CancelReject, RequestKind};
-use crate::types::{BrokerId, ClientOrderId, ExecType, Price, Qty, Reason, Timestamp};
+use crate::types::{BrokerId, ClientOrderId, ExecType, Nanos, Price, Qty, Reason, Timestamp};
 
 impl Oms {
     /// A cancel or replace was refused by the broker.
@@ -26,12 +26,25 @@ impl Oms {
                 }
                 Event::ReplaceRejected
             }
-            RequestKind::Cancel | RequestKind::New => Event::CancelRejected,
+            RequestKind::Cancel | RequestKind::New => {
+                self.pause_cancels(broker, reject.orig_cl_ord_id);
+                Event::CancelRejected
+            }
         };
         self.refused_change(at, reject.orig_cl_ord_id, event, reject.reason, news);
         if matches!(reject.reason, Reason::UnknownOrder | Reason::BrokerTooLate) {
             // The broker's view of the order is not ours.
             self.ask_snapshot(at, broker, news);
+        }
+    }
+
+    /// A cancel that was refused is not sent again before an answer to it would have been late: the
+    /// snapshot that follows the refusal would only bring the next one.
+    fn pause_cancels(&mut self, broker: BrokerId, id: ClientOrderId) {
+        let pause = self.patience.get(broker.index()).map_or(Nanos(0), |patience| patience.ack);
+        if let Some(&index) = self.by_id.get(&id) {
+            let order = &mut self.orders[index as usize];
+            order.cancel_again = order.asked_at + pause;
         }
     }
 

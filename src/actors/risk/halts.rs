@@ -56,11 +56,16 @@ impl Halts {
         }
     }
 
-    /// Raises a scope. One that stands as high or higher keeps its level and its trip.
+    /// Raises a scope. One that stands as high or higher keeps its level and its trip; a finding of the
+    /// guardian on that trip adds its rule and its cool-off.
     pub fn kill(&mut self, scope: Scope, kill: Kill) {
         let stands = self.kills.entry(scope).or_insert(kill);
         if planted!(LowerKillWins, kill.level > stands.level, true) {
             *stands = kill;
+        } else if kill.episode == stands.episode {
+            let cooled = (kill.since + kill.cool_off).since(stands.since);
+            stands.rule = kill.rule.or(stands.rule);
+            stands.cool_off = stands.cool_off.max(cooled);
         }
     }
 
@@ -109,9 +114,14 @@ impl Halts {
         self.kills.iter().map(|(scope, kill)| (*scope, *kill))
     }
 
+    /// The kill of one scope alone.
+    pub fn kill_of(&self, scope: Scope) -> Option<Kill> {
+        self.kills.get(&scope).copied()
+    }
+
     /// The kill level of one scope alone.
     pub fn level_of(&self, scope: Scope) -> KillLevel {
-        self.kills.get(&scope).map_or(KillLevel::Normal, |kill| kill.level)
+        self.kill_of(scope).map_or(KillLevel::Normal, |kill| kill.level)
     }
 
     /// The kill level of a broker and everything above it: what covers orders that are not ours.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::actors::risk::check::{self, Look};
-use crate::msg::LimitsChange;
+use crate::msg::{LimitsChange, OrderSnapshot};
 
 impl Rig {
     /// An order that every control let through and the broker took.
@@ -267,6 +267,25 @@ fn no_order_meets_another_of_its_account() {
     rig.core.tick(rig.at, &mut CoreOut::default());
     assert_eq!(rig.core.oms.in_doubt(), 1);
     assert_eq!(ask(&mut rig, sell("99.50")), Some(Reason::SelfMatch));
+
+    // Not ours: only a kill takes it back.
+    let mut rig = self::rig(&global("self_match", "cancel_old"));
+    let strange = OrderSnapshot {
+        cl_ord_id: None,
+        venue_order_id: VenueOrderId(77),
+        account: AccountId(0),
+        instrument: IBM,
+        terms: limit_terms(Side::Buy, 10, "99.50"),
+        ord_status: OrdStatus::New,
+        cum_qty: Qty::ZERO,
+        leaves_qty: Qty::whole(10),
+        fills: Vec::new(),
+    };
+    let snapshot = BrokerSnapshot { orders: vec![strange], positions: vec![] };
+    rig.report(Report::Snapshot(Box::new(snapshot)));
+    assert_eq!(rig.core.oms.open().count(), 1);
+    assert_eq!(ask(&mut rig, sell("99.50")), Some(Reason::SelfMatch), "not ours");
+    assert_eq!(ask(&mut rig, sell("99.51")), None);
 
     let mut rig = self::rig(&[]);
     rig.resting(Side::Buy, 10, "99.50");

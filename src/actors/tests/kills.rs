@@ -188,6 +188,35 @@ fn cancelled_is_said_on_two_snapshots_and_a_person_hears_when_it_takes_too_long(
     assert_eq!(progress(&rig), Progress::InForce);
 }
 
+/// A broker that refuses the cancel but shows the order is asked again, not at once each time.
+#[test]
+fn a_refused_cancel_is_not_sent_again_at_once() {
+    let mut rig = rig(&[]);
+    let (id, _) = rig.order(Side::Buy, 5, "90");
+    rig.accept(id);
+    let cancels = |out: &CoreOut| out.approved.len();
+    let out = rig.control(&kill(Scope::Global, KillLevel::Cancel, 7));
+    assert_eq!(cancels(&out), 1);
+    for _ in 0..2 {
+        for _ in 0..3 {
+            let refused = CancelReject {
+                orig_cl_ord_id: id,
+                request: RequestKind::Cancel,
+                reason: Reason::UnknownOrder,
+            };
+            let out = rig.hear(Report::CancelReject(refused));
+            assert_eq!(cancels(&out), 0);
+            let agreeing = rig.agreeing();
+            assert_eq!(cancels(&rig.hear(agreeing)), 0);
+        }
+        assert_eq!(cancels(&rig.pass(Nanos(Nanos::from_secs(2).0 - 1))), 0);
+        assert!(rig.core.next_deadline() <= rig.at + Nanos(1), "someone comes back to it");
+        assert_eq!(cancels(&rig.pass(Nanos(1))), 1);
+    }
+    rig.canceled(id);
+    assert_eq!(cancels(&rig.pass(Nanos::from_secs(10))), 0);
+}
+
 #[test]
 fn isolate_closes_the_session_after_the_cancels_and_the_arm_opens_it() {
     let mut rig = rig(&[]);

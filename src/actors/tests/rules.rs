@@ -255,6 +255,40 @@ fn silence_holds_an_instrument_until_data_comes() {
     assert!(rig.order(Side::Sell, 1, "100").1.is_ok());
 }
 
+/// Found while a person's kill stands as high: it is said and has to be armed with the rest.
+#[test]
+fn a_finding_under_a_standing_kill_is_not_lost() {
+    let mut rig = guarded("drawdown", &[("limit", "10%"), ("warn", "off")], &[]);
+    rig.buy_ten();
+    for _ in 0..4 {
+        rig.second(Some(("109.99", "110.01")));
+    }
+    for level in [KillLevel::Cancel, KillLevel::Flatten] {
+        let mut out = CoreOut::default();
+        let order = KillOrder {
+            scope: ACCOUNT,
+            level,
+            reason: "drill".into(),
+            episode: 7 + level as u64,
+            rule: None,
+        };
+        rig.core.control(rig.at, &Control::Kill(order), &mut out);
+    }
+    let stood = rig.core.risk.halts.kill_of(ACCOUNT).unwrap();
+    let fall = |rig: &mut Rig| {
+        let outs = (0..3).map(|_| rig.second(Some(("98.99", "99.01"))));
+        outs.flat_map(|out| interventions(&out)).collect::<Vec<_>>()
+    };
+    let cool_off = Nanos::from_secs(30);
+    let act = Act::Kill { level: KillLevel::Flatten, episode: stood.episode, cool_off };
+    assert_eq!(fall(&mut rig), [Intervention { rule: Rule::Drawdown, scope: ACCOUNT, act }]);
+    assert_eq!(fall(&mut rig), [], "once");
+    let stands = rig.core.risk.halts.kill_of(ACCOUNT).unwrap();
+    assert_eq!((stands.level, stands.episode), (stood.level, stood.episode));
+    assert_eq!(stands.rule, Some(Rule::Drawdown));
+    assert!(stands.since + stands.cool_off >= stood.since + Nanos::from_secs(30));
+}
+
 #[test]
 fn a_console_that_falls_silent_blocks_and_then_cancels() {
     let mut rig = guarded("dead_man", &[("after", "60s")], &[]);
@@ -269,6 +303,20 @@ fn a_console_that_falls_silent_blocks_and_then_cancels() {
     assert_eq!(level(&rig.pass(Nanos::from_secs(59))), None);
     assert_eq!(level(&rig.pass(Nanos::from_secs(1))), Some(KillLevel::Block));
     assert_eq!(level(&rig.pass(Nanos::from_secs(59))), None);
+    assert_eq!(level(&rig.pass(Nanos::from_secs(1))), Some(KillLevel::Cancel));
+    // Whoever arms is there: from then on silence counts again, and harder.
+    rig.at = rig.at + Nanos::from_secs(100);
+    let kill = rig.core.risk.halts.kill_of(Scope::Global).unwrap();
+    let arm = KillOrder {
+        scope: Scope::Global,
+        level: KillLevel::Normal,
+        reason: "seen".into(),
+        episode: kill.episode,
+        rule: kill.rule,
+    };
+    rig.core.control(rig.at, &Control::Arm(arm), &mut CoreOut::default());
+    assert_eq!(level(&rig.pass(Nanos::from_secs(59))), None);
+    assert_eq!(rig.core.risk.halts.kill_of(Scope::Global), None);
     assert_eq!(level(&rig.pass(Nanos::from_secs(1))), Some(KillLevel::Cancel));
 }
 

@@ -1,11 +1,14 @@
 //! The gate at the wire: terms of an approval that no longer hold, and what a broker takes.
 
 use super::*;
+use crate::actors::Lane;
+use crate::actors::agent::{Agent, AgentCx, Host};
+use crate::actors::oms::OrderUpdate;
 use crate::actors::risk::Approved;
 use crate::broker::session::Channel;
 use crate::broker::{BrokerSession, Frame, Output};
 use crate::desk::gate::{Gate, NoWire, Wire};
-use crate::desk::{Cleared, NotSent};
+use crate::desk::{Cleared, Desk, Link, NotSent};
 use crate::journal::{Disk, Durability, Header, HeaderKind, Log};
 use crate::kill::{KillBoard, Permit};
 use crate::msg::{CancelOrder, Parent};
@@ -222,4 +225,72 @@ fn children_never_come_to_more_than_their_parent() {
     let other = Parent { id: 8, qty: Qty::whole(5) };
     let (_, approved) = child(&mut rig, 5, other);
     assert_eq!(send(&mut rig, approved), None, "another parent has its own");
+}
+
+/// Takes back, in vain, whatever has traded.
+struct TooLate;
+
+impl Agent for TooLate {
+    fn on_order(&mut self, cx: &mut AgentCx<'_>, update: &OrderUpdate) {
+        if update.last_qty.is_positive() {
+            cx.cancel(update.cl_ord_id);
+        }
+    }
+}
+
+/// Lets nothing leave while `full`; says what it was given as soon as it is asked.
+struct Said {
+    full: bool,
+    reports: Vec<Report>,
+}
+
+impl Link for Said {
+    fn start(&mut self, _: Timestamp) {}
+    fn close(&mut self, _: Timestamp) {}
+    fn send(&mut self, _: Timestamp, cleared: Cleared) -> Result<(), NotSent> {
+        if self.full { Err(NotSent::of(&cleared, Reason::MessageBudget)) } else { Ok(()) }
+    }
+    fn request_snapshot(&mut self, _: Timestamp) {}
+    fn poll(&mut self) -> Option<Report> {
+        self.reports.pop()
+    }
+}
+
+#[test]
+fn an_answer_is_about_the_request_itself() {
+    for (full, expected) in [(false, Ok(())), (true, Err(Reason::MessageBudget))] {
+        let mut rig = rig(&[]);
+        let (own, sent) = rig.order(Side::Buy, 10, "99");
+        sent.unwrap();
+        let (open, sent) = rig.order(Side::Buy, 10, "98");
+        sent.unwrap();
+        rig.accept(open);
+        let filled = execution(own, ExecType::Trade, OrdStatus::Filled, 10, 10, "99");
+        let new = rig.draft(AgentId::OPERATOR, IBM, limit_terms(Side::Buy, 1, "97"));
+        let replace = ReplaceOrder {
+            orig_cl_ord_id: open,
+            cl_ord_id: rig.id(AgentId::OPERATOR),
+            intent: 77,
+            terms: limit_terms(Side::Buy, 9, "98"),
+        };
+        let cancel = CancelOrder { orig_cl_ord_id: open };
+        let host = Host::new(Box::new(TooLate), AGENT, AccountId(0), vec![IBM]);
+        let lane = Lane::new(rig.market, 2, vec![host], Some(rig.core));
+        let reports = vec![Report::Execution(filled)];
+        let link = Said { full, reports };
+        let mut desk = Desk::new(lane, Log::none(), vec![Box::new(link)], false);
+        let mut ask = |request| desk.request(rig.at, AgentId::OPERATOR, request);
+        assert_eq!(ask(OrderRequest::New(new)), expected);
+        assert_eq!(ask(OrderRequest::Replace(replace)), expected);
+        if full {
+            assert_eq!(ask(OrderRequest::Cancel(cancel)), expected);
+        }
+        let strange = CancelOrder { orig_cl_ord_id: own };
+        assert_eq!(ask(OrderRequest::Cancel(strange)), Err(Reason::UnknownOrder));
+        let core = desk.lane.core.unwrap();
+        let others = core.denied().filter(|(agent, ..)| *agent == AGENT);
+        assert_eq!(others.map(|(.., count)| count).sum::<u64>(), 2, "the agent's and the last");
+        let (_, order) = core.oms.find(new.cl_ord_id).unwrap();
+        assert_eq!(order.was_denied(), full);
+    }
 }

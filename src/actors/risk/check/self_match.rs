@@ -1,6 +1,7 @@
 //! C14: no order may trade with another of the same account. Value: `cancel_new` refuses the new
 //! order; `cancel_old` takes the open orders back that it would meet, and sends it behind their
-//! cancels. An order in doubt cannot be taken back by name: it refuses the new one either way.
+//! cancels. An order in doubt cannot be taken back by name, and one that is not ours is not ours to take
+//! back: either refuses the new one in both modes.
 //!
 //! What can meet: open orders of the other side that rest with a price or are market orders on their
 //! way. Stops that wait and legs whose time has not come do not.
@@ -9,7 +10,7 @@ use super::super::limits::{Known, LimitError, Limits};
 use super::super::value::{Value, one};
 use super::{Case, Check, rows_in};
 use crate::actors::oms::{Order, OrderIndex, Pending, Role, Stage};
-use crate::types::{LimitRow, LimitValue, OrdType, Price, Reason, Side};
+use crate::types::{AgentId, LimitRow, LimitValue, OrdType, Price, Reason, Side};
 
 const NAME: &str = "self_match";
 
@@ -109,6 +110,7 @@ impl Check for SelfMatch {
         let Some(mode) = self.mode(case) else { return Ok(()) };
         let refused = met(case).any(|(_, order)| {
             mode == Mode::CancelNew
+                || order.route.agent == AgentId::EXTERNAL
                 || order.state.stage == Stage::InDoubt
                 || order.state.pending == Pending::Replace
         });
