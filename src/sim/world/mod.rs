@@ -2,6 +2,7 @@
 //! is due first happens next, so a seed is a session.
 
 mod corporate;
+mod ending;
 mod faults;
 mod operator;
 mod remote;
@@ -11,16 +12,15 @@ use super::broker::SimBroker;
 use super::dice::Dice;
 use super::fault::Fault;
 use super::market::SimMarket;
-use super::oracle;
 use super::plan::Plan;
-use super::port::{DiskFault, Outbound};
+use super::port::Outbound;
 use super::process::{Process, registry};
 use super::truth;
 use super::watch::{Sent, Violation, Watch};
 use crate::desk::Desk;
 use crate::disk::{Folder, MemoryFolder};
 use crate::kill::{ArmDesk, Latch};
-use crate::msg::{AgentState, Control, Gap, MarketData};
+use crate::msg::{Gap, MarketData};
 use crate::types::{AccountId, AgentId, BrokerId, ClientOrderId, InstrumentId, Nanos, Timestamp};
 use crate::wiring::{ConfigError, Topology};
 use std::collections::BTreeMap;
@@ -165,68 +165,6 @@ impl World {
         debug_assert!(self.now <= end + end.since(START));
         self.settle();
         self.finish()
-    }
-
-    /// Everything is well from now on, and time passes until it must show.
-    fn settle(&mut self) {
-        let now = self.now;
-        for broker in &mut self.brokers {
-            broker.heal(now);
-        }
-        (self.faults, self.trips) = (self.plan.faults.len(), self.plan.trips.len());
-        self.process.disk.fail(DiskFault::None);
-        if self.process.disk.failed.load(Ordering::SeqCst) {
-            self.process.kill(None);
-        }
-        self.stopped = None;
-        // A broker that stays isolated would never be heard of again.
-        if !self.process.is_up() {
-            self.restart = None;
-            self.boot();
-        }
-        self.arm();
-        let agents = self.process.topology().names.agents().len() as u16;
-        for number in AgentId::FIRST..agents {
-            let (agent, state) = (AgentId(number), AgentState::Paused);
-            self.control(Control::Agent { agent, state });
-        }
-        let end = now + QUIET;
-        while self.outcome.violations.is_empty() && self.step(end) {}
-        self.now = end;
-        let wall = self.wall();
-        self.call(|desk| desk.due_at(wall));
-    }
-
-    fn finish(mut self) -> Outcome {
-        let commit = |desk: &mut Desk| desk.log.commit().is_ok();
-        self.call(commit);
-        if self.outcome.violations.is_empty() {
-            let (found, inputs) = oracle::judge(&self.process, &self.brokers, &self.watch);
-            self.outcome.violations.extend(found);
-            self.outcome.inputs = inputs;
-        }
-        let at = self.now.since(START);
-        for violation in &mut self.outcome.violations {
-            if violation.at == Nanos(0) {
-                violation.at = at;
-            }
-        }
-        for broker in &mut self.brokers {
-            for fault in broker.struck.drain(..) {
-                *self.outcome.faults.entry(fault).or_default() += 1;
-            }
-        }
-        if let Some(core) = self.process.desk.as_ref().and_then(|desk| desk.lane.core.as_ref()) {
-            self.outcome.orders = core.tally().orders;
-            self.outcome.fills = core.oms.fills().len() as u64;
-        }
-        if let Some(desk) = &self.process.desk {
-            self.outcome.digest = desk.digest();
-        }
-        self.outcome.requests = self.watch.requests;
-        self.outcome.after_kill = self.watch.after_kill;
-        self.outcome.boots = self.process.epoch;
-        self.outcome
     }
 
     /// The gateway's clock.
