@@ -100,8 +100,8 @@ impl Core {
     }
 
     /// Takes over orders, fills, positions and halts of a core that ran under another configuration
-    /// with the same names. Windows of the checks begin anew; intents and the trading day do not. Limits
-    /// that were set while it ran stay, unless the configuration's own have changed.
+    /// with the same names. What the checks have counted, intents and the trading day stay. Limits that
+    /// were set while it ran stay, unless the configuration's own have changed.
     pub fn carry_over(&mut self, old: Self) {
         self.oms.carry_over(old.oms);
         self.risk.carry_over(old.risk, &self.oms);

@@ -106,6 +106,17 @@ impl Risk {
         self.halts = old.halts;
         for check in &mut self.checks {
             check.adopt(oms);
+            // Windows and sums outlive the rows they were counted for.
+            let name = check.name();
+            let before = old.checks.iter().find(|before| before.name() == name);
+            if let (Some(before), Some(state)) =
+                (before.and_then(|before| before.state()), check.state_mut())
+            {
+                let mut counted = Vec::new();
+                before.save(&mut counted);
+                // The same control has the same kind of state.
+                let _ = state.load(&mut counted.as_slice());
+            }
         }
     }
 

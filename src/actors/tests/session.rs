@@ -213,3 +213,25 @@ fn a_new_configuration_keeps_the_day() {
     new.quote(IBM, "94.99", "95.01");
     assert_eq!(new.order(Side::Buy, 1, "95").1, Err(Reason::DailyLoss));
 }
+
+#[test]
+fn a_new_configuration_keeps_what_was_counted() {
+    let (two, three) = (
+        [row("day_orders", Scope::Global, "2")],
+        [row("day_orders", Scope::Global, "3"), row("order_rate", Scope::Global, "1/60s")],
+    );
+    let mut old = rig(&two);
+    for _ in 0..2 {
+        old.order(Side::Buy, 1, "99").1.unwrap();
+    }
+    assert_eq!(old.order(Side::Buy, 1, "99").1, Err(Reason::DayOrders));
+    let mut new = rig(&three);
+    new.core.carry_over(old.core);
+    new.seq = old.seq;
+    assert_eq!(new.order(Side::Buy, 1, "99").1, Err(Reason::OrderRate), "of the old ones");
+    for expected in [Ok(()), Err(Reason::DayOrders)] {
+        new.at = new.at + Nanos::from_secs(61);
+        new.quote(IBM, "99.99", "100.01");
+        assert_eq!(new.order(Side::Buy, 1, "99").1.map(|_| ()), expected);
+    }
+}
