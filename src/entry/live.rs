@@ -301,7 +301,7 @@ impl Gateway for LiveGateway {
 
     fn cancel(&self, order: ClientOrderId) -> Result<OrderView, Refusal> {
         tracing::info!(id = %order, "cancel by the operator");
-        let cancel = OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order });
+        let cancel = OrderRequest::Cancel(CancelOrder::of(order));
         self.noted("order_cancel", &order.to_string(), self.request(cancel, order, true))
     }
 

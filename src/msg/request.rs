@@ -3,6 +3,7 @@
 use super::report::RequestKind;
 use crate::types::{
     AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Qty, Side, TimeInForce, Timestamp,
+    VenueOrderId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -133,4 +134,14 @@ pub struct ReplaceOrder {
 pub struct CancelOrder {
     /// FIX 41: which one.
     pub orig_cl_ord_id: ClientOrderId,
+    /// FIX 37: the broker's number for it, where its name was made up here. Else the name alone counts: a
+    /// broker that lost orders may give their numbers to others.
+    pub venue_order_id: Option<VenueOrderId>,
+}
+
+impl CancelOrder {
+    /// A cancel of this order; the risk gate adds the broker's number where that is needed.
+    pub const fn of(orig_cl_ord_id: ClientOrderId) -> Self {
+        Self { orig_cl_ord_id, venue_order_id: None }
+    }
 }
