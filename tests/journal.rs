@@ -251,7 +251,7 @@ fn session_of(
             desk.deliver(at, &Input::Request(AgentId::OPERATOR, OrderRequest::New(new)));
         }
         if number % 15 == 14 {
-            let cancel = CancelOrder { orig_cl_ord_id: order(identity, seq, true).cl_ord_id };
+            let cancel = CancelOrder::of(order(identity, seq, true).cl_ord_id);
             desk.deliver(at, &Input::Request(AgentId::OPERATOR, OrderRequest::Cancel(cancel)));
         }
         // What the core lane does at the end of a turn.

@@ -224,7 +224,7 @@ impl World {
                     terms: terms(side, bytes.number().clamp(-1, 1_000), 101),
                 }));
             }
-            3 => self.ask(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: name })),
+            3 => self.ask(OrderRequest::Cancel(CancelOrder::of(name))),
             4..=8 => self.execution(name, bytes),
             9 => {
                 let request =

@@ -65,7 +65,7 @@ pub fn requests() -> Vec<OrderRequest> {
         OrderRequest::New(new),
         OrderRequest::New(pair),
         OrderRequest::Replace(replace),
-        OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: id(4) }),
+        OrderRequest::Cancel(CancelOrder::of(id(4))),
     ]
 }
 

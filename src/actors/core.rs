@@ -180,7 +180,7 @@ impl Core {
     /// Takes open orders back that an approved one would trade with.
     fn displace(&mut self, at: Timestamp, orders: &[ClientOrderId], out: &mut CoreOut) {
         for &orig_cl_ord_id in orders {
-            self.cancel(at, AgentId::OPERATOR, &CancelOrder { orig_cl_ord_id }, out);
+            self.cancel(at, AgentId::OPERATOR, &CancelOrder::of(orig_cl_ord_id), out);
         }
     }
 

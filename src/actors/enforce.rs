@@ -299,7 +299,7 @@ impl Core {
                 }
                 due
             })
-            .map(|(_, order)| CancelOrder { orig_cl_ord_id: order.cl_ord_id })
+            .map(|(_, order)| CancelOrder::of(order.cl_ord_id))
             .collect();
         self.enforcement.sweep_at = sweep_at;
         for cancel in doomed {

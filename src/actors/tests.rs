@@ -644,7 +644,7 @@ proptest! {
                         let _ = rig.replace(current, side, qty, "100");
                     },
                     Step::Cancel(at) => if let Some(id) = known(at) {
-                        let cancel = crate::msg::CancelOrder { orig_cl_ord_id: id };
+                        let cancel = crate::msg::CancelOrder::of(id);
                         let _ = rig.ask(AGENT, OrderRequest::Cancel(cancel));
                     },
                     Step::Accept(at) => if let Some(id) = known(at) { rig.accept(id) },

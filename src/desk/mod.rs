@@ -152,27 +152,28 @@ impl Desk {
         from: AgentId,
         request: OrderRequest,
     ) -> Result<(), Reason> {
-        let name = request.name();
-        let judged = match request {
-            OrderRequest::Replace(replace) => replace.cl_ord_id,
-            OrderRequest::New(_) | OrderRequest::Cancel(_) => name.0,
-        };
+        let (judged, kind) = request.own_name();
         self.take_in(at, &Input::Request(from, request));
-        // The first decision under its name: what agents ask for in answer to it comes behind.
-        let denied = self.out.core.derived.iter().find_map(|derived| match *derived {
-            Derived::Sent { request: sent, .. } => (sent == request).then_some(None),
-            Derived::Denied { cl_ord_id, reason } => (cl_ord_id == judged).then_some(Some(reason)),
-            Derived::Intervened(_) => None,
+        // Only cancels of what makes way for it are decided before it.
+        let decided = self.out.core.derived.iter().find_map(|derived| match *derived {
+            Derived::Sent { request: sent, .. } if sent.own_name().1 == kind => {
+                Some(Ok(sent.own_name()))
+            }
+            Derived::Denied { cl_ord_id, reason } if cl_ord_id == judged => Some(Err(reason)),
+            _ => None,
         });
         self.carry_out();
         let unsent = self.returned.iter().find_map(|(_, report)| match *report {
             Report::NotSent { cl_ord_id, request, reason } => {
-                ((cl_ord_id, request) == name).then_some(reason)
+                (decided == Some(Ok((cl_ord_id, request)))).then_some(reason)
             }
             _ => None,
         });
         self.follow();
-        denied.flatten().or(unsent).map_or(Ok(()), Err)
+        match (decided, unsent) {
+            (Some(Err(reason)), _) | (_, Some(reason)) => Err(reason),
+            _ => Ok(()),
+        }
     }
 
     /// Takes in an input; what follows from it is still to be carried out.
@@ -452,7 +453,7 @@ pub struct NotSent {
 impl NotSent {
     /// An approved request that did not leave because of `reason`.
     pub const fn new(approved: &Approved, reason: Reason) -> Self {
-        let (cl_ord_id, request) = approved.request().name();
+        let (cl_ord_id, request) = approved.request().own_name();
         Self { broker: approved.route().broker, cl_ord_id, request, reason }
     }
 

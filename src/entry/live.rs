@@ -2,19 +2,20 @@
 //! come back as views.
 
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
-use super::show::{agent_view, changed, fill_view, flattened, order_view, positions, readiness};
+use super::show::{
+    agent_view, changed, fill_view, flattened, kill_view, order_view, positions, readiness,
+};
 use crate::desk::Desk;
 use crate::live::{Act, Handle, NoAnswer};
 use crate::msg::{
     ActionKind, AgentState, CancelOrder, Contingent, Control, Input, NewOrder, OrderRequest,
-    ReplaceOrder, Rule,
+    ReplaceOrder,
 };
 use crate::types::{AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Nanos, Reason, Scope};
 use crate::view::{
     ActionResult, ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult,
-    FillView, FlattenResult, Heartbeat, HoldView, KillResult, KillView, LimitRequest, LimitResult,
-    Limits, LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest,
-    Status, TripView,
+    FillView, FlattenResult, Heartbeat, HoldView, KillResult, LimitRequest, LimitResult, Limits,
+    LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
 };
 use crate::wiring::{Names, Topology};
 use std::sync::Arc;
@@ -152,40 +153,11 @@ impl Gateway for LiveGateway {
     fn status(&self) -> Result<Status, Refusal> {
         let actors = self.actors()?;
         let trips = self.handle.trips();
-        let scopes = trips.iter().map(|trip| TripView {
-            scope: trip.scope.clone(),
-            level: trip.level,
-            reason: trip.reason.clone(),
-            episode: trip.episode,
-            since: trip.since,
-            progress: String::new(),
-        });
-        let mut kill = KillView { level: KillLevel::Normal, scopes: scopes.collect() };
         let mode = self.topology.mode.name().to_owned();
         self.ask(move |desk, topology| {
             let Some(core) = &desk.lane.core else {
                 return Err(Refusal::Unavailable("no core".to_owned()));
             };
-            // What the core refuses by is shown, also where the file lacks it.
-            for (scope, own) in core.risk.halts.kills() {
-                let name = topology.names.scope_name(scope);
-                match kill.scopes.iter_mut().find(|trip| trip.scope == name) {
-                    Some(trip) => trip.level = trip.level.max(own.level),
-                    None => kill.scopes.push(TripView {
-                        scope: name,
-                        level: own.level,
-                        reason: own.rule.map_or("not in the kill file", Rule::name).to_owned(),
-                        episode: own.episode,
-                        since: own.since,
-                        progress: String::new(),
-                    }),
-                }
-            }
-            kill.level = kill.scopes.iter().map(|trip| trip.level).max().unwrap_or_default();
-            for trip in &mut kill.scopes {
-                let scope = topology.names.scope(&trip.scope).unwrap_or(Scope::Global);
-                trip.progress = core.enforcement.progress(scope).name().to_owned();
-            }
             let holds = core.risk.halts.holds().map(|(scope, kind, since)| HoldView {
                 scope: topology.names.scope_name(scope),
                 reason: kind.name().to_owned(),
@@ -194,7 +166,7 @@ impl Gateway for LiveGateway {
             Ok(Status {
                 mode,
                 ready: readiness(core, topology).ready,
-                kill,
+                kill: kill_view(trips, core, &topology.names),
                 holds: holds.collect(),
                 orders_open: core.oms.open().count() as u64,
                 orders_in_doubt: core.oms.in_doubt() as u64,
@@ -300,7 +272,7 @@ impl Gateway for LiveGateway {
 
     fn cancel(&self, order: ClientOrderId) -> Result<OrderView, Refusal> {
         tracing::info!(id = %order, "cancel by the operator");
-        let cancel = OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: order });
+        let cancel = OrderRequest::Cancel(CancelOrder::of(order));
         self.noted("order_cancel", &order.to_string(), self.request(cancel, order, true))
     }
 

@@ -4,13 +4,43 @@ use crate::actors::Core;
 use crate::actors::market::Market;
 use crate::actors::oms::{Fill, Order};
 use crate::desk::Desk;
-use crate::msg::OrderTerms;
+use crate::kill::Trip;
+use crate::msg::{OrderTerms, Rule};
 use crate::types::{AgentId, BrokerId, Notional, OrdType, OrderQty, Reason, Scope};
 use crate::view::{
-    AgentView, FillView, FlattenResult, OrderDenied, OrderView, PositionView, Readiness,
-    ReplaceOrderRequest,
+    AgentView, FillView, FlattenResult, KillView, OrderDenied, OrderView, PositionView, Readiness,
+    ReplaceOrderRequest, TripView,
 };
 use crate::wiring::{Names, Topology};
+
+/// Trips in force: those of the kill file, and what the core refuses by where the file lacks it.
+pub(super) fn kill_view(trips: Vec<Trip>, core: &Core, names: &Names) -> KillView {
+    let progress = |scope| core.enforcement.progress(scope).name().to_owned();
+    let scopes = trips.into_iter().map(|trip| TripView {
+        progress: progress(names.scope(&trip.scope).unwrap_or(Scope::Global)),
+        scope: trip.scope,
+        level: trip.level,
+        reason: trip.reason,
+        episode: trip.episode,
+        since: trip.since,
+    });
+    let mut scopes: Vec<TripView> = scopes.collect();
+    for (scope, own) in core.risk.halts.kills() {
+        let name = names.scope_name(scope);
+        match scopes.iter_mut().find(|trip| trip.scope == name) {
+            Some(trip) => trip.level = trip.level.max(own.level),
+            None => scopes.push(TripView {
+                scope: name,
+                level: own.level,
+                reason: own.rule.map_or("not in the kill file", Rule::name).to_owned(),
+                episode: own.episode,
+                since: own.since,
+                progress: progress(scope),
+            }),
+        }
+    }
+    KillView { level: scopes.iter().map(|trip| trip.level).max().unwrap_or_default(), scopes }
+}
 
 /// An order as it stands.
 pub(super) fn order_view(order: &Order, names: &Names) -> OrderView {

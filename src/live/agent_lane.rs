@@ -260,7 +260,7 @@ mod tests {
         let mut seq = 0;
         let mut other = || {
             seq += 1;
-            OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: id(seq) })
+            OrderRequest::Cancel(CancelOrder::of(id(seq)))
         };
         while requests.push(AgentId(9), other()).is_ok() {}
         let (mut out, mut way) = (Outbox::default(), Way::new(&requests, &edges));

@@ -286,7 +286,7 @@ mod tests {
     fn the_last_places_are_for_cancels() {
         let edge = RequestEdge::new(Arc::default());
         let id = ClientOrderId { instance: 1, epoch: 1, agent: AgentId(2), seq: 1 };
-        let cancel = OrderRequest::Cancel(crate::msg::CancelOrder { orig_cl_ord_id: id });
+        let cancel = OrderRequest::Cancel(crate::msg::CancelOrder::of(id));
         let replace = OrderRequest::Replace(crate::msg::ReplaceOrder {
             orig_cl_ord_id: id,
             cl_ord_id: id,

@@ -3,6 +3,7 @@
 use super::report::RequestKind;
 use crate::types::{
     AccountId, ClientOrderId, InstrumentId, OrdType, OrderQty, Qty, Side, TimeInForce, Timestamp,
+    VenueOrderId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,14 @@ impl OrderRequest {
             Self::New(new) => (new.cl_ord_id, RequestKind::New),
             Self::Replace(replace) => (replace.orig_cl_ord_id, RequestKind::Replace),
             Self::Cancel(cancel) => (cancel.orig_cl_ord_id, RequestKind::Cancel),
+        }
+    }
+
+    /// The name that the request itself has; a cancel has none but its order's.
+    pub const fn own_name(&self) -> (ClientOrderId, RequestKind) {
+        match self {
+            Self::Replace(replace) => (replace.cl_ord_id, RequestKind::Replace),
+            Self::New(_) | Self::Cancel(_) => self.name(),
         }
     }
 }
@@ -133,4 +142,14 @@ pub struct ReplaceOrder {
 pub struct CancelOrder {
     /// FIX 41: which one.
     pub orig_cl_ord_id: ClientOrderId,
+    /// FIX 37: the broker's number for it, where its name was made up here. Else the name alone counts: a
+    /// broker that lost orders may give their numbers to others.
+    pub venue_order_id: Option<VenueOrderId>,
+}
+
+impl CancelOrder {
+    /// A cancel of this order; the risk gate adds the broker's number where that is needed.
+    pub const fn of(orig_cl_ord_id: ClientOrderId) -> Self {
+        Self { orig_cl_ord_id, venue_order_id: None }
+    }
 }

@@ -86,6 +86,16 @@ impl ClientOrderId {
         self.seq >= Self::EXITS && self.agent.0 != AgentId::EXTERNAL.0
     }
 
+    /// The name made up here for an order that a broker showed without one.
+    pub const fn made_up(seq: u32) -> Self {
+        Self { instance: 0, epoch: 0, agent: AgentId::EXTERNAL, seq }
+    }
+
+    /// Whether it was made up, see [`Self::made_up`]: the broker does not know it.
+    pub const fn is_made_up(self) -> bool {
+        self.agent.0 == AgentId::EXTERNAL.0 && self.instance == 0
+    }
+
     /// Whether the same agent gave `other` after this one. Names of two agents have no order.
     pub fn is_older_than(self, other: Self) -> bool {
         self.agent == other.agent && (self.epoch, self.seq) < (other.epoch, other.seq)

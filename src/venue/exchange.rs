@@ -139,6 +139,15 @@ impl Exchange {
         self.ids.get(&id).map(|&index| &self.orders[index as usize].order)
     }
 
+    /// The order that a cancel names: by any id that it had, else by the exchange's own number.
+    pub fn named(&self, cancel: &CancelOrder) -> Option<&Order> {
+        let by_number = || {
+            let index = cancel.venue_order_id?.0.checked_sub(1)?;
+            self.orders.get(usize::try_from(index).ok()?).map(|record| &record.order)
+        };
+        self.order(cancel.orig_cl_ord_id).or_else(by_number)
+    }
+
     /// Session time: the latest moment told.
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -271,14 +280,14 @@ impl Exchange {
         self.sweep();
     }
 
-    /// Takes an open order back; any id that it had names it.
+    /// Takes an open order back, see [`Self::named`].
     pub fn cancel(&mut self, now: Timestamp, cancel: &CancelOrder, out: &mut Outbox) {
         self.now = self.now.max(now);
         let id = cancel.orig_cl_ord_id;
-        match self.ids.get(&id) {
+        match self.named(cancel) {
             None => self.cancel_reject(id, RequestKind::Cancel, Reason::UnknownOrder, out),
-            Some(&index) if self.orders[index as usize].order.is_open() => {
-                self.close(index, OrdStatus::Canceled, None, out);
+            Some(order) if order.is_open() => {
+                self.close(order.index, OrdStatus::Canceled, None, out);
                 self.sweep();
             }
             Some(_) => self.cancel_reject(id, RequestKind::Cancel, Reason::BrokerTooLate, out),

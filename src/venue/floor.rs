@@ -9,7 +9,7 @@
 
 use super::exchange::Exchange;
 use super::ledger::Commit;
-use super::order::OrderIndex;
+use super::order::{Order, OrderIndex};
 use super::port::{Command, ConnectionId, Port, State};
 use super::reporting::Outbox;
 use super::wire::{self, ClientMessage, Logon, PROTOCOL, Role, SnapshotPart, VenueMessage};
@@ -17,7 +17,7 @@ use crate::journal::market_codec::MarketCodec;
 use crate::msg::{
     ExecutionReport, FillSnapshot, MarketData, OrderRequest, PositionSnapshot, Report, RequestKind,
 };
-use crate::types::{AccountId, ClientOrderId, ExecType, Reason, Timestamp};
+use crate::types::{AccountId, ExecType, Reason, Timestamp};
 use std::collections::BTreeMap;
 
 /// Orders and fills in one part of a snapshot; a part of this size stays far below a frame's limit.
@@ -291,9 +291,8 @@ impl Venue {
         let exchange = &mut self.exchange;
         let out = &mut self.outbox;
         // An order of another account does not exist for this connection.
-        let sees = |exchange: &Exchange, id: ClientOrderId| {
-            exchange.order(id).is_some_and(|order| accounts.contains(&order.account))
-        };
+        let sees =
+            |order: Option<&Order>| order.is_some_and(|order| accounts.contains(&order.account));
         match command {
             Command::Request(OrderRequest::New(new)) => {
                 if !accounts.contains(&new.account) {
@@ -306,7 +305,7 @@ impl Venue {
             }
             Command::Request(OrderRequest::Replace(replace)) => {
                 let orig = replace.orig_cl_ord_id;
-                if sees(exchange, orig) {
+                if sees(exchange.order(orig)) {
                     exchange.replace(now, &replace, out);
                 } else {
                     let reason = Reason::UnknownOrder;
@@ -315,7 +314,7 @@ impl Venue {
             }
             Command::Request(OrderRequest::Cancel(cancel)) => {
                 let orig = cancel.orig_cl_ord_id;
-                if sees(exchange, orig) {
+                if sees(exchange.named(&cancel)) {
                     exchange.cancel(now, &cancel, out);
                 } else {
                     let reason = Reason::UnknownOrder;

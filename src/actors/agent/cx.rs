@@ -356,7 +356,7 @@ impl AgentCx<'_> {
 
     /// Asks for a cancel of one of the agent's orders.
     pub fn cancel(&mut self, orig_cl_ord_id: ClientOrderId) {
-        self.desk.requests.push(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id }));
+        self.desk.requests.push(OrderRequest::Cancel(CancelOrder::of(orig_cl_ord_id)));
     }
 
     /// Asks for new terms of one of the agent's orders; it has the returned name once they hold.

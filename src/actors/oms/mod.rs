@@ -574,6 +574,6 @@ impl Oms {
     /// A name for an order that is not ours.
     fn external_id(&mut self) -> ClientOrderId {
         self.external_seq += 1;
-        ClientOrderId { instance: 0, epoch: 0, agent: AgentId::EXTERNAL, seq: self.external_seq }
+        ClientOrderId::made_up(self.external_seq)
     }
 }

@@ -375,7 +375,10 @@ impl Risk {
         if order.state.pending == Pending::Cancel {
             return Err(Reason::ChangePending);
         }
-        let current = CancelOrder { orig_cl_ord_id: order.cl_ord_id };
+        let current = CancelOrder {
+            orig_cl_ord_id: order.cl_ord_id,
+            venue_order_id: order.venue_order_id.filter(|_| order.cl_ord_id.is_made_up()),
+        };
         let terms = self.terms(at, order.route);
         Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels, terms))
     }

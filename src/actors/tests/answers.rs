@@ -96,7 +96,8 @@ fn a_snapshot_knows_better_which_replace_stands() {
 #[test]
 fn a_refused_cancel_leaves_the_replace_under_way() {
     let (mut rig, old, new) = replacing();
-    let cancel = OrderRequest::Cancel(crate::msg::CancelOrder { orig_cl_ord_id: old });
+    let cancel =
+        OrderRequest::Cancel(crate::msg::CancelOrder { orig_cl_ord_id: old, venue_order_id: None });
     rig.ask(AGENT, cancel).unwrap();
     let request = RequestKind::Cancel;
     let reason = Reason::BrokerTooLate;

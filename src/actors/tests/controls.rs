@@ -258,7 +258,7 @@ fn no_order_meets_another_of_its_account() {
     let mut out = CoreOut::default();
     rig.core.request(rig.at, OTHER, &OrderRequest::New(new), &rig.market, &mut out);
     let sent: Vec<_> = out.approved.iter().map(|approved| *approved.request()).collect();
-    let cancel = crate::msg::CancelOrder { orig_cl_ord_id: resting };
+    let cancel = crate::msg::CancelOrder::of(resting);
     assert_eq!(sent, [OrderRequest::Cancel(cancel), OrderRequest::New(new)], "the old one first");
     // In doubt it cannot be taken back by name.
     let mut rig = self::rig(&global("self_match", "cancel_old"));

@@ -6,6 +6,7 @@ use crate::actors::notice::Notice;
 use crate::actors::risk::Halts;
 use crate::kill::{KillBoard, Route};
 use crate::msg::PositionSnapshot;
+use crate::venue::{Exchange, ExchangeConfig, Outbox};
 
 const BROKER: BrokerId = BrokerId(0);
 const ACCOUNT: AccountId = AccountId(0);
@@ -215,6 +216,34 @@ fn a_refused_cancel_is_not_sent_again_at_once() {
     }
     rig.canceled(id);
     assert_eq!(cancels(&rig.pass(Nanos::from_secs(10))), 0);
+}
+
+/// Some brokers show an order of another client, or one entered by hand, without a name.
+#[test]
+fn an_order_without_a_name_is_cancelled_by_its_number() {
+    let mut rig = rig(&[]);
+    let table = rig.core.oms.books.instruments().clone();
+    let mut exchange = Exchange::new(&ExchangeConfig::default(), table).unwrap();
+    let mut said = Outbox::default();
+    let account = exchange.open_account("paper").unwrap();
+    assert_eq!(account, ACCOUNT);
+    let mut by_hand = rig.draft(AGENT, IBM, limit_terms(Side::Buy, 5, "90"));
+    by_hand.cl_ord_id.instance = 99;
+    exchange.submit(rig.at, &by_hand, &mut said);
+    let shown = |exchange: &Exchange| {
+        let order = exchange.order(by_hand.cl_ord_id).unwrap().snapshot(&[]);
+        let orders = vec![crate::msg::OrderSnapshot { cl_ord_id: None, ..order }];
+        Report::Snapshot(Box::new(BrokerSnapshot { orders, positions: vec![] }))
+    };
+    rig.hear(shown(&exchange));
+    assert_eq!(rig.core.oms.open().count(), 1);
+    let out = rig.control(&kill(Scope::Global, KillLevel::Cancel, 7));
+    let [approved] = &out.approved[..] else { panic!("{:?}", out.derived) };
+    let OrderRequest::Cancel(cancel) = approved.request() else { panic!("{approved:?}") };
+    exchange.cancel(rig.at, cancel, &mut said);
+    assert!(!exchange.order(by_hand.cl_ord_id).unwrap().is_open(), "it is gone");
+    rig.hear(shown(&exchange));
+    assert_eq!(rig.core.oms.open().count(), 0);
 }
 
 #[test]

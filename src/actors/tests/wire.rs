@@ -128,7 +128,7 @@ fn an_approval_under_other_limits_does_not_leave() {
     let cleared = exit.clear(approved);
     exit.board.set_limits(1);
     assert_eq!(reason(exit.send(rig.at, &cleared)), Some(Reason::ApprovalAge));
-    let cancel = OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: id });
+    let cancel = OrderRequest::Cancel(CancelOrder::of(id));
     let approved = approve(&mut rig, AGENT, cancel);
     let cleared = exit.clear(approved);
     assert_eq!(reason(exit.send(rig.at, &cleared)), None, "a cancel always does");
@@ -160,7 +160,7 @@ fn the_budget_keeps_a_reserve_for_cancels() {
         assert_eq!(reason(exit.send(rig.at, &cleared)), expected, "order {number}");
     }
     for &orig_cl_ord_id in &ids[..8] {
-        let cancel = OrderRequest::Cancel(CancelOrder { orig_cl_ord_id });
+        let cancel = OrderRequest::Cancel(CancelOrder::of(orig_cl_ord_id));
         let approved = approve(&mut rig, AGENT, cancel);
         let cleared = exit.clear(approved);
         assert_eq!(reason(exit.send(rig.at, &cleared)), None);
@@ -273,7 +273,7 @@ fn an_answer_is_about_the_request_itself() {
             intent: 77,
             terms: limit_terms(Side::Buy, 9, "98"),
         };
-        let cancel = CancelOrder { orig_cl_ord_id: open };
+        let cancel = CancelOrder::of(open);
         let host = Host::new(Box::new(TooLate), AGENT, AccountId(0), vec![IBM]);
         let lane = Lane::new(rig.market, 2, vec![host], Some(rig.core));
         let reports = vec![Report::Execution(filled)];
@@ -285,7 +285,7 @@ fn an_answer_is_about_the_request_itself() {
         if full {
             assert_eq!(ask(OrderRequest::Cancel(cancel)), expected);
         }
-        let strange = CancelOrder { orig_cl_ord_id: own };
+        let strange = CancelOrder::of(own);
         assert_eq!(ask(OrderRequest::Cancel(strange)), Err(Reason::UnknownOrder));
         let core = desk.lane.core.unwrap();
         let others = core.denied().filter(|(agent, ..)| *agent == AGENT);

@@ -170,7 +170,7 @@ impl Script {
 
     /// Asks for a cancel.
     pub fn cancel(&mut self, orig_cl_ord_id: ClientOrderId) {
-        self.world.request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id }));
+        self.world.request(OrderRequest::Cancel(CancelOrder::of(orig_cl_ord_id)));
     }
 
     /// Asks for another size.

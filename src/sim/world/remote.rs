@@ -14,7 +14,7 @@ impl World {
         let request = match open.last().copied() {
             Some(orig_cl_ord_id) if dice.chance(300) => {
                 open.pop();
-                OrderRequest::Cancel(CancelOrder { orig_cl_ord_id })
+                OrderRequest::Cancel(CancelOrder::of(orig_cl_ord_id))
             }
             _ => {
                 *seq += 1;

@@ -97,7 +97,7 @@ fn steps(seed: u64, count: usize) -> Vec<Step> {
                     let (bid, ask) = (price(bid).to_string(), price(bid + 1).to_string());
                     Step::Market(quote(ts, &bid, 10, &ask, 10))
                 }
-                3 => Step::Request(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: old })),
+                3 => Step::Request(OrderRequest::Cancel(CancelOrder::of(old))),
                 4 => Step::Request(OrderRequest::Replace(ReplaceOrder {
                     orig_cl_ord_id: old,
                     cl_ord_id: id(seq),

@@ -134,7 +134,7 @@ impl Lab {
     }
 
     pub fn cancel(&mut self, seq: u32) {
-        let cancel = CancelOrder { orig_cl_ord_id: id(seq) };
+        let cancel = CancelOrder::of(id(seq));
         self.exchange.cancel(Timestamp::from_nanos(self.now), &cancel, &mut self.out);
     }
 

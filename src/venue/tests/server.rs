@@ -168,7 +168,7 @@ fn trade_drop_reconnect_restart() {
     client.until("1 rejected broker_duplicate");
     client.send(market_order(3));
     client.until("3 fill 5@10.02");
-    client.send(OrderRequest::Cancel(CancelOrder { orig_cl_ord_id: id(2) }));
+    client.send(OrderRequest::Cancel(CancelOrder::of(id(2))));
     client.until("2 canceled");
     process.stop();
     let view = Ledger::read(dir.path()).unwrap();
