@@ -312,7 +312,7 @@ impl Core {
                 }
                 self.settle_actions(at);
                 self.weigh(broker, out);
-                self.enforce(at, out);
+                self.sweep(at, at, out);
             }
         }
         self.note_exits(out);

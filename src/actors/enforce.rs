@@ -259,13 +259,14 @@ impl Core {
             let order = planted!(NeverReopened, SessionOrder::Open, SessionOrder::Close);
             out.sessions.push((broker, order));
         }
-        self.sweep(at, out);
+        // Whoever kills, or kills again, waits for no pause.
+        self.sweep(at, Timestamp::MAX, out);
     }
 
     /// Cancels every open order that a kill of level cancel or above covers, or whose agent is out,
-    /// unless a cancel is under way or was refused just now. Orders that are not ours only under a global
+    /// unless a cancel is under way or was refused and is not to be sent again by `due`. Orders that are not ours only under a global
     /// or broker kill.
-    fn sweep(&mut self, at: Timestamp, out: &mut CoreOut) {
+    pub(super) fn sweep(&mut self, at: Timestamp, due: Timestamp, out: &mut CoreOut) {
         let halts = &self.risk.halts;
         let mut sweep_at = Timestamp::MAX;
         let doomed: Vec<CancelOrder> = self
@@ -293,11 +294,11 @@ impl Core {
             // sweep comes back after the snapshot that settles it.
             .filter(|(_, order)| order.state.stage != Stage::InDoubt)
             .filter(|(_, order)| {
-                let due = order.cancel_again <= at;
-                if !due {
+                let waits = order.cancel_again > due;
+                if waits {
                     sweep_at = sweep_at.min(order.cancel_again);
                 }
-                due
+                !waits
             })
             .map(|(_, order)| CancelOrder::of(order.cl_ord_id))
             .collect();
@@ -363,7 +364,7 @@ impl Core {
     /// Asks brokers again, and tells a person when it takes too long.
     pub(super) fn press(&mut self, at: Timestamp, out: &mut CoreOut) {
         if at >= self.enforcement.sweep_at {
-            self.sweep(at, out);
+            self.sweep(at, at, out);
         }
         let scopes: Vec<Scope> = self.enforcement.tasks.keys().copied().collect();
         for scope in scopes {

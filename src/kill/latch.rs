@@ -52,10 +52,12 @@ impl Trip {
     fn with(mut self, other: Self) -> Self {
         // The arm names the trip that the core knows.
         self.episode = if other.level == self.level { other.episode } else { self.episode };
-        self.rule = other.rule.or(self.rule);
         self.cool_off = self.cool_off.max((other.since + other.cool_off).since(self.since));
-        if !self.reason.contains(&other.reason) {
-            self.reason = format!("{}; {}", self.reason, other.reason);
+        if other.rule.is_some() && other.rule != self.rule {
+            self.rule = other.rule;
+            if !self.reason.contains(&other.reason) {
+                self.reason = format!("{}; {}", self.reason, other.reason);
+            }
         }
         self
     }
@@ -257,9 +259,11 @@ mod tests {
             cool_off: Nanos::from_secs(30),
             ..drill.clone()
         };
-        // The second time as a boot tells it again; the third lower, decided before the other was known.
+        // A boot tells it again, in its own words; the last is lower, decided before the other was known.
+        let again = Trip { reason: "from the journal".to_owned(), ..found.clone() };
+        let person = Trip { rule: None, cool_off: Nanos(0), ..again.clone() };
         let lower = Trip { level: KillLevel::Cancel, episode: 99, ..found.clone() };
-        for trip in [found.clone(), found.clone(), lower] {
+        for trip in [found.clone(), again, person, lower] {
             latch.record(trip).unwrap();
             let stands = Latch::open(&folder, false).unwrap().get("account:a").unwrap().clone();
             assert_eq!(stands.reason, "drill; guardian: drawdown");

@@ -214,6 +214,11 @@ fn a_refused_cancel_is_not_sent_again_at_once() {
         assert!(rig.core.next_deadline() <= rig.at + Nanos(1), "someone comes back to it");
         assert_eq!(cancels(&rig.pass(Nanos(1))), 1);
     }
+    let reason = Reason::UnknownOrder;
+    let refused = CancelReject { orig_cl_ord_id: id, request: RequestKind::Cancel, reason };
+    rig.hear(Report::CancelReject(refused));
+    let again = rig.control(&kill(Scope::Global, KillLevel::Cancel, 7));
+    assert_eq!(cancels(&again), 1, "a person does not wait");
     rig.canceled(id);
     assert_eq!(cancels(&rig.pass(Nanos::from_secs(10))), 0);
 }
