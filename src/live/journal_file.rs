@@ -80,6 +80,8 @@ pub struct JournalFile {
     file: File,
     number: u32,
     length: u64,
+    /// Where the last write ended that was whole.
+    whole: u64,
     /// The file before it, until both were synced in this order.
     before: Option<File>,
     edge: Arc<SyncEdge>,
@@ -138,7 +140,7 @@ impl JournalFile {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self { file, number, length: 0, before: None, edge: Arc::clone(edge) })
+        Ok(Self { file, number, length: 0, whole: 0, before: None, edge: Arc::clone(edge) })
     }
 }
 
@@ -282,6 +284,7 @@ impl Write for JournalFile {
         }
         // Part of a write is no end of a frame, and must not become the head mark.
         if count == bytes.len() {
+            self.whole = self.length;
             // Full: the syncer has enough to do and will see these bytes too.
             let _ = self.edge.pending.push((self.number, self.length));
         }
@@ -309,7 +312,7 @@ impl Drop for JournalFile {
             // It was made for nothing.
             return;
         }
-        self.edge.ended_length.store(self.length, Ordering::SeqCst);
+        self.edge.ended_length.store(self.whole, Ordering::SeqCst);
         self.edge.ended.store(self.number, Ordering::SeqCst);
         if self.number < self.edge.number() {
             return;
