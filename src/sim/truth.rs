@@ -6,7 +6,7 @@ use super::watch::Violation;
 use crate::actors::Core;
 use crate::types::{OrderQty, Qty, Reason};
 
-/// Snapshots in a row that must lack an order before it may be called absent.
+/// Snapshots that must lack an order before it may be called absent.
 const PROOF: u32 = 2;
 
 /// Looks at every order that is open at a broker and known here.
@@ -24,12 +24,12 @@ pub fn compare(core: &Core, brokers: &[SimBroker], out: &mut Vec<Violation>) {
         };
         if order.state.is_done() {
             let absent = order.reason == Some(Reason::Absent);
-            if !(booked.belied || absent && booked.unlisted.1 >= PROOF) {
+            if !(booked.belied || absent && booked.unlisted >= PROOF) {
                 out.push(Violation::new(
                     "I10",
                     format!(
                         "{name} is {:?} ({:?}) here and open there, missing in {} snapshots",
-                        order.state.stage, order.reason, booked.unlisted.1
+                        order.state.stage, order.reason, booked.unlisted
                     ),
                 ));
             }

@@ -178,14 +178,12 @@ impl Oms {
             self.disputes.remove(&index);
             return;
         }
-        match self.disputes.get(&index).filter(|dispute| dispute.theirs.fills == theirs.fills) {
-            Some(dispute) if self.is_proof(order.route.broker, dispute.since, asked) => {
-                self.restate(at, index, theirs, news);
-            }
-            Some(_) => {}
-            None => {
-                self.disputes.insert(index, Dispute { since: at, theirs: theirs.clone() });
-            }
+        let said = self.disputes.get(&index).filter(|said| said.theirs.fills == theirs.fills);
+        let since = said.map_or(at, |said| said.since);
+        if said.is_some() && self.is_proof(order.route.broker, since, asked) {
+            self.restate(at, index, theirs, news);
+        } else {
+            self.disputes.insert(index, Dispute { since, theirs: theirs.clone() });
         }
     }
 
@@ -240,5 +238,5 @@ impl Oms {
 }
 
 fn same(theirs: &FillSnapshot, ours: &Fill) -> bool {
-    (theirs.qty, theirs.price) == (ours.qty, ours.price)
+    (theirs.qty, theirs.price, theirs.fee) == (ours.qty, ours.price, ours.fee)
 }

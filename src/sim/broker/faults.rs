@@ -268,9 +268,9 @@ impl SimBroker {
             orders.push(stranger);
         }
         for booked in self.ledger.orders.iter_mut().filter(|booked| booked.is_open()) {
+            // One that lists it may be lost on its way: what the gateway sees are those that do not.
             let listed = orders.iter().any(|order| order.venue_order_id == booked.venue);
-            let now = if listed { 0 } else { booked.unlisted.0 + 1 };
-            booked.unlisted = (now, booked.unlisted.1.max(now));
+            booked.unlisted += u32::from(!listed);
         }
         // Two parts: orders first, as a long one would come.
         let first = SnapshotPart { last: false, orders, ..part.clone() };

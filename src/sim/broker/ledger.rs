@@ -41,8 +41,8 @@ pub struct Booked {
     pub excludes: Option<usize>,
     /// The gateway was told that it was refused.
     pub belied: bool,
-    /// Answers in a row, to queries for everything, that lacked it: now, and at most.
-    pub unlisted: (u32, u32),
+    /// Answers to queries for everything that lacked it.
+    pub unlisted: u32,
     /// A fill of it was taken back or stated anew.
     pub corrected: bool,
 }
@@ -141,7 +141,7 @@ impl Ledger {
             parent: None,
             excludes: None,
             belied: false,
-            unlisted: (0, 0),
+            unlisted: 0,
             corrected: false,
         });
         if let Some(id) = id {
