@@ -104,7 +104,7 @@ impl Core {
     /// were set while it ran stay, unless the configuration's own have changed.
     pub fn carry_over(&mut self, old: Self) {
         self.oms.carry_over(old.oms);
-        self.risk.carry_over(old.risk, &self.oms);
+        self.risk.carry_over(old.risk);
         self.guardian.carry_over(old.guardian);
         self.enforcement.carry_over(old.enforcement);
         self.tally = old.tally;

@@ -101,11 +101,10 @@ impl Risk {
         })
     }
 
-    pub(in crate::actors) fn carry_over(&mut self, old: Self, oms: &Oms) {
+    pub(in crate::actors) fn carry_over(&mut self, old: Self) {
         self.inherit_limits(&old);
         self.halts = old.halts;
         for check in &mut self.checks {
-            check.adopt(oms);
             // Windows and sums outlive the rows they were counted for.
             let name = check.name();
             let before = old.checks.iter().find(|before| before.name() == name);
