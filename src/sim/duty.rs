@@ -42,8 +42,8 @@ pub struct Duty {
     storms: BTreeMap<AgentId, Timestamp>,
     /// Kills that the core was told of.
     told: BTreeMap<Scope, KillLevel>,
-    /// By kill: how many snapshots each broker had given when it began.
-    begun: BTreeMap<Scope, Vec<u64>>,
+    /// By kill: how many snapshots each broker had given when it first began at this level.
+    begun: BTreeMap<Scope, (KillLevel, Vec<u64>)>,
     /// Snapshots that each broker has given this process, as of the last call.
     given: Vec<u64>,
 }
@@ -66,7 +66,7 @@ impl Duty {
     /// A new process: evidence and looks begin anew.
     pub fn rebooted(&mut self) {
         self.given.fill(0);
-        self.begun.values_mut().for_each(|begun| begun.fill(0));
+        self.begun.values_mut().for_each(|(_, begun)| begun.fill(0));
         self.courses.values_mut().for_each(|course| {
             *course = Course { acted: course.acted, ..Course::default() };
         });
@@ -80,8 +80,9 @@ impl Duty {
 
     /// A scope's kill is on its way to the core.
     pub fn begins(&mut self, scope: Scope, level: KillLevel) {
-        if self.told.get(&scope).is_none_or(|known| *known < level) {
-            self.begun.insert(scope, self.given.clone());
+        // Whoever kills what is killed so far already takes no evidence back.
+        if self.begun.get(&scope).is_none_or(|(known, _)| *known < level) {
+            self.begun.insert(scope, (level, self.given.clone()));
         }
     }
 
@@ -146,7 +147,7 @@ impl Duty {
 
     /// The core said that everything a kill covers is gone.
     pub fn confirmed(&self, core: &Core, now: &[u64], scope: Scope, out: &mut Vec<Violation>) {
-        let Some(begun) = self.begun.get(&scope) else { return };
+        let Some((_, begun)) = self.begun.get(&scope) else { return };
         for (number, (before, now)) in begun.iter().zip(now).enumerate() {
             let broker = BrokerId(number as u8);
             let asked = match scope {
