@@ -231,6 +231,7 @@ impl World {
                     if side == Side::Buy { RequestKind::Replace } else { RequestKind::Cancel };
                 let reason = Reason::BrokerOther;
                 self.report(Report::CancelReject(CancelReject {
+                    cl_ord_id: None,
                     orig_cl_ord_id: name,
                     request,
                     reason,

@@ -4,7 +4,7 @@ use qtos_gateway::feed::{Feed, Generated, GeneratedInstrument, GeneratedMarket};
 use qtos_gateway::msg::{
     BrokerSnapshot, CancelOrder, CancelReject, Contingent, Control, ExecutionReport, Input,
     KillOrder, Leg, MarketData, NewOrder, OrderRequest, OrderSnapshot, OrderTerms,
-    PositionSnapshot, ReplaceOrder, Report, RequestKind, SessionStatus,
+    PositionSnapshot, ReplaceOrder, Report, SessionStatus,
 };
 use qtos_gateway::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, ExecId, ExecType, InstrumentId, InstrumentTable,
@@ -122,8 +122,7 @@ pub fn inputs() -> Vec<Input> {
         episode: 1,
         rule: None,
     };
-    let rejected =
-        CancelReject { orig_cl_ord_id: id(1), request: RequestKind::Cancel, reason: Reason::Busy };
+    let rejected = CancelReject::of_cancel(id(1), Reason::Busy);
     let mut inputs = vec![
         Input::Control(Control::Boot { instance: 1, epoch: 1 }),
         Input::Report(broker, Report::Session(SessionStatus::Up)),

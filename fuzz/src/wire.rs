@@ -4,7 +4,7 @@ use super::kit::{both, framed};
 use super::samples;
 use qtos_gateway::broker::{BrokerSession, Frame, SandboxConfig, SandboxSession};
 use qtos_gateway::chaos::{Cutter, Framing};
-use qtos_gateway::msg::{CancelReject, RequestKind};
+use qtos_gateway::msg::CancelReject;
 use qtos_gateway::types::{AccountId, ExecType, OrdStatus, Reason, Timestamp};
 use qtos_gateway::venue::wire::{
     ClientMessage, Decoder, Logon, PROTOCOL, Role, SnapshotPart, VenueMessage, decode_market,
@@ -77,11 +77,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         orders: snapshot.orders.clone(),
         positions: snapshot.positions.clone(),
     };
-    let rejected = CancelReject {
-        orig_cl_ord_id: samples::id(1),
-        request: RequestKind::Cancel,
-        reason: Reason::BrokerOther,
-    };
+    let rejected = CancelReject::of_cancel(samples::id(1), Reason::BrokerOther);
     for message in [
         VenueMessage::LogonAck {
             instruments: samples::table(),

@@ -667,7 +667,7 @@ proptest! {
                     },
                     Step::CancelReject(at, replace) => if let Some(id) = known(at) {
                         let request = if replace { RequestKind::Replace } else { RequestKind::Cancel };
-                        rig.report(Report::CancelReject(CancelReject { orig_cl_ord_id: id, request, reason: Reason::BrokerOther }));
+                        rig.report(Report::CancelReject(CancelReject { cl_ord_id: None, orig_cl_ord_id: id, request, reason: Reason::BrokerOther }));
                     },
                     Step::Down => { rig.report(Report::Session(SessionStatus::Down)); }
                     Step::Up => {

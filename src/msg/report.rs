@@ -1,6 +1,6 @@
 //! Reports: what brokers say about orders. Nothing in here is ever dropped (INV-5).
 
-use super::OrderTerms;
+use super::{OrderTerms, ReplaceOrder};
 use crate::types::{
     AccountId, ClientOrderId, ExecId, ExecType, InstrumentId, Notional, OrdStatus, Price, Qty,
     Reason, Timestamp, VenueOrderId,
@@ -94,12 +94,31 @@ pub struct TradeCorrection {
 /// FIX 9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelReject {
-    /// The order that stands.
+    /// FIX 11: the name that a refused replace would have given, where the broker says; else `None`.
+    pub cl_ord_id: Option<ClientOrderId>,
+    /// FIX 41: the order that stands.
     pub orig_cl_ord_id: ClientOrderId,
     /// What was refused.
     pub request: RequestKind,
     /// Why.
     pub reason: Reason,
+}
+
+impl CancelReject {
+    /// The answer to a cancel of `orig_cl_ord_id`.
+    pub const fn of_cancel(orig_cl_ord_id: ClientOrderId, reason: Reason) -> Self {
+        Self { cl_ord_id: None, orig_cl_ord_id, request: RequestKind::Cancel, reason }
+    }
+
+    /// The answer to a replace.
+    pub const fn of_replace(replace: &ReplaceOrder, reason: Reason) -> Self {
+        Self {
+            cl_ord_id: Some(replace.cl_ord_id),
+            orig_cl_ord_id: replace.orig_cl_ord_id,
+            request: RequestKind::Replace,
+            reason,
+        }
+    }
 }
 
 /// State of a broker session.

@@ -10,7 +10,7 @@ use super::order::{Order, OrderIndex};
 use super::reporting::Outbox;
 use super::touch::Touch;
 use crate::msg::{
-    CancelOrder, FillSnapshot, MarketData, NewOrder, OrderTerms, ReplaceOrder, RequestKind,
+    CancelOrder, CancelReject, FillSnapshot, MarketData, NewOrder, OrderTerms, ReplaceOrder,
 };
 use crate::types::{
     AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, OrdStatus, OrderQty, Price,
@@ -253,8 +253,7 @@ impl Exchange {
         let index = match self.check_replace(replace) {
             Ok(index) => index,
             Err(reason) => {
-                let id = replace.orig_cl_ord_id;
-                return self.cancel_reject(id, RequestKind::Replace, reason, out);
+                return self.cancel_reject(CancelReject::of_replace(replace, reason), out);
             }
         };
         let order = &mut self.orders[index as usize].order;
@@ -283,14 +282,14 @@ impl Exchange {
     /// Takes an open order back, see [`Self::named`].
     pub fn cancel(&mut self, now: Timestamp, cancel: &CancelOrder, out: &mut Outbox) {
         self.now = self.now.max(now);
-        let id = cancel.orig_cl_ord_id;
+        let refused = |reason| CancelReject::of_cancel(cancel.orig_cl_ord_id, reason);
         match self.named(cancel) {
-            None => self.cancel_reject(id, RequestKind::Cancel, Reason::UnknownOrder, out),
+            None => self.cancel_reject(refused(Reason::UnknownOrder), out),
             Some(order) if order.is_open() => {
                 self.close(order.index, OrdStatus::Canceled, None, out);
                 self.sweep();
             }
-            Some(_) => self.cancel_reject(id, RequestKind::Cancel, Reason::BrokerTooLate, out),
+            Some(_) => self.cancel_reject(refused(Reason::BrokerTooLate), out),
         }
     }
 

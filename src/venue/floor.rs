@@ -15,7 +15,7 @@ use super::reporting::Outbox;
 use super::wire::{self, ClientMessage, Logon, PROTOCOL, Role, SnapshotPart, VenueMessage};
 use crate::journal::market_codec::MarketCodec;
 use crate::msg::{
-    ExecutionReport, FillSnapshot, MarketData, OrderRequest, PositionSnapshot, Report, RequestKind,
+    CancelReject, ExecutionReport, FillSnapshot, MarketData, OrderRequest, PositionSnapshot, Report,
 };
 use crate::types::{AccountId, ExecType, Reason, Timestamp};
 use std::collections::BTreeMap;
@@ -304,12 +304,11 @@ impl Venue {
                 exchange.submit(now, &new, out);
             }
             Command::Request(OrderRequest::Replace(replace)) => {
-                let orig = replace.orig_cl_ord_id;
-                if sees(exchange.order(orig)) {
+                if sees(exchange.order(replace.orig_cl_ord_id)) {
                     exchange.replace(now, &replace, out);
                 } else {
-                    let reason = Reason::UnknownOrder;
-                    exchange.cancel_reject(orig, RequestKind::Replace, reason, out);
+                    let refused = CancelReject::of_replace(&replace, Reason::UnknownOrder);
+                    exchange.cancel_reject(refused, out);
                 }
             }
             Command::Request(OrderRequest::Cancel(cancel)) => {
@@ -317,8 +316,8 @@ impl Venue {
                 if sees(exchange.named(&cancel)) {
                     exchange.cancel(now, &cancel, out);
                 } else {
-                    let reason = Reason::UnknownOrder;
-                    exchange.cancel_reject(orig, RequestKind::Cancel, reason, out);
+                    exchange
+                        .cancel_reject(CancelReject::of_cancel(orig, Reason::UnknownOrder), out);
                 }
             }
             Command::CancelAll => exchange.cancel_all(now, accounts, out),

@@ -2,7 +2,7 @@
 
 use super::exchange::{Exchange, OrderRecord};
 use super::order::OrderIndex;
-use crate::msg::{CancelReject, ExecutionReport, FillSnapshot, Report, RequestKind};
+use crate::msg::{CancelReject, ExecutionReport, FillSnapshot, Report};
 use crate::types::{
     AccountId, ClientOrderId, ExecId, ExecType, Notional, OrdStatus, Price, Qty, Reason,
     VenueOrderId,
@@ -40,14 +40,8 @@ impl Outbox {
 
 impl Exchange {
     /// Tells an asker that an order is not known to it.
-    pub(super) fn cancel_reject(
-        &self,
-        orig_cl_ord_id: ClientOrderId,
-        request: RequestKind,
-        reason: Reason,
-        out: &mut Outbox,
-    ) {
-        let report = Report::CancelReject(CancelReject { orig_cl_ord_id, request, reason });
+    pub(super) fn cancel_reject(&self, reject: CancelReject, out: &mut Outbox) {
+        let report = Report::CancelReject(reject);
         out.reports.push(VenueReport { account: None, report });
     }
 

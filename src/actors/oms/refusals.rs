@@ -18,9 +18,14 @@ impl Oms {
         let event = match reject.request {
             RequestKind::Replace => {
                 let order = self.find(reject.orig_cl_ord_id).map(|(_, order)| order);
-                let stale = order.is_some_and(|order| order.cl_ord_id != reject.orig_cl_ord_id);
+                let stale = order.is_some_and(|order| {
+                    let other = order.replacement.zip(reject.cl_ord_id);
+                    order.cl_ord_id != reject.orig_cl_ord_id
+                        || other.is_some_and(|((asked, _), refused)| asked.cl_ord_id != refused)
+                });
                 if stale || reject.reason == Reason::BrokerDuplicate {
-                    // The same request twice: what became of it, a snapshot says.
+                    // About another request than the one under way, or the same twice: what became of
+                    // it, a snapshot says.
                     *self.oddities.entry(Oddity::Duplicate).or_default() += 1;
                     return self.ask_snapshot(at, broker, news);
                 }

@@ -25,7 +25,7 @@ fn pending(rig: &Rig, id: ClientOrderId) -> Pending {
 
 fn refused(orig: ClientOrderId, reason: Reason) -> Report {
     let request = RequestKind::Replace;
-    Report::CancelReject(CancelReject { orig_cl_ord_id: orig, request, reason })
+    Report::CancelReject(CancelReject { cl_ord_id: None, orig_cl_ord_id: orig, request, reason })
 }
 
 fn replaced(id: ClientOrderId) -> Report {
@@ -94,14 +94,30 @@ fn a_snapshot_knows_better_which_replace_stands() {
 }
 
 #[test]
+fn an_old_refusal_does_not_end_the_next_replace() {
+    let (mut rig, old, first) = replacing();
+    rig.report(refused(old, Reason::BrokerTooLate));
+    rig.replace(old, Side::Buy, 3, "99").unwrap();
+    let second = ClientOrderId { seq: rig.seq, ..old };
+    let of = |cl_ord_id| {
+        let Report::CancelReject(refused) = refused(old, Reason::BrokerTooLate) else {
+            unreachable!("made so")
+        };
+        Report::CancelReject(CancelReject { cl_ord_id: Some(cl_ord_id), ..refused })
+    };
+    rig.report(of(first));
+    assert_eq!(pending(&rig, old), Pending::Replace, "told of another request");
+    rig.report(of(second));
+    assert_eq!(pending(&rig, old), Pending::None);
+}
+
+#[test]
 fn a_refused_cancel_leaves_the_replace_under_way() {
     let (mut rig, old, new) = replacing();
     let cancel =
         OrderRequest::Cancel(crate::msg::CancelOrder { orig_cl_ord_id: old, venue_order_id: None });
     rig.ask(AGENT, cancel).unwrap();
-    let request = RequestKind::Cancel;
-    let reason = Reason::BrokerTooLate;
-    rig.report(Report::CancelReject(CancelReject { orig_cl_ord_id: old, request, reason }));
+    rig.report(Report::CancelReject(CancelReject::of_cancel(old, Reason::BrokerTooLate)));
     assert_eq!(pending(&rig, old), Pending::Replace);
     assert_eq!(rig.replace(old, Side::Buy, 2, "99"), Err(Reason::ChangePending));
     assert_eq!(rig.core.oms.find(old).unwrap().1.reserved, Qty::whole(7));

@@ -200,11 +200,7 @@ fn a_refused_cancel_is_not_sent_again_at_once() {
     assert_eq!(cancels(&out), 1);
     for _ in 0..2 {
         for _ in 0..3 {
-            let refused = CancelReject {
-                orig_cl_ord_id: id,
-                request: RequestKind::Cancel,
-                reason: Reason::UnknownOrder,
-            };
+            let refused = CancelReject::of_cancel(id, Reason::UnknownOrder);
             let out = rig.hear(Report::CancelReject(refused));
             assert_eq!(cancels(&out), 0);
             let agreeing = rig.agreeing();
@@ -214,8 +210,7 @@ fn a_refused_cancel_is_not_sent_again_at_once() {
         assert!(rig.core.next_deadline() <= rig.at + Nanos(1), "someone comes back to it");
         assert_eq!(cancels(&rig.pass(Nanos(1))), 1);
     }
-    let reason = Reason::UnknownOrder;
-    let refused = CancelReject { orig_cl_ord_id: id, request: RequestKind::Cancel, reason };
+    let refused = CancelReject::of_cancel(id, Reason::UnknownOrder);
     rig.hear(Report::CancelReject(refused));
     let again = rig.control(&kill(Scope::Global, KillLevel::Cancel, 7));
     assert_eq!(cancels(&again), 1, "a person does not wait");

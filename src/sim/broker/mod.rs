@@ -11,7 +11,6 @@ pub use ledger::Ledger;
 use super::dice::Dice;
 use super::fault::Fault;
 use super::port::{Outbound, Port};
-use crate::msg::report::RequestKind;
 use crate::msg::{CancelOrder, CancelReject, NewOrder, OrderRequest, ReplaceOrder};
 use crate::types::{
     AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, Nanos, Notional, OrdStatus,
@@ -335,14 +334,6 @@ impl SimBroker {
         );
     }
 
-    fn refuse_change(&mut self, now: Timestamp, id: ClientOrderId, request: RequestKind) {
-        let reason = Reason::BrokerTooLate;
-        self.say(
-            now,
-            VenueMessage::CancelReject(CancelReject { orig_cl_ord_id: id, request, reason }),
-        );
-    }
-
     fn open(&self, id: ClientOrderId) -> Option<usize> {
         let place = *self.ledger.by_id.get(&id)?;
         self.ledger.orders[place].is_open().then_some(place)
@@ -350,8 +341,9 @@ impl SimBroker {
 
     fn on_replace(&mut self, now: Timestamp, replace: &ReplaceOrder) {
         let id = replace.orig_cl_ord_id;
+        let refused = CancelReject::of_replace(replace, Reason::BrokerTooLate);
         let Some(place) = self.open(id) else {
-            return self.refuse_change(now, id, RequestKind::Replace);
+            return self.say(now, VenueMessage::CancelReject(refused));
         };
         if self.spoils(Fault::ReplaceAfterFill) {
             let room = self.ledger.room(place);
@@ -370,7 +362,7 @@ impl SimBroker {
             || taken
             || !self.commanded && self.dice.chance(30)
         {
-            return self.refuse_change(now, id, RequestKind::Replace);
+            return self.say(now, VenueMessage::CancelReject(refused));
         }
         self.ledger.replace(place, replace, units);
         if let Some(report) = self.ledger.report(place, ExecType::Replaced, now) {
@@ -382,7 +374,8 @@ impl SimBroker {
     fn on_cancel(&mut self, now: Timestamp, cancel: &CancelOrder) {
         let id = cancel.orig_cl_ord_id;
         let Some(place) = self.open(id) else {
-            return self.refuse_change(now, id, RequestKind::Cancel);
+            let refused = CancelReject::of_cancel(id, Reason::BrokerTooLate);
+            return self.say(now, VenueMessage::CancelReject(refused));
         };
         if self.spoils(Fault::IgnoredCancel) {
             return;

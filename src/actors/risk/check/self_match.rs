@@ -75,14 +75,16 @@ pub fn met<'a>(case: &Case<'a>) -> impl Iterator<Item = (OrderIndex, &'a Order)>
                 Role::Child { parent, .. } => !oms.orders()[parent as usize].filled().is_positive(),
                 _ => false,
             };
-            let crosses = match (own, reach(order.terms.ord_type)) {
+            let crosses = |theirs: OrdType| match (own, reach(theirs)) {
                 (_, None) => false,
                 (Reach::To(own), Some(Reach::To(theirs))) => {
                     side.within(theirs, own) && planted!(TouchIsNoMatch, true, theirs != own)
                 }
                 _ => true,
             };
-            crosses
+            // A replace that is under way may be in force at the broker already.
+            let coming = order.replacement.as_ref().map(|(replace, _)| replace.terms.ord_type);
+            (crosses(order.terms.ord_type) || coming.is_some_and(crosses))
                 && !waits
                 && order.terms.side != side
                 && planted!(OthersAreNoMatch, true, order.route.agent == route.agent)
