@@ -46,7 +46,9 @@ impl Oms {
             if known_void {
                 return self.note(Oddity::Duplicate);
             }
-            self.orders[index as usize].void.push(said.exec_ref_id);
+            let order = &mut self.orders[index as usize];
+            order.void.push(said.exec_ref_id);
+            order.corrected = true;
             return self.note(Oddity::Correction);
         };
         let stands = &self.fills[place];
@@ -234,6 +236,9 @@ impl Oms {
             self.book_again(at, index, fill, news);
         }
         self.go_on(index, theirs.ord_status, theirs.leaves_qty);
+        if theirs.ord_status == OrdStatus::Filled && !self.orders[index as usize].state.is_done() {
+            self.apply(index, Event::LastFill);
+        }
     }
 }
 

@@ -185,7 +185,13 @@ impl Oms {
             }
             OrdStatus::Filled | OrdStatus::InDoubt => return,
         };
-        if order.state.is_done() && event != Event::Accepted {
+        // An end stays, but for what lives after all, and what filled to its end after it.
+        let revised = match event {
+            Event::Accepted => true,
+            Event::LastFill => order.state.stage != Stage::Filled,
+            _ => false,
+        };
+        if order.state.is_done() && !revised {
             return;
         }
         self.apply(index, event);
