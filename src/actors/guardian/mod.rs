@@ -336,6 +336,7 @@ impl Guardian {
         match control {
             Control::Boot { epoch, .. } => {
                 self.minted = (*epoch, 0);
+                self.standing.rebooted();
                 self.hear(at, &Event::Boot);
             }
             Control::Heartbeat => self.hear(at, &Event::Heartbeat),

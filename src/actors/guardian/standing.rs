@@ -151,6 +151,13 @@ impl Standing {
         self.armed.retain(|_, armed| at.since(armed.at) <= REPEAT);
     }
 
+    /// A new process: looks in a row begin anew. What was done about them stands.
+    pub fn rebooted(&mut self) {
+        for finding in self.findings.values_mut() {
+            (finding.warned, finding.acted) = (0, 0);
+        }
+    }
+
     /// Forgets what a rule found, so that the next finding is a new one.
     pub fn forget(&mut self, rule: Rule, scope: Scope) {
         self.findings.remove(&(rule, scope));
