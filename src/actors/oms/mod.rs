@@ -518,6 +518,7 @@ impl Oms {
         let gap = !order.ahead.is_empty();
         let multiplier_free = fill.price.notional(fill.qty, 1);
         order.value = order.value.saturating_add(multiplier_free);
+        order.fees = order.fees.saturating_add(fill.fee);
         fill.late = order.state.is_done();
         fill.arrival = self.arrivals[index as usize];
         let (route, side) = (order.route, order.terms.side);
