@@ -99,12 +99,12 @@ impl Core {
         self
     }
 
-    /// Takes over orders, fills, positions and halts of a core that ran under another configuration
-    /// with the same names. Windows of the checks begin anew; intents and the trading day do not. Limits
-    /// that were set while it ran stay, unless the configuration's own have changed.
+    /// Takes over orders, fills, positions, halts and what the checks have counted of a core that ran
+    /// under another configuration with the same names. Limits that were set while it ran stay, unless
+    /// the configuration's own have changed.
     pub fn carry_over(&mut self, old: Self) {
         self.oms.carry_over(old.oms);
-        self.risk.carry_over(old.risk, &self.oms);
+        self.risk.carry_over(old.risk);
         self.guardian.carry_over(old.guardian);
         self.enforcement.carry_over(old.enforcement);
         self.tally = old.tally;

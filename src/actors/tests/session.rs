@@ -213,3 +213,21 @@ fn a_new_configuration_keeps_the_day() {
     new.quote(IBM, "94.99", "95.01");
     assert_eq!(new.order(Side::Buy, 1, "95").1, Err(Reason::DailyLoss));
 }
+
+/// Nor does it give back what was used: windows and budgets outlive a change of their limits.
+#[test]
+fn a_new_configuration_keeps_what_was_counted() {
+    for (control, value, reason) in [
+        ("day_orders", "3", Reason::DayOrders),
+        ("day_value_sent", "350", Reason::DayValueSent),
+        ("order_rate", "3/10s", Reason::OrderRate),
+        ("repeated_order", "3/10s", Reason::RepeatedOrder),
+    ] {
+        let mut old = rig(&[row(control, Scope::Global, value)]);
+        (0..3).for_each(|_| assert!(old.order(Side::Buy, 1, "100").1.is_ok(), "{control}"));
+        let mut new = rig(&[row(control, Scope::Global, value)]);
+        new.core.carry_over(old.core);
+        (new.seq, new.at) = (old.seq, old.at);
+        assert_eq!(new.order(Side::Buy, 1, "100").1, Err(reason), "{control}");
+    }
+}

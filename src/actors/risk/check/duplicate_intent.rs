@@ -5,7 +5,6 @@
 use super::super::limits::{Known, LimitError, Limits};
 use super::super::value::{Value, one};
 use super::{Case, Check, rows_in};
-use crate::actors::oms::Oms;
 use crate::actors::saved::Saved;
 use crate::types::{AgentId, LimitRow, LimitValue, Reason};
 use serde::{Deserialize, Serialize};
@@ -87,12 +86,6 @@ impl Check for DuplicateIntent {
 
     fn commit(&mut self, case: &Case<'_>) {
         self.used.entry(case.route.agent).or_default().insert(case.intent);
-    }
-
-    fn adopt(&mut self, oms: &Oms) {
-        for order in oms.orders() {
-            self.used.entry(order.route.agent).or_default().insert(order.intent);
-        }
     }
 
     fn state(&self) -> Option<&dyn Saved> {

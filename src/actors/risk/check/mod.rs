@@ -87,10 +87,6 @@ pub trait Check: Send + std::fmt::Debug {
     /// Prices of an instrument from before a split say nothing about those after it.
     fn forget_prices(&mut self, _instrument: InstrumentId) {}
 
-    /// Orders of an earlier configuration are on the books: learn from them what must not be
-    /// forgotten.
-    fn adopt(&mut self, _oms: &Oms) {}
-
     /// How far a market order at `price` may be filled from it at most; zero for a control that does
     /// not say.
     fn margin(&self, _route: Route, _price: Price, _tick: Price) -> Price {
@@ -105,7 +101,8 @@ pub trait Check: Send + std::fmt::Debug {
         false
     }
 
-    /// State that decides later verdicts: for the digest, and for snapshots.
+    /// State that decides later verdicts: for the digest, for snapshots, and for the gate of the
+    /// next configuration.
     fn state(&self) -> Option<&dyn Saved> {
         None
     }
