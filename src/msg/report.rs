@@ -18,7 +18,7 @@ pub enum Report {
     CancelReject(CancelReject),
     /// The request never left: the gate, the session or a full queue refused it. Proof, not a guess.
     NotSent {
-        /// The request's own id: the new order, the replacement, or the order to cancel.
+        /// The new order, or the order to change: for a replace that is not the replacement's id.
         cl_ord_id: ClientOrderId,
         /// What was not sent.
         request: RequestKind,

@@ -11,15 +11,12 @@ use super::topology::{LaneId, Topology};
 use crate::desk::mark::Mark;
 use crate::desk::segments::{self, JournalError, Segment};
 use crate::desk::snapshot;
-use crate::desk::{Desk, Difference, Rerun, RerunError};
+use crate::desk::{Desk, Difference, Refused, Rerun, RerunError, gate_key};
 use crate::disk::Folder;
 use crate::feed::{Feed, FeedError};
 use crate::journal::{Derived, Entry, Header, HeaderKind, Record, World};
 use crate::kill::KillBoard;
-use crate::msg::report::RequestKind;
 use crate::msg::{Input, OrderRequest, Report};
-use crate::types::{ClientOrderId, Reason};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where a walk has come to.
@@ -399,22 +396,31 @@ impl Walk<'_> {
     }
 }
 
-/// What the gate refused in one boot.
-fn refusals(
-    state: &dyn Folder,
-    name: &str,
-) -> Result<BTreeMap<(ClientOrderId, RequestKind), Reason>, JournalError> {
-    let mut refused = BTreeMap::new();
+/// What the gate refused in one boot. A request of an order follows the answer to the one before it,
+/// so a refusal is of the last one of its kind.
+fn refusals(state: &dyn Folder, name: &str) -> Result<Refused, JournalError> {
+    let mut refused = Refused::new();
     let Some(mut segment) = Segment::open(state, name)? else { return Ok(refused) };
+    // Decisions before the first input are those that the file before has lost: they were made there.
+    let mut begun = false;
     while let Some(record) = segment.next_record()? {
-        if let Record::Other(Entry::Input {
-            input: Input::Report(_, Report::NotSent { cl_ord_id, request, reason }),
-            ..
-        }) = record
-        {
-            refused.insert((*cl_ord_id, *request), *reason);
+        match record {
+            Record::Other(Entry::Derived(Derived::Sent { request, .. })) if begun => {
+                refused.entry(gate_key(request)).or_default().push_back(None);
+            }
+            Record::Other(Entry::Input {
+                input: Input::Report(_, Report::NotSent { cl_ord_id, request, reason }),
+                ..
+            }) => {
+                let answers = refused.entry((*cl_ord_id, *request)).or_default();
+                answers.pop_back();
+                answers.push_back(Some(*reason));
+            }
+            Record::Other(Entry::Derived(_)) => {}
+            _ => begun = true,
         }
     }
+    refused.retain(|_, answers| answers.iter().any(Option::is_some));
     Ok(refused)
 }
 
