@@ -188,7 +188,7 @@ impl Service {
         }
 
         let io = |what| move |error| ServiceError::Io(what, error);
-        behind::prune(folder.disk.as_ref(), topology.keep);
+        behind::prune(folder.disk.as_ref(), registry, topology.keep);
         let number = segments::next_number(folder.disk.as_ref()).map_err(RecoverError::from)?;
         let turns = turns(topology, registry, &folder, world, &header);
         let (file, sync) = JournalFile::create(&folder.disk, folder.path(), number, turns)

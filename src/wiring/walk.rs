@@ -142,6 +142,13 @@ pub fn walk_to<'a>(
     walk_over(state, registry, (Start::Newest, None), names, &mut |_| {})
 }
 
+/// Whether a walk by this program can begin at the snapshot after journal file `after`.
+pub fn can_begin(state: &dyn Folder, registry: &Registry, after: u32) -> bool {
+    let result = Walked::default();
+    let mut walk = Walk { state, registry, board: None, stage: None, result, ended: None };
+    segments::list(state).is_ok_and(|names| matches!(walk.load(&names, after), Ok(Ok(()))))
+}
+
 fn walk_over<'a>(
     state: &'a dyn Folder,
     registry: &'a Registry,
