@@ -19,7 +19,7 @@ use qtos_gateway::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, InstrumentId, KillLevel, LimitRow,
     LimitValue, OrdType, OrderQty, Price, Qty, Scope, Side, TimeInForce, Timestamp,
 };
-use qtos_gateway::wiring::{Registry, Start, Topology, remembered_desk, walk};
+use qtos_gateway::wiring::{Registry, Start, Topology, can_begin, remembered_desk, walk};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -785,6 +785,35 @@ fn a_backup_is_restored_under_another_tag_and_blocked() {
     }
 }
 
+fn prune(folder: &MemoryFolder, keep: u32) -> std::io::Result<u32> {
+    let registry = topology().0;
+    segments::prune(folder, keep, |after| can_begin(folder, &registry, after))
+}
+
+/// A snapshot of a build that makes another state of it is whole, and yet nothing to begin at.
+#[test]
+fn retention_trusts_no_snapshot_that_cannot_be_loaded() {
+    use sha2::Digest as _;
+    let (registry, topology) = topology();
+    let folder = MemoryFolder::new();
+    for _ in 0..4 {
+        run(&folder, Durability::Process, &Wire::default(), 15).unwrap();
+    }
+    for after in snapshot::list(&folder).unwrap() {
+        let digest = snapshot::read(&folder, after).unwrap().0.digest;
+        folder.tamper(&snapshot::name(after), |bytes| {
+            let place = bytes.windows(32).position(|window| window == digest).unwrap();
+            bytes[place] ^= 1;
+            let sum = sha2::Sha256::digest(&bytes[40..]);
+            bytes[8..40].copy_from_slice(&sum);
+        });
+        assert!(snapshot::read(&folder, after).is_ok());
+    }
+    assert_eq!(prune(&folder, 1).unwrap(), 0);
+    let boot = recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
+    assert_eq!((boot.last, boot.anew, boot.notes.len()), (4, false, 4));
+}
+
 /// Retention takes nothing that the two newest snapshots need, and what stays can be run again.
 #[test]
 fn retention_keeps_what_two_snapshots_need() {
@@ -800,11 +829,11 @@ fn retention_keeps_what_two_snapshots_need() {
         walked.digest()
     };
     let whole = digest();
-    assert_eq!(segments::prune(&folder, 6).unwrap(), 0);
-    assert!(segments::prune(&folder, 4).unwrap() > 0);
+    assert_eq!(prune(&folder, 6).unwrap(), 0);
+    assert!(prune(&folder, 4).unwrap() > 0);
     assert_eq!((files(), digest()), (4, whole));
     folder.tamper(&snapshot::name(6), |bytes| bytes[70] ^= 1);
-    segments::prune(&folder, 1).unwrap();
+    prune(&folder, 1).unwrap();
     assert_eq!((files(), digest()), (2, whole), "4 and 5 are the newest that can be read");
     let boot = recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
     assert_eq!((boot.desk.digest(), boot.notes.len()), (whole, 1));
@@ -843,7 +872,7 @@ fn further_files_change_nothing() {
     let verified = walk(&many, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
     assert_eq!((verified.found().from, &verified.found().difference), (None, &None));
     // What retention leaves of it is still the journal.
-    assert!(segments::prune(&many, 2).unwrap() > 0);
+    assert!(prune(&many, 2).unwrap() > 0);
     assert_eq!(boot().desk.digest(), whole.digest());
     let verified = walk(&many, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
     assert_eq!(verified.digest(), whole.digest());

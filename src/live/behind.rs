@@ -4,7 +4,7 @@
 
 use crate::desk::{segments, snapshot};
 use crate::disk::Folder;
-use crate::wiring::{Registry, walk_to};
+use crate::wiring::{Registry, can_begin, walk_to};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ impl Behind {
                 snapshot_after(state.as_ref(), &registry, &config, number)
             }));
             match made.unwrap_or_else(|_| Err("the rerun panicked".to_owned())) {
-                Ok(()) => prune(state.as_ref(), keep),
+                Ok(()) => prune(state.as_ref(), &registry, keep),
                 // Without it the next boot reads more; the journal is as it was.
                 Err(why) => tracing::warn!(number, why, "no snapshot after a journal file"),
             }
@@ -75,8 +75,9 @@ pub fn snapshot_after(
 }
 
 /// Removes what `[journal] keep` lets go.
-pub fn prune(state: &dyn Folder, keep: Option<u32>) {
-    match keep.map(|keep| segments::prune(state, keep)) {
+pub fn prune(state: &dyn Folder, registry: &Registry, keep: Option<u32>) {
+    let good = |after| can_begin(state, registry, after);
+    match keep.map(|keep| segments::prune(state, keep, good)) {
         None | Some(Ok(0)) => {}
         Some(Ok(files)) => {
             tracing::info!(files, "journal files that no boot needs were removed");

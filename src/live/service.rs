@@ -120,8 +120,6 @@ impl Service {
         let recovered = recover(folder.disk.as_ref(), topology, registry, world, feed, watch)?;
         let header = header(topology, recovered.feed.as_ref(), world, &recovered);
         let Recovered { mut desk, feed, board, cut, notes, .. } = recovered;
-        // Files that this boot needed, as it could not begin at the newest snapshot, stay.
-        let keep = topology.keep.filter(|_| notes.is_empty());
         for note in notes {
             tracing::warn!(note, "the boot begins further back");
         }
@@ -190,7 +188,7 @@ impl Service {
         }
 
         let io = |what| move |error| ServiceError::Io(what, error);
-        behind::prune(folder.disk.as_ref(), keep);
+        behind::prune(folder.disk.as_ref(), registry, topology.keep);
         let number = segments::next_number(folder.disk.as_ref()).map_err(RecoverError::from)?;
         let turns = turns(topology, registry, &folder, world, &header);
         let (file, sync) = JournalFile::create(&folder.disk, folder.path(), number, turns)
