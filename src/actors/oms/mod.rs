@@ -404,7 +404,16 @@ impl Oms {
                 return;
             }
             ExecType::Canceled => Some(Event::Canceled),
-            ExecType::Replaced => Some(Event::Replaced),
+            ExecType::Replaced => {
+                // Of an order that was called refused meanwhile: it lives after all, with terms that
+                // are forgotten here.
+                if !carried_out {
+                    let units = report.cum_qty.saturating_add(report.leaves_qty);
+                    self.outgrow(index, report.cl_ord_id, units);
+                    self.ask_snapshot(at, broker, news);
+                }
+                Some(Event::Replaced)
+            }
             // The broker has an order of this name already: whether it is this one, a snapshot says.
             ExecType::Rejected if report.reason == Some(Reason::BrokerDuplicate) => {
                 self.apply(index, Event::Lost);
