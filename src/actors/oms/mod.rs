@@ -397,23 +397,19 @@ impl Oms {
         let is_done = self.orders[index as usize].state.is_done();
         let event = match report.exec_type {
             ExecType::New => Some(Event::Accepted),
-            // Said before, or of a replace that was held for refused: no answer to another one.
-            ExecType::Replaced if !carried_out && !is_done => {
-                self.note(Oddity::Duplicate);
-                self.ask_snapshot(at, broker, news);
-                return;
-            }
             ExecType::Canceled => Some(Event::Canceled),
-            ExecType::Replaced => {
-                // Of an order that was called refused meanwhile: it lives after all, with terms that
-                // are forgotten here.
-                if !carried_out {
-                    let units = report.cum_qty.saturating_add(report.leaves_qty);
-                    self.outgrow(index, report.cl_ord_id, units);
-                    self.ask_snapshot(at, broker, news);
+            // Said before, or of a replace that was held for refused, with terms that are forgotten
+            // here: no answer to another one, but an order that was called refused lives after all.
+            ExecType::Replaced if !carried_out => {
+                let units = report.cum_qty.saturating_add(report.leaves_qty);
+                self.outgrow(index, report.cl_ord_id, units);
+                self.ask_snapshot(at, broker, news);
+                if !is_done {
+                    return self.note(Oddity::Duplicate);
                 }
                 Some(Event::Replaced)
             }
+            ExecType::Replaced => Some(Event::Replaced),
             // The broker has an order of this name already: whether it is this one, a snapshot says.
             ExecType::Rejected if report.reason == Some(Reason::BrokerDuplicate) => {
                 self.apply(index, Event::Lost);
