@@ -19,7 +19,9 @@ use qtos_gateway::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, InstrumentId, KillLevel, LimitRow,
     LimitValue, OrdType, OrderQty, Price, Qty, Scope, Side, TimeInForce, Timestamp,
 };
-use qtos_gateway::wiring::{Registry, Start, Topology, can_begin, remembered_desk, walk};
+use qtos_gateway::wiring::{
+    ReferenceFeed, Registry, Start, Topology, can_begin, remembered_desk, walk,
+};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -217,7 +219,8 @@ fn boot(
     desk.log.checkpoint(desk.digest());
     desk.log.close().map_err(|e| say(&e))?;
     let number = segments::next_number(disk.as_ref()).map_err(|e| say(&e))? - 1;
-    snapshot::write(disk.as_ref(), &desk, config, number).map_err(|e| say(&e))?;
+    let setting = snapshot::Setting { config: config.to_owned(), feed: None };
+    snapshot::write(disk.as_ref(), &desk, &setting, number).map_err(|e| say(&e))?;
     Ok(desk)
 }
 
@@ -861,7 +864,7 @@ fn further_files_change_nothing() {
     let mut entries = u64::MAX;
     for number in 0..files {
         if number > 0 {
-            snapshot_after(&many, &registry, CONFIG, number).unwrap();
+            snapshot_after(&many, &registry, number).unwrap();
         }
         let next = boot();
         assert_eq!((next.anew, next.last, next.notes.len()), (number > 0, files, 0));
@@ -936,4 +939,42 @@ fn a_loss_of_power_around_further_files_leaves_a_prefix() {
         }
     }
     assert!(orphans > 0, "no file was ever cut off with its predecessor");
+}
+
+/// A boot that begins at a snapshot goes on in the recording or seeded market where the last one stopped.
+#[test]
+fn a_snapshot_keeps_the_place_in_the_feed() {
+    let config = include_str!("../config/sandbox.toml");
+    let (registry, topology) = topology_of(config);
+    let folder = MemoryFolder::new();
+    let open = || topology.open_feed(&topology.feeds[0]).unwrap().unwrap();
+    let next = |feed: &mut ReferenceFeed| feed.feed.next().unwrap().unwrap();
+    let mut feed = open();
+    let mut desk = remembered_desk(&topology, &registry).unwrap();
+    let mut header = header(&topology, 0, true);
+    let HeaderKind::Journal { feed: of, .. } = &mut header.kind else { unreachable!("made so") };
+    *of = Some((feed.name.clone(), feed.digest));
+    let file = segments::create(&folder, 1).unwrap();
+    desk.go_live(Log::create(file, &header, Durability::Process).unwrap(), None, false);
+    for number in 0..300 {
+        let record = next(&mut feed);
+        if number == 0 {
+            desk.boot(record.ts(), 7, 1);
+        }
+        desk.advance(record.ts());
+        desk.market(record.ts(), &record, true);
+    }
+    desk.log.checkpoint(desk.digest());
+    desk.log.close().unwrap();
+    let due = next(&mut feed);
+    for from in [None, Some(1)] {
+        if from.is_some() {
+            snapshot_after(&folder, &registry, 1).unwrap();
+        }
+        let reference = Some(open());
+        let booted = recover(&folder, &topology, &registry, World::Open, reference, &mut |_| {});
+        let booted = booted.unwrap();
+        assert_eq!((booted.anew, booted.desk.digest()), (from.is_some(), desk.digest()));
+        assert_eq!(next(&mut booted.feed.unwrap()), due, "from {from:?}");
+    }
 }

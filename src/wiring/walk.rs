@@ -218,7 +218,7 @@ impl Walk<'_> {
         if !head.whole && matches!(next, Some((HeaderKind::Journal { anew: false, .. }, _))) {
             return Ok(Err("agents went on after it whose state is not in it".into()));
         }
-        let loaded = Topology::parse("snapshot", &head.config, &self.registry.vocabulary())
+        let loaded = Topology::parse("snapshot", &head.setting.config, &self.registry.vocabulary())
             .map_err(|error| error.to_string())
             .and_then(|topology| {
                 let mut desk =
@@ -227,7 +227,14 @@ impl Walk<'_> {
                 if desk.digest() != head.digest {
                     return Err("this program makes another state of it".to_owned());
                 }
-                let mut stage = Stage { topology, world: World::Open, desk, feed: None };
+                let feed = head.setting.feed.as_ref();
+                let feed = feed.map(|(name, digest)| {
+                    let mut open = topology.open_reference(name, digest)?;
+                    open.feed.skip(desk.position())?;
+                    Ok::<_, FeedError>(open)
+                });
+                let feed = feed.transpose().map_err(|error| error.to_string())?;
+                let mut stage = Stage { topology, world: World::Open, desk, feed };
                 stage.renew(self.registry).map_err(|error| error.to_string())?;
                 Ok(stage)
             });
@@ -373,6 +380,15 @@ impl Walk<'_> {
     /// The desk as the entries so far left it.
     pub fn desk(&self) -> Option<&Desk> {
         self.stage.as_ref().map(|stage| &stage.desk)
+    }
+
+    /// What it ran under at last.
+    pub fn setting(&self) -> Option<snapshot::Setting> {
+        self.stage.as_ref().map(|stage| {
+            let config = stage.topology.source().text().to_owned();
+            let feed = stage.feed.as_ref().map(|open| (open.name.clone(), open.digest));
+            snapshot::Setting { config, feed }
+        })
     }
 
     /// Compares what the last entries brought about: decisions that no entry tells of are those a
