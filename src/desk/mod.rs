@@ -326,7 +326,10 @@ impl Desk {
                 let _ = planted!(ExitUnsynced, self.log.close(), Ok(()));
             }
             let recorded = self.log.commit();
+            let mut stuck = false;
             for approved in self.out.core.approved.drain(..) {
+                let (cancels, follows) =
+                    (approved.effect() == Effect::Cancels, approved.terms().follows);
                 let cleared = match &recorded {
                     Ok(recorded) => Ok(Cleared::recorded(approved, recorded)),
                     Err(_) => Cleared::cancel(approved),
@@ -334,6 +337,8 @@ impl Desk {
                 let refused = match cleared {
                     Ok(cleared) => match on_record(&mut self.refused, &cleared) {
                         Some(refused) => Some(refused),
+                        // A queue that had no room for the cancel may have some by now.
+                        None if follows && stuck => Some(NotSent::of(&cleared, Reason::SelfMatch)),
                         None => {
                             let broker = cleared.approved().route().broker;
                             match self.links.get_mut(broker.index()) {
@@ -345,6 +350,7 @@ impl Desk {
                     Err(approved) => Some(NotSent::new(&approved, Reason::Journal)),
                 };
                 if let Some(refused) = refused {
+                    stuck |= cancels;
                     self.returned.push((refused.broker, refused.report()));
                 }
             }
