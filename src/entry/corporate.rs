@@ -19,7 +19,7 @@ pub(super) fn give(
         let core = desk.lane.core.as_ref()?;
         let on = on.unwrap_or_else(|| core.oms.books.date());
         let action = CorporateAction { instrument, on, kind };
-        if let Err(error) = core.oms.actions.check(&action) {
+        if let Err(error) = core.oms.check_action(&action) {
             return Some(Err(error));
         }
         desk.deliver(at, &Input::Control(Control::CorporateAction(action)));
@@ -31,7 +31,7 @@ pub(super) fn give(
     let symbol = handle.topology().names.instruments().get(instrument).symbol.clone();
     let scope = format!("symbol:{symbol}");
     let (on, waits, held) = given.map_err(|error| match error {
-        ActionError::Again => Refusal::Refused(error.to_string()),
+        ActionError::Again | ActionError::Untold => Refusal::Refused(error.to_string()),
         _ => Refusal::Invalid(error.to_string()),
     })?;
     tracing::warn!(%symbol, ?kind, %on, reason, "corporate action");

@@ -6,7 +6,7 @@
 //! for since, shows the new positions and no order from before is open, the instrument settles: its
 //! orders are cancelled and the core holds it.
 
-use super::{Books, Oms};
+use super::{Books, Link, Oms};
 use crate::msg::{ActionKind, BrokerSnapshot, CorporateAction};
 use crate::types::{AccountId, BrokerId, InstrumentId, Notional, Price, Qty, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -44,14 +44,13 @@ pub enum ActionError {
     /// No dividend at all.
     #[error("a dividend needs an amount above 0")]
     Amount,
+    /// A fill of before a split that is told after it would count in new units.
+    #[error("not every broker has told what it knows, and a split for today needs that; try again")]
+    Untold,
 }
 
 impl Actions {
-    /// Whether an action can be given.
-    ///
-    /// # Errors
-    /// [`ActionError`].
-    pub fn check(&self, action: &CorporateAction) -> Result<(), ActionError> {
+    fn check(&self, action: &CorporateAction) -> Result<(), ActionError> {
         match action.kind {
             ActionKind::Split { numerator, denominator } => {
                 let range = 1..=10_000;
@@ -105,9 +104,23 @@ impl Actions {
 }
 
 impl Oms {
+    /// Whether an action can be given now.
+    ///
+    /// # Errors
+    /// [`ActionError`].
+    pub fn check_action(&self, action: &CorporateAction) -> Result<(), ActionError> {
+        self.actions.check(action)?;
+        let split = matches!(action.kind, ActionKind::Split { .. });
+        let at_once = action.on <= self.books.date();
+        if split && at_once && !self.links.iter().all(Link::has_told) {
+            return Err(ActionError::Untold);
+        }
+        Ok(())
+    }
+
     /// Takes an action in; one that cannot be given changes nothing.
     pub(in crate::actors) fn give(&mut self, action: &CorporateAction) {
-        if self.actions.check(action).is_err() {
+        if self.check_action(action).is_err() {
             return;
         }
         self.actions.given.insert(*action);

@@ -28,7 +28,7 @@ pub struct Link {
     pub known: bool,
     /// When the snapshot that is under way was asked for.
     pub(super) asked: Option<Timestamp>,
-    /// When the last complete one was merged.
+    /// When the last complete one was merged; zero where none was since the link came up.
     pub(super) merged: Timestamp,
     /// When the link last went down.
     pub(super) down: Timestamp,
@@ -36,6 +36,13 @@ pub struct Link {
     pub ahead: Nanos,
     /// Consecutive snapshots whose positions are not ours.
     pub mismatches: u32,
+}
+
+impl Link {
+    /// A complete snapshot came since the link is up: nothing from before is untold.
+    pub fn has_told(&self) -> bool {
+        self.up && self.merged > Timestamp::ZERO
+    }
 }
 
 impl Oms {
@@ -117,6 +124,7 @@ impl Oms {
         link.up = up;
         link.ahead = Nanos(0);
         link.reconciled = false;
+        link.merged = Timestamp::ZERO;
         // The session itself asks for a snapshot as part of its logon.
         link.asked = up.then_some(at);
         if up {

@@ -45,14 +45,14 @@ impl World {
         let on = core.map(|core| core.oms.books.date()).unwrap_or_default();
         let kind = ActionKind::Split { numerator: factor as u32, denominator: 1 };
         self.splits.given.push(CorporateAction { instrument, on, kind });
-        self.tell_splits();
     }
 
-    /// The operator gives what the gateway does not know, also after it was killed meanwhile.
+    /// The operator gives what the gateway does not know, also after it was killed meanwhile, as soon
+    /// as it takes it.
     pub(super) fn tell_splits(&mut self) {
         for action in self.splits.given.clone() {
             let core = self.process.desk.as_ref().and_then(|desk| desk.lane.core.as_ref());
-            if core.is_some_and(|core| core.oms.actions.check(&action).is_ok()) {
+            if core.is_some_and(|core| core.oms.check_action(&action).is_ok()) {
                 self.watch.shown.split(action.instrument);
                 self.control(Control::CorporateAction(action));
             }

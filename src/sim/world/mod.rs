@@ -273,7 +273,6 @@ impl World {
         }
         self.remote.seq = 0;
         self.remote.open.clear();
-        self.tell_splits();
         if let Err(violation) = started {
             self.fail(violation);
         }
@@ -298,6 +297,7 @@ impl World {
     fn quotes(&mut self) {
         let mut batch = std::mem::take(&mut self.batch);
         self.try_split();
+        self.tell_splits();
         self.market.take(self.now, &mut batch);
         for record in batch.drain(..) {
             self.market_record(record);
