@@ -3,6 +3,7 @@
 //! same bytes flow.
 
 mod accounts;
+pub mod alpaca;
 mod admission;
 mod config;
 mod contingency;
