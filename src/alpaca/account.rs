@@ -69,7 +69,7 @@ pub struct Configuration {
 }
 
 /// `PATCH /v2/account/configurations`: `null` and absent leave a setting as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the keys of the wire")]
 pub struct ConfigurationPatch {

@@ -112,6 +112,20 @@ pub enum Output {
     Binary(SocketId, Vec<u8>),
     /// The socket is closed, behind what went out before.
     Close(SocketId),
+    /// The socket stays open, is not read any more and answers no ping: a test's half-open socket.
+    Freeze(SocketId),
+}
+
+impl Output {
+    /// The socket that it goes to.
+    pub const fn socket(&self) -> Option<SocketId> {
+        match self {
+            Self::Text(id, _) | Self::Binary(id, _) | Self::Close(id) | Self::Freeze(id) => {
+                Some(*id)
+            }
+            Self::Reply(..) | Self::Hangup(_) => None,
+        }
+    }
 }
 
 /// What a server of this protocol stands on. Time is an argument: the machine's clock.

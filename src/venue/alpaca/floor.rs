@@ -51,6 +51,8 @@ pub struct AlpacaVenue {
     pub(super) refused: Option<Reason>,
     /// The execution that a bust under way takes back.
     pub(super) busted: Option<Uuid>,
+    /// OAuth2 codes given out: code, client, where to, scope, account.
+    pub(super) codes: Vec<(String, String, String, String, AccountId)>,
     pub(super) touched: Vec<OrderIndex>,
     pub(super) fills: Vec<(OrderIndex, FillSnapshot)>,
     known_accounts: usize,
@@ -117,6 +119,7 @@ impl AlpacaVenue {
             parked: BTreeSet::new(),
             refused: None,
             busted: None,
+            codes: Vec::new(),
             touched: Vec::new(),
             fills: Vec::new(),
             ledger,
