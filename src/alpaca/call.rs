@@ -62,36 +62,62 @@ impl Params {
 pub enum Call {
     PostOrder(Box<PostOrder>),
     ListOrders(Params),
-    GetOrder { id: String, nested: bool },
+    GetOrder {
+        id: String,
+        nested: bool,
+    },
     OrderByClientId(String),
-    PatchOrder { id: String, patch: PatchOrder },
+    PatchOrder {
+        id: String,
+        patch: PatchOrder,
+    },
     DeleteOrder(String),
     DeleteOrders,
     Account,
     Configuration,
     PatchConfiguration(Box<ConfigurationPatch>),
-    Activities { types: Vec<String>, query: Params },
+    Activities {
+        types: Vec<String>,
+        query: Params,
+    },
     PortfolioHistory(Params),
     Positions,
     Position(String),
-    ClosePosition { symbol: String, close: ClosePosition },
-    ClosePositions { cancel_orders: bool },
+    ClosePosition {
+        symbol: String,
+        close: ClosePosition,
+    },
+    ClosePositions {
+        cancel_orders: bool,
+    },
     Assets(Params),
     Asset(String),
     Clock,
     Calendar(Params),
     Watchlists,
     PostWatchlist(WatchlistBody),
-    Watchlist { key: WatchlistKey, action: WatchlistAction },
+    Watchlist {
+        key: WatchlistKey,
+        action: WatchlistAction,
+    },
     OptionContracts,
     CorporateActions,
     /// Market data of stocks (`crypto` false) or coins, the path below its root in pieces.
-    MarketData { crypto: bool, path: Vec<String>, query: Params },
+    MarketData {
+        crypto: bool,
+        path: Vec<String>,
+        query: Params,
+    },
     News(Params),
     Authorize(Params),
     Token(Params),
     /// Below `/__sim/`: what only a local venue has.
-    Sim { method: Method, path: Vec<String>, query: Params, body: Vec<u8> },
+    Sim {
+        method: Method,
+        path: Vec<String>,
+        query: Params,
+        body: Vec<u8>,
+    },
 }
 
 /// How a watchlist is named.

@@ -22,7 +22,14 @@ impl Feed {
         use Channel::{CancelErrors, Corrections, UpdatedBars};
         match self {
             Self::Stocks(_) => &[
-                Trades, Quotes, Bars, UpdatedBars, DailyBars, Statuses, Lulds, Corrections,
+                Trades,
+                Quotes,
+                Bars,
+                UpdatedBars,
+                DailyBars,
+                Statuses,
+                Lulds,
+                Corrections,
                 CancelErrors,
             ],
             Self::Crypto => &[Trades, Quotes, Bars, UpdatedBars, DailyBars, Orderbooks],

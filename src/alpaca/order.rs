@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// An order as answers and updates show it. Every key is always written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the keys of the wire, in its order; times and numbers as it has them")]
+#[allow(
+    missing_docs,
+    reason = "the keys of the wire, in its order; times and numbers as it has them"
+)]
 pub struct Order {
     pub id: Uuid,
     pub client_order_id: String,

@@ -13,8 +13,8 @@ use crate::msg::{
     CancelOrder, CancelReject, FillSnapshot, MarketData, NewOrder, OrderTerms, ReplaceOrder,
 };
 use crate::types::{
-    AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, Notional, OrdStatus, OrderQty, Price,
-    Qty, Reason, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, Notional, OrdStatus,
+    OrderQty, Price, Qty, Reason, TimeInForce, Timestamp,
 };
 use std::collections::{BTreeSet, HashMap};
 

@@ -3,8 +3,8 @@
 //! same bytes flow.
 
 mod accounts;
-pub mod alpaca;
 mod admission;
+pub mod alpaca;
 mod config;
 mod contingency;
 mod exchange;

@@ -56,9 +56,8 @@ impl AlpacaVenue {
         let gross = worth.long.saturating_sub(worth.short);
         worth.equity = cash.saturating_add(worth.long).saturating_add(worth.short);
         let on_margin = gross.saturating_sub(full_margin);
-        let part = |amount: Notional, percent: i64| {
-            amount.checked_ratio(percent, 100).unwrap_or(amount)
-        };
+        let part =
+            |amount: Notional, percent: i64| amount.checked_ratio(percent, 100).unwrap_or(amount);
         let multiplier = self.multiplier(account);
         worth.initial_margin = full_margin.saturating_add(part(on_margin, 100 / multiplier));
         worth.maintenance_margin = full_margin.saturating_add(part(on_margin, 30));
@@ -72,8 +71,11 @@ impl AlpacaVenue {
         let free = worth.equity.saturating_sub(worth.initial_margin);
         let power = free.checked_ratio(multiplier, 1).unwrap_or(Notional::MAX);
         worth.buying_power = power.saturating_sub(reserved).max(zero);
-        worth.cash_power =
-            cash.saturating_add(worth.short).saturating_sub(reserved).max(zero).min(worth.buying_power.max(zero));
+        worth.cash_power = cash
+            .saturating_add(worth.short)
+            .saturating_sub(reserved)
+            .max(zero)
+            .min(worth.buying_power.max(zero));
         worth
     }
 

@@ -63,12 +63,8 @@ impl AlpacaVenue {
         let new_id = self.records.next_id();
         let client_id = patch.client_order_id.clone();
         let mut new = self.new_record(new_id, account, asset, terms, client_id);
-        let request = ReplaceOrder {
-            orig_cl_ord_id: record.name,
-            cl_ord_id: new.name,
-            intent: 0,
-            terms,
-        };
+        let request =
+            ReplaceOrder { orig_cl_ord_id: record.name, cl_ord_id: new.name, intent: 0, terms };
         // What the exchange says of the order from here on is said of the new record.
         let now = self.now;
         new.class.clone_from(&record.class);
@@ -84,9 +80,12 @@ impl AlpacaVenue {
         };
         self.refused = None;
         self.exchange.replace(now, &request, &mut self.out);
-        if self.out.reports.iter().any(|report| {
-            matches!(report.report, crate::msg::Report::CancelReject(_))
-        }) {
+        if self
+            .out
+            .reports
+            .iter()
+            .any(|report| matches!(report.report, crate::msg::Report::CancelReject(_)))
+        {
             self.follow();
             return Err(refusal(self.refused.take()));
         }

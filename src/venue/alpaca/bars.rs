@@ -53,7 +53,11 @@ pub(super) fn number(price: Price) -> Value {
 /// A size as a JSON number; whole where it can be.
 pub(super) fn size(qty: Qty) -> Value {
     let unit = Qty::whole(1).raw();
-    if qty.raw() % unit == 0 { (qty.raw() / unit).into() } else { number(Price::from_raw(qty.raw())) }
+    if qty.raw() % unit == 0 {
+        (qty.raw() / unit).into()
+    } else {
+        number(Price::from_raw(qty.raw()))
+    }
 }
 
 /// Minute bars, oldest first, with the day's so far.

@@ -88,9 +88,7 @@ impl Met {
     /// What becomes of the answer.
     pub fn after(&self, ticket: Ticket, reply: Reply) -> Late {
         match &self.0 {
-            Some(rule) if rule.kind == Kind::LostResponse => {
-                Late(Output::Hangup(ticket), Nanos(0))
-            }
+            Some(rule) if rule.kind == Kind::LostResponse => Late(Output::Hangup(ticket), Nanos(0)),
             Some(rule) if rule.kind == Kind::Delay => {
                 Late(Output::Reply(ticket, reply), Nanos::from_millis(rule.ms))
             }
@@ -176,7 +174,8 @@ impl Faults {
     }
 
     fn frame(&mut self, wall: Timestamp, Frame { update, output }: Frame) {
-        let silent = self.rules.iter().find(|rule| matches!(rule.kind, Kind::Mute | Kind::HalfOpen));
+        let silent =
+            self.rules.iter().find(|rule| matches!(rule.kind, Kind::Mute | Kind::HalfOpen));
         if let Some(rule) = silent {
             let half_open = rule.kind == Kind::HalfOpen;
             if half_open && let Some(socket) = output.socket() {

@@ -16,9 +16,7 @@ use crate::alpaca::{
 };
 use crate::msg::FillSnapshot;
 use crate::types::{AccountId, Calendar, InstrumentTable, Nanos, Reason, Timestamp};
-use crate::venue::{
-    Commit, Exchange, ExchangeConfig, Ledger, OrderIndex, Outbox, ServeError,
-};
+use crate::venue::{Commit, Exchange, ExchangeConfig, Ledger, OrderIndex, Outbox, ServeError};
 use std::collections::BTreeSet;
 
 /// The venue. Its fields are the rooms of this folder.
@@ -263,9 +261,7 @@ impl AlpacaVenue {
     fn reply(&mut self, request: &Request) -> Reply {
         let call = match request.call() {
             Ok(Call::Sim { method, path, query, body }) => {
-                return self
-                    .sim(method, &path, &query, &body)
-                    .unwrap_or_else(Reply::from);
+                return self.sim(method, &path, &query, &body).unwrap_or_else(Reply::from);
             }
             Ok(Call::Token(form)) => return self.token(&form).unwrap_or_else(Reply::from),
             // The page that a browser opens: its user is the first account, logged in already.
@@ -394,9 +390,7 @@ impl Backend for AlpacaVenue {
             self.ledger.append(&commit).map_err(|error| format!("ledger: {error}"))?;
         }
         if let Some((position, time)) = self.market.take_cursor(self.now) {
-            self.ledger
-                .set_cursor(position, time)
-                .map_err(|error| format!("ledger: {error}"))?;
+            self.ledger.set_cursor(position, time).map_err(|error| format!("ledger: {error}"))?;
         }
         let frames = self.sockets.take_frames();
         Ok(self.faults.release(self.wall, frames))

@@ -111,8 +111,7 @@ impl AlpacaVenue {
     ) {
         let now = self.now;
         let bust = report.exec_type == ExecType::TradeCancel;
-        let multiplier =
-            self.exchange.instruments().get(self.records.get(id).asset).multiplier;
+        let multiplier = self.exchange.instruments().get(self.records.get(id).asset).multiplier;
         let value = report.last_px.notional(report.last_qty, multiplier);
         let done = report.ord_status == OrdStatus::Filled;
         self.records.change(id, now, |record| {

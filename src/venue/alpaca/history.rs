@@ -28,9 +28,9 @@ impl AlpacaVenue {
                 Ok(Reply::ok(json!({"auctions": {}, "next_page_token": null})))
             }
             (_, ["snapshots"]) => {
-                let rows = many()?.into_iter().map(|asset| {
-                    (self.assets.get(asset).symbol.clone(), self.snapshot(asset))
-                });
+                let rows = many()?
+                    .into_iter()
+                    .map(|asset| (self.assets.get(asset).symbol.clone(), self.snapshot(asset)));
                 let rows = Value::Object(rows.collect());
                 Ok(Reply::ok(if crypto { json!({"snapshots": rows}) } else { rows }))
             }
@@ -62,11 +62,7 @@ impl AlpacaVenue {
         }
     }
 
-    fn data_symbols(
-        &self,
-        crypto: bool,
-        names: &[String],
-    ) -> Result<Vec<InstrumentId>, ApiError> {
+    fn data_symbols(&self, crypto: bool, names: &[String]) -> Result<Vec<InstrumentId>, ApiError> {
         if names.is_empty() {
             return Err(ApiError::bare(400, "symbols is required"));
         }

@@ -29,7 +29,9 @@ impl AlpacaVenue {
         };
         let (before_order, after_order) = (place("before_order_id")?, place("after_order_id")?);
         if (before_order.is_some() || after_order.is_some())
-            && (after.is_some() || until.is_some() || (before_order.is_some() && after_order.is_some()))
+            && (after.is_some()
+                || until.is_some()
+                || (before_order.is_some() && after_order.is_some()))
         {
             return Err(ApiError::unprocessable(
                 "before_order_id, after_order_id and after/until exclude each other",

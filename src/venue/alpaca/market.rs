@@ -177,7 +177,8 @@ impl AlpacaVenue {
             }
             Shown::Bar(bar) => bar,
             Shown::Halted(halted) => {
-                let (code, text) = if halted { ("H", "Trading Halt") } else { ("T", "Trading Resumption") };
+                let (code, text) =
+                    if halted { ("H", "Trading Halt") } else { ("T", "Trading Resumption") };
                 let status = json!({
                     "sc": code, "sm": text, "rc": "", "rm": "", "t": self.now.to_string(), "z": "C",
                 });

@@ -105,9 +105,7 @@ impl Member {
     pub fn is(&self, credentials: &Credentials) -> bool {
         match credentials {
             Credentials::Key(key, token) if key == "oauth" => self.state.tokens.contains(token),
-            Credentials::Key(key, secret) => {
-                *key == self.login.key && *secret == self.login.secret
-            }
+            Credentials::Key(key, secret) => *key == self.login.key && *secret == self.login.secret,
             Credentials::Bearer(token) => self.state.tokens.contains(token),
         }
     }

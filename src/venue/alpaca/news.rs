@@ -112,7 +112,9 @@ impl AlpacaVenue {
             start.is_none_or(|start| article.at >= start.0)
                 && end.is_none_or(|end| article.at <= end.0)
                 && (symbols.is_empty() || symbols.contains(&article.symbol))
-                && token.is_none_or(|last| if ascending { article.id > last } else { article.id < last })
+                && token.is_none_or(
+                    |last| if ascending { article.id > last } else { article.id < last },
+                )
         };
         let mut found: Vec<&Article> = self.news.articles.iter().filter(fits).collect();
         if !ascending {

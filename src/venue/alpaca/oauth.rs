@@ -44,7 +44,9 @@ impl AlpacaVenue {
             return no("invalid_client");
         }
         let fits = |(code, client, back, ..): &(String, String, String, String, AccountId)| {
-            *code == field("code") && *client == field("client_id") && *back == field("redirect_uri")
+            *code == field("code")
+                && *client == field("client_id")
+                && *back == field("redirect_uri")
         };
         let Some(at) = self.codes.iter().position(fits) else {
             return no("invalid_grant");

@@ -63,7 +63,10 @@ impl AlpacaVenue {
         let first = date("start", Date::new(2010, 1, 1))?.max(Date::new(2010, 1, 1));
         let last = date("end", Date::new(2028, 12, 31))?.min(Date::new(2028, 12, 31));
         let days = (first.days()..=last.days()).map(Date::from_days);
-        Ok(days.filter_map(|day| CALENDAR.session_on(day)).map(|session| show_day(&session)).collect())
+        Ok(days
+            .filter_map(|day| CALENDAR.session_on(day))
+            .map(|session| show_day(&session))
+            .collect())
     }
 }
 

@@ -5,9 +5,7 @@ use super::record::Record;
 use super::rules::{self, Asked};
 use crate::alpaca::{ApiError, Number, OrderClass};
 use crate::msg::OrderTerms;
-use crate::types::{
-    AccountId, InstrumentId, Notional, OrdType, OrderQty, Price, Qty, Side,
-};
+use crate::types::{AccountId, InstrumentId, Notional, OrdType, OrderQty, Price, Qty, Side};
 
 /// Least value of an order of coins, dollars.
 const MIN_CRYPTO: Notional = Notional::whole(10);
@@ -131,9 +129,7 @@ impl AlpacaVenue {
         }
         let cost = self.cost(account, asset, terms, requested);
         if crypto && cost < MIN_CRYPTO {
-            return Err(ApiError::forbidden(
-                "cost basis must be >= minimal amount of order 10",
-            ));
+            return Err(ApiError::forbidden("cost basis must be >= minimal amount of order 10"));
         }
         let worth = self.worth(account);
         let power = if crypto { worth.cash_power } else { worth.buying_power };

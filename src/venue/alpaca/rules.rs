@@ -93,7 +93,9 @@ pub(super) fn time_in_force(tif: Option<&Tif>) -> Result<TimeInForce, ApiError> 
 
 fn quantity(post: &PostOrder, crypto: bool) -> Result<OrderQty, ApiError> {
     match (post.qty, post.notional) {
-        (Some(_), Some(_)) => Err(ApiError::unprocessable("only one of qty or notional is accepted")),
+        (Some(_), Some(_)) => {
+            Err(ApiError::unprocessable("only one of qty or notional is accepted"))
+        }
         (None, None) => Err(ApiError::unprocessable("qty or notional is required")),
         (Some(Number(units)), None) => {
             // Digits behind the ninth are cut off, as the real venue does with coins.

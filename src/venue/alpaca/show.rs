@@ -5,9 +5,7 @@ use super::record::{Record, RecordId};
 use crate::alpaca::{
     AssetClass, Number, Opt, Order, OrderStatus, OrderType, PositionIntent, SideWord, Tif, Time,
 };
-use crate::types::{
-    Nanos, OrdType, OrderQty, Price, Side, TimeInForce, Timestamp, TrailingOffset,
-};
+use crate::types::{Nanos, OrdType, OrderQty, Price, Side, TimeInForce, Timestamp, TrailingOffset};
 use crate::venue::Order as ExchangeOrder;
 use rust_decimal::Decimal;
 

@@ -223,9 +223,7 @@ impl AlpacaVenue {
             return self.sockets.close(id);
         };
         let field = |name: &str| request.data[name].as_str().map(str::to_owned);
-        let state = |status: &str, action: &str| {
-            json!({"stream": "authorization", "data": {"status": status, "action": action}})
-        };
+        let state = |status: &str, action: &str| json!({"stream": "authorization", "data": {"status": status, "action": action}});
         match request.action.as_str() {
             "auth" | "authenticate" => {
                 let key = request.key.clone().or_else(|| field("key_id"));

@@ -157,7 +157,8 @@ impl AlpacaVenue {
     /// The next name that the exchange has not heard yet.
     pub(super) fn next_name(&mut self) -> ClientOrderId {
         self.names += 1;
-        let (epoch, seq) = ((self.names >> 31) as u32, self.names as u32 & (ClientOrderId::EXITS - 1));
+        let (epoch, seq) =
+            ((self.names >> 31) as u32, self.names as u32 & (ClientOrderId::EXITS - 1));
         ClientOrderId { instance: 1, epoch, agent: AgentId(AgentId::FIRST), seq }
     }
 
@@ -168,9 +169,7 @@ impl AlpacaVenue {
             TimeInForce::Opg => Some(calendar.next_open(self.now).unwrap_or(Timestamp::MAX)),
             TimeInForce::Cls => {
                 let close = calendar.session(self.now).map(|session| session.close);
-                let next = || {
-                    calendar.next_open(self.now).and_then(|open| calendar.session(open))
-                };
+                let next = || calendar.next_open(self.now).and_then(|open| calendar.session(open));
                 let close = match close {
                     Some(close) if self.now < close => Some(close),
                     _ => next().map(|session| session.close),
