@@ -4,9 +4,9 @@ use super::args::{AlpacaArgs, ClockArg, Global};
 use super::signal::until_signal;
 use super::{CliError, Exit};
 use crate::entry::alpaca::{AlpacaServeError, serve};
-use crate::feed::{Feed, Generated, Recording, Speed};
-use crate::types::Timestamp;
-use crate::venue::alpaca::{AlpacaConfig, AlpacaVenue, Login, MarketClock, Pace, market};
+use crate::feed::{Feed, Generated, GeneratedInstrument, GeneratedMarket, Recording, Speed};
+use crate::types::{Nanos, Price, Qty, Timestamp, fixed};
+use crate::venue::alpaca::{AlpacaConfig, AlpacaVenue, Login, MarketClock, Pace};
 use std::time::SystemTime;
 
 /// Runs the venue until SIGINT or SIGTERM.
@@ -76,4 +76,35 @@ fn logins(args: &AlpacaArgs) -> Result<Vec<Login>, CliError> {
         std::env::var(name).ok().filter(|text| !text.is_empty()).ok_or_else(missing)
     };
     Ok(vec![Login { key: variable("QTOS_VENUE_KEY")?, secret: variable("QTOS_VENUE_SECRET")? }])
+}
+
+/// How far the made-up market reaches back before the venue's start.
+const HISTORY: Nanos = Nanos::from_secs(2 * 3_600);
+const PRICES: &[(&str, i64)] = &[
+    ("AAPL", 190),
+    ("AMZN", 185),
+    ("BTC/USD", 64_000),
+    ("GOOG", 172),
+    ("IBM", 181),
+    ("SPY", 545),
+    ("TSLA", 240),
+    ("XLK", 221),
+];
+
+/// The made-up market of a venue that starts at `now`: eight assets that tick a few times a second.
+fn market(seed: u64, now: Timestamp) -> GeneratedMarket {
+    let one = |&(symbol, price): &(&str, i64)| {
+        let whole = Price::from_raw(price * fixed::UNIT);
+        let mut made = GeneratedInstrument::stock(symbol, whole);
+        if symbol.contains('/') {
+            made.instrument.lot = Qty::from_raw(Qty::whole(1).raw() / 1_000);
+        }
+        made
+    };
+    GeneratedMarket {
+        start: now - HISTORY,
+        interval: Nanos::from_millis(50),
+        trade_every: 4,
+        ..GeneratedMarket::new(seed, PRICES.iter().map(one).collect())
+    }
 }

@@ -1,7 +1,5 @@
-//! Settings of the venue, and the market that it makes up where it is given none.
+//! Settings of the venue.
 
-use crate::feed::{GeneratedInstrument, GeneratedMarket};
-use crate::types::{Nanos, Price, Qty, Timestamp};
 use std::path::PathBuf;
 
 /// A key and its secret: one account.
@@ -54,35 +52,4 @@ pub struct AlpacaConfig {
     pub rate: u32,
     /// Ids, news and the made-up market follow from it.
     pub seed: u64,
-}
-
-/// How far the made-up market reaches back before the venue's start.
-const HISTORY: Nanos = Nanos::from_secs(2 * 3_600);
-const PRICES: &[(&str, i64)] = &[
-    ("AAPL", 190),
-    ("AMZN", 185),
-    ("BTC/USD", 64_000),
-    ("GOOG", 172),
-    ("IBM", 181),
-    ("SPY", 545),
-    ("TSLA", 240),
-    ("XLK", 221),
-];
-
-/// The made-up market of a venue that starts at `now`: eight assets that tick a few times a second.
-pub fn market(seed: u64, now: Timestamp) -> GeneratedMarket {
-    let one = |&(symbol, price): &(&str, i64)| {
-        let whole = Price::from_raw(price * crate::types::fixed::UNIT);
-        let mut made = GeneratedInstrument::stock(symbol, whole);
-        if symbol.contains('/') {
-            made.instrument.lot = Qty::from_raw(Qty::whole(1).raw() / 1_000);
-        }
-        made
-    };
-    GeneratedMarket {
-        start: now - HISTORY,
-        interval: Nanos::from_millis(50),
-        trade_every: 4,
-        ..GeneratedMarket::new(seed, PRICES.iter().map(one).collect())
-    }
 }

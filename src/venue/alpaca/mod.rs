@@ -34,5 +34,5 @@ mod watchlists;
 #[cfg(test)]
 mod tests;
 
-pub use config::{AlpacaConfig, Login, MarketClock, Pace, market};
+pub use config::{AlpacaConfig, Login, MarketClock, Pace};
 pub use floor::AlpacaVenue;
