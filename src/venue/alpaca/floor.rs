@@ -165,9 +165,11 @@ impl AlpacaVenue {
         Ok(())
     }
 
-    /// A moment for a stamp, later than every one before it, so that lists can be paged by it.
+    /// A moment for a stamp, later than every one before it, so that lists can be paged by it: also by
+    /// clients that cut a time off behind its microseconds.
     pub(super) fn stamp(&mut self) -> Timestamp {
-        self.last_stamp = self.now.max(self.last_stamp + Nanos(1));
+        let micros = |at: Timestamp| Timestamp::from_nanos(at.nanos() - at.nanos() % 1_000);
+        self.last_stamp = micros(self.now).max(micros(self.last_stamp) + Nanos(1_000));
         self.last_stamp
     }
 
