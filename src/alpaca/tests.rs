@@ -1,3 +1,5 @@
+//! The vocabulary: what is read, what is written, what is refused.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -149,7 +149,7 @@ impl AlpacaVenue {
             return Err(ApiError::unprocessable(format!("invalid timeframe: {timeframe}")));
         }
         let member = self.member(account);
-        let (start, equity) = (START.to_f64(), self.worth(account).equity.to_f64());
+        let (start, equity) = (number(START), number(self.worth(account).equity));
         let gain = equity - start;
         let second = |at: crate::types::Timestamp| at.nanos() / 1_000_000_000;
         let created = member.state.created.min(self.now);
@@ -165,4 +165,9 @@ impl AlpacaVenue {
             cashflow: json!({}),
         }))
     }
+}
+
+/// Money as a JSON number: cents, and the float next to them.
+fn number(amount: Notional) -> f64 {
+    amount.to_decimal().round_dp(2).to_string().parse().unwrap_or(0.0)
 }

@@ -195,7 +195,15 @@ fn encode(id: SocketId, stream: &Stream, message: &Value) -> Output {
         }
         Stream::Data { msgpack: false, .. } => Output::Text(id, message.to_string()),
         // Paper accounts get JSON in binary frames.
-        Stream::Trading => Output::Binary(id, message.to_string().into_bytes()),
+        Stream::Trading => Output::Binary(id, tagged(message).into_bytes()),
+    }
+}
+
+/// A message of the trading stream, its tag first: a client may read it in one pass.
+fn tagged(message: &Value) -> String {
+    match message.get("stream") {
+        Some(stream) => format!(r#"{{"stream":{stream},"data":{}}}"#, message["data"]),
+        None => message.to_string(),
     }
 }
 
