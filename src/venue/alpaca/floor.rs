@@ -151,6 +151,8 @@ impl AlpacaVenue {
             (u64::from(record.name.epoch) << 31) | u64::from(record.name.seq)
         };
         self.names = self.records.all().iter().map(names).max().unwrap_or(0);
+        let stamps = self.records.all().iter().map(|record| record.created);
+        self.last_stamp = stamps.max().unwrap_or(self.last_stamp);
         for login in &config.logins {
             let name = Member::id_of(login).to_string();
             let account = self.exchange.open_account(&name).map_err(ServeError::Config)?;
@@ -285,7 +287,9 @@ impl AlpacaVenue {
         };
         let wall = self.wall;
         let data = matches!(call, Ok(Call::MarketData { .. } | Call::News(_)));
-        let (headers, granted) = self.member_mut(account).budget.take(wall);
+        let member = self.member_mut(account);
+        let budget = if data { &mut member.data_budget } else { &mut member.budget };
+        let (headers, granted) = budget.take(wall);
         let mut reply = match call {
             _ if !granted && data => ApiError::bare(429, "too many requests.").into(),
             _ if !granted => ApiError::new(429, 42_910_000, "rate limit exceeded").into(),
@@ -341,6 +345,7 @@ impl AlpacaVenue {
 
 impl Backend for AlpacaVenue {
     fn request(&mut self, now: Timestamp, ticket: Ticket, request: &Request) {
+        self.market.release(now);
         self.at(now);
         let fault = self.faults.meet(request);
         if let Some(done) = fault.before(ticket) {
@@ -358,6 +363,7 @@ impl Backend for AlpacaVenue {
         stream: Stream,
         credentials: Option<&Credentials>,
     ) {
+        self.market.release(now);
         self.at(now);
         let account = credentials.and_then(|given| self.whose(given));
         self.sockets.open(self.wall, socket, stream, account);

@@ -60,7 +60,7 @@ impl AlpacaVenue {
         let fits = |id: RecordId, record: &Record| {
             record.account == account
                 && wanted(record)
-                && !(nested && record.parent.is_some())
+                && !(nested && record.parent.is_some_and(|head| wanted(self.records.get(head))))
                 && after.is_none_or(|after| record.created > after.0)
                 && until.is_none_or(|until| record.created < until.0)
                 && after_order.is_none_or(|after| id > after)

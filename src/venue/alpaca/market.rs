@@ -25,12 +25,22 @@ pub(super) struct Market {
     /// Records that a former run has played.
     played: u64,
     moved: bool,
+    /// Recorded data waits for the first client, so that nobody misses its beginning.
+    held: bool,
 }
 
 impl Market {
     pub fn new(source: Source, pace: Pace, played: u64) -> Self {
         let origin = (Timestamp::ZERO, Timestamp::ZERO);
-        Self { source, next: None, pace, origin, position: 0, played, moved: false }
+        let held = pace != Pace::Wall;
+        Self { source, next: None, pace, origin, position: 0, played, moved: false, held }
+    }
+
+    /// A client is there: session time runs from now on.
+    pub fn release(&mut self, wall: Timestamp) {
+        if std::mem::take(&mut self.held) {
+            self.origin.0 = wall;
+        }
     }
 
     /// Records played over the life of the ledger.
@@ -82,6 +92,9 @@ impl Market {
 
     /// When the next record, or this moment of the exchange, is due.
     pub fn next_event(&self, exchange: Option<Timestamp>) -> Option<Timestamp> {
+        if self.held {
+            return None;
+        }
         let record = self.next.map(|record| record.ts());
         record.into_iter().chain(exchange).min().map(|at| self.due(at))
     }
@@ -117,6 +130,9 @@ impl AlpacaVenue {
 
     /// Plays what is due by the machine's clock.
     pub(super) fn play(&mut self) -> Result<(), String> {
+        if self.market.held {
+            return Ok(());
+        }
         for _ in 0..BATCH {
             let Some(record) = self.market.next else { break };
             if self.market.due(record.ts()) > self.wall {

@@ -77,6 +77,9 @@ impl MemberState {
     }
 }
 
+/// Requests for market data in a minute, of each account.
+const DATA_RATE: u32 = 10_000;
+
 /// An account of the venue.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -87,13 +90,16 @@ pub(super) struct Member {
     /// Its state is to be saved.
     pub changed: bool,
     pub budget: Budget,
+    /// Of market data, which has hosts and limits of its own.
+    pub data_budget: Budget,
 }
 
 impl Member {
     pub fn new(account: AccountId, login: Login, state: MemberState, rate: u32) -> Self {
         let id = Self::id_of(&login);
-        let budget = Budget { limit: rate, used: 0, ends: 0 };
-        Self { account, id, login, state, changed: true, budget }
+        let budget = |limit| Budget { limit, used: 0, ends: 0 };
+        let (budget, data_budget) = (budget(rate), budget(rate.max(DATA_RATE)));
+        Self { account, id, login, state, changed: true, budget, data_budget }
     }
 
     /// The id of the account of a key: the same after every restart.

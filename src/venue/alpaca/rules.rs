@@ -184,7 +184,7 @@ pub(super) fn trail(by_price: Opt, by_percent: Opt) -> Result<TrailingOffset, Ap
             _ => Err(ApiError::invalid("trail_price must be > 0")),
         },
         (None, Some(Number(percent))) => {
-            let points = percent * Decimal::ONE_HUNDRED;
+            let points = percent.checked_mul(Decimal::ONE_HUNDRED).unwrap_or(Decimal::MAX);
             match u32::try_from(points.normalize()) {
                 Ok(points @ 1..10_000) if points_are_whole(percent) => {
                     Ok(TrailingOffset::BasisPoints(points))

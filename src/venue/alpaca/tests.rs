@@ -503,4 +503,73 @@ proptest! {
         drop(bench);
         prop_assert_eq!(Bench::open(dir.path(), MarketClock::Open, 100_000).facts(), facts);
     }
+
+    /// No field of a request can stop the venue: it is taken or refused, and the venue goes on.
+    #[test]
+    fn no_field_stops_the_venue(
+        fields in prop::collection::vec((0usize..FIELDS.len(), 0usize..VALUES.len()), 1..12),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bench = Bench::open(dir.path(), MarketClock::Open, 100_000);
+        let (_, first) = bench.ask(Method::Post, "/v2/orders", limit("buy", 1, "80"));
+        let mut body = limit("buy", 1, "80");
+        for (field, value) in fields {
+            body[FIELDS[field]] = serde_json::from_str(VALUES[value]).unwrap();
+            let patch = format!("/v2/orders/{}", text(&first["id"]));
+            for (method, path) in [(Method::Post, "/v2/orders"), (Method::Patch, patch.as_str())] {
+                let (status, answer) = bench.ask(method, path, body.clone());
+                prop_assert!([200, 403, 422].contains(&status), "{status} {answer} {body}");
+            }
+            prop_assert_eq!(bench.ask(Method::Get, "/v2/account", json!(null)).0, 200);
+        }
+    }
 }
+
+const FIELDS: &[&str] = &[
+    "symbol",
+    "qty",
+    "notional",
+    "side",
+    "type",
+    "time_in_force",
+    "limit_price",
+    "stop_price",
+    "trail_price",
+    "trail_percent",
+    "trail",
+    "extended_hours",
+    "client_order_id",
+    "order_class",
+    "take_profit",
+    "stop_loss",
+];
+const VALUES: &[&str] = &[
+    "null",
+    "\"\"",
+    "0",
+    "-1",
+    "\"1e30\"",
+    "\"79228162514264337593543950335\"",
+    "9223372036",
+    "\"0.0000000001\"",
+    "\"0.000000001\"",
+    "100",
+    "\"150\"",
+    "true",
+    "\"market\"",
+    "\"stop\"",
+    "\"stop_limit\"",
+    "\"trailing_stop\"",
+    "\"sell\"",
+    "\"day\"",
+    "\"ioc\"",
+    "\"opg\"",
+    "\"bracket\"",
+    "\"oco\"",
+    "\"oto\"",
+    "\"BTC/USD\"",
+    "{}",
+    "{\"limit_price\":\"120\"}",
+    "{\"stop_price\":\"70\"}",
+    "[]",
+];
