@@ -358,6 +358,9 @@ def a_replace_of_nothing_is_refused():
     price = float(reaches(order, OrderStatus.NEW).limit_price)
     refused(lambda: trading.replace_order_by_id(order.id, ReplaceOrderRequest(limit_price=price)),
             403, 40310000, "order parameters are not changed")
+    name = f"other-{uuid.uuid4()}"
+    new = trading.replace_order_by_id(order.id, ReplaceOrderRequest(client_order_id=name))
+    assert new.client_order_id == name and new.replaces == order.id
 
 
 @case

@@ -43,7 +43,8 @@ impl AlpacaVenue {
             return Err(ApiError::unprocessable("oto orders cannot be replaced"));
         }
         let terms = self.new_terms(id, patch)?;
-        if terms == record.terms {
+        // Another name alone is a change as well.
+        if terms == record.terms && patch.client_order_id.is_none() {
             return Err(ApiError::forbidden("order parameters are not changed"));
         }
         if let Some(client_id) = &patch.client_order_id {
