@@ -1,5 +1,7 @@
 """alpaca-py against a local venue: VENUE is host:port, VENUE_KEY and VENUE_SECRET the login."""
 
+import asyncio
+import json
 import os
 import threading
 import time
@@ -7,6 +9,7 @@ import uuid
 from datetime import date, datetime, timedelta, timezone
 
 import requests
+import websockets
 from alpaca.common.exceptions import APIError
 from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
 from alpaca.data.historical.news import NewsClient
@@ -816,6 +819,65 @@ def news_streams():
     with running:
         until(lambda: seen, "an article", 20)
         assert seen[0].headline and seen[0].created_at
+
+
+def talk(path, *messages):
+    """What a socket says: once for its beginning (data only), once for each message."""
+
+    async def run():
+        async with websockets.connect(WS + path) as socket:
+            said = [json.loads(await socket.recv())] if path != "/stream" else []
+            for message in messages:
+                await socket.send(json.dumps(message))
+                said.append(json.loads(await asyncio.wait_for(socket.recv(), 10)))
+            return said
+
+    return asyncio.run(run())
+
+
+LOGIN = {"action": "auth", "key": KEY, "secret": SECRET}
+
+
+@case
+def what_a_data_stream_says():
+    said = talk("/v2/iex", {"action": "subscribe", "trades": ["AAPL"]}, {"action": "nothing"}, LOGIN, LOGIN,
+                {"action": "subscribe", "news": ["*"]},
+                {"action": "unsubscribe", "trades": ["SPY"]})
+    codes = [row[0].get("code", row[0].get("msg", row[0]["T"])) for row in said]
+    assert codes == ["connected", 401, 400, "authenticated", 403, 410, "subscription"], codes
+    assert said[-1][0]["corrections"] == [] and said[-1][0]["bars"] == []
+    wrong = talk("/v2/iex", {"action": "auth", "key": KEY, "secret": "no"})
+    assert wrong[1][0]["code"] == 402 and wrong[1][0]["msg"] == "auth failed"
+
+
+@case
+def one_data_connection_at_a_time():
+    async def two():
+        async with websockets.connect(f"{WS}/v2/sip") as first, websockets.connect(f"{WS}/v2/sip") as second:
+            for socket in (first, second):
+                await socket.recv()
+                await socket.send(json.dumps(LOGIN))
+            return json.loads(await first.recv()), json.loads(await second.recv())
+
+    first, second = asyncio.run(two())
+    assert first[0]["msg"] == "authenticated" and second[0]["code"] == 406, second
+
+
+@case
+def both_forms_of_login_on_the_trade_stream():
+    other = {"action": "authenticate", "data": {"key_id": KEY, "secret_key": SECRET}}
+    listen = {"action": "listen", "data": {"streams": ["trade_updates", "nothing"]}}
+    for form in (LOGIN, other):
+        said = talk("/stream", form, listen)
+        assert said[0] == {"stream": "authorization", "data": {"status": "authorized", "action": "authenticate"}}
+        assert said[1] == {"stream": "listening", "data": {"streams": ["trade_updates"]}}
+    assert talk("/stream", listen)[0]["data"]["status"] == "unauthorized"
+
+
+@case
+def the_test_stream_always_ticks():
+    said = talk("/v2/test", LOGIN, {"action": "subscribe", "trades": ["FAKEPACA"], "quotes": ["FAKEPACA"]})
+    assert said[-1][0]["trades"] == ["FAKEPACA"]
 
 
 # OAuth2 and faults.
