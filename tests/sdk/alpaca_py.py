@@ -695,6 +695,16 @@ def coins_of_the_past():
 
 
 @case
+def data_says_no_without_a_code():
+    head = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
+    for bad in ("symbols=ABC123", "symbols=AAPL&page_token=x1", "symbols=AAPL&limit=0", "symbols=AAPL&start=soon"):
+        answer = requests.get(f"{HTTP}/v2/stocks/trades?{bad}", headers=head)
+        assert answer.status_code == 400 and list(answer.json()) == ["message"], (bad, answer.text)
+    answer = requests.get(f"{HTTP}/v2/stocks/quotes/latest?symbols=AAPL,NONE", headers=head)
+    assert list(answer.json()["quotes"]) == ["AAPL"]
+
+
+@case
 def news_of_the_past():
     rows = NewsClient(KEY, SECRET, url_override=HTTP).get_news(NewsRequest(limit=5))
     assert 0 < len(rows.data["news"]) <= 5

@@ -17,6 +17,14 @@ impl AlpacaVenue {
         path: &[String],
         query: &Params,
     ) -> Result<Reply, ApiError> {
+        // Data says no with 400 and without a code.
+        self.find_data(crypto, path, query).map_err(|error| match error.status {
+            422 => ApiError::bare(400, &error.message),
+            _ => error,
+        })
+    }
+
+    fn find_data(&self, crypto: bool, path: &[String], query: &Params) -> Result<Reply, ApiError> {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let many = || self.data_symbols(crypto, &query.list("symbols"));
         let one = |symbol: &str| self.data_symbols(crypto, &[symbol.to_owned()]);
@@ -76,6 +84,9 @@ impl AlpacaVenue {
                         400,
                         &format!("Invalid symbol(s): {name} does not match ^[A-Z]+/[A-Z]+$"),
                     ));
+                }
+                None if !crypto && !name.chars().all(|c| c.is_ascii_uppercase() || c == '.') => {
+                    return Err(ApiError::bare(400, &format!("invalid symbol: {name}")));
                 }
                 // A symbol without data gives no rows.
                 None => {}
