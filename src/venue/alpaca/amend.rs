@@ -69,6 +69,7 @@ impl AlpacaVenue {
         // What the exchange says of the order from here on is said of the new record.
         let now = self.now;
         new.class.clone_from(&record.class);
+        new.intent.clone_from(&record.intent);
         new.order = record.order;
         new.parent = record.parent;
         new.legs.clone_from(&record.legs);

@@ -1,7 +1,7 @@
 //! Orders as this protocol sees them. The exchange keeps one order over its replaces, this protocol
 //! makes each replace an order of its own; so several records may stand for one order.
 
-use crate::alpaca::{OrderClass, OrderStatus, Uuid};
+use crate::alpaca::{OrderClass, OrderStatus, PositionIntent, Uuid};
 use crate::msg::OrderTerms;
 use crate::types::{AccountId, ClientOrderId, InstrumentId, Notional, Qty, Timestamp};
 use crate::venue::OrderIndex;
@@ -19,6 +19,8 @@ pub(super) struct Record {
     pub account: AccountId,
     pub asset: InstrumentId,
     pub class: OrderClass,
+    /// What it meant to do to the position as that stood when it came.
+    pub intent: PositionIntent,
     /// The exchange's order; none while it waits for an auction.
     pub order: Option<OrderIndex>,
     /// The name that the exchange knows it by.

@@ -3,9 +3,12 @@
 use super::floor::AlpacaVenue;
 use super::record::{Record, RecordId};
 use crate::alpaca::{
-    AssetClass, Number, Opt, Order, OrderStatus, OrderType, PositionIntent, SideWord, Tif, Time,
+    Number, Opt, Order, OrderStatus, OrderType, PositionIntent, SideWord, Tif, Time,
 };
-use crate::types::{Nanos, OrdType, OrderQty, Price, Side, TimeInForce, Timestamp, TrailingOffset};
+use crate::types::{
+    AccountId, InstrumentId, Nanos, OrdType, OrderQty, Price, Side, TimeInForce, Timestamp,
+    TrailingOffset,
+};
 use crate::venue::Order as ExchangeOrder;
 use rust_decimal::Decimal;
 
@@ -89,7 +92,7 @@ impl AlpacaVenue {
             order_type: kind.clone(),
             kind,
             side: side_word(terms.side),
-            position_intent: Some(self.intent(record, &asset.class)),
+            position_intent: Some(record.intent.clone()),
             time_in_force: tif_word(terms.tif),
             limit_price: terms.ord_type.limit_price().map(Number::from),
             stop_price: self.stop_price(record, exchange_order),
@@ -114,18 +117,19 @@ impl AlpacaVenue {
         }
     }
 
-    /// What an order does to a position: an exit closes, the rest by what stands at the moment.
-    fn intent(&self, record: &Record, class: &AssetClass) -> PositionIntent {
-        let position = self.exchange.accounts().position(record.account, record.asset);
-        let exit = record.parent.is_some();
-        match record.terms.side {
-            Side::Buy if exit || position.is_negative() => PositionIntent::BuyToClose,
-            Side::Buy => PositionIntent::BuyToOpen,
-            Side::Sell if exit || position.is_positive() || *class == AssetClass::Crypto => {
-                PositionIntent::SellToClose
-            }
-            Side::Sell => PositionIntent::SellToOpen,
-        }
+    /// What an order means to do to the position that stands.
+    pub(super) fn intent(
+        &self,
+        account: AccountId,
+        asset: InstrumentId,
+        side: Side,
+    ) -> PositionIntent {
+        let position = self.exchange.accounts().position(account, asset);
+        let closes = match side {
+            Side::Buy => position.is_negative(),
+            Side::Sell => position.is_positive() || self.assets.is_crypto(asset),
+        };
+        intent(side, closes)
     }
 
     /// The best price since entry of a trailing stop; until it saw one, that of the market.
@@ -152,6 +156,16 @@ impl AlpacaVenue {
             Side::Buy => best + distance,
             Side::Sell => best - distance,
         }))
+    }
+}
+
+/// The word for a side that opens or closes.
+pub(super) const fn intent(side: Side, closes: bool) -> PositionIntent {
+    match (side, closes) {
+        (Side::Buy, true) => PositionIntent::BuyToClose,
+        (Side::Buy, false) => PositionIntent::BuyToOpen,
+        (Side::Sell, true) => PositionIntent::SellToClose,
+        (Side::Sell, false) => PositionIntent::SellToOpen,
     }
 }
 

@@ -4,6 +4,7 @@ use super::floor::AlpacaVenue;
 use super::ids;
 use super::record::{Record, RecordId};
 use super::rules::{self, Asked};
+use super::show;
 use crate::alpaca::{ApiError, OrderClass, OrderStatus, PostOrder};
 use crate::msg::{Contingent, Leg, NewOrder, OrderTerms};
 use crate::types::{
@@ -70,6 +71,7 @@ impl AlpacaVenue {
             record.status = if is_leg { OrderStatus::Held } else { status.clone() };
             if is_leg {
                 record.parent = Some(head);
+                record.intent = show::intent(terms.side, true);
             } else {
                 record.legs.clone_from(&legs);
             }
@@ -129,6 +131,7 @@ impl AlpacaVenue {
             account,
             asset,
             class: OrderClass::Plain,
+            intent: self.intent(account, asset, terms.side),
             order: None,
             name: self.next_name(),
             parent: None,
