@@ -54,17 +54,19 @@ mod on {
 
     bugs! {
         "actors/oms/mod.rs" {
-            FillBookedTwice = "fill-booked-twice", "a fill that is known is booked again";
-            GapClosedOver = "gap-closed-over", "a fill ahead of a gap counts as if nothing were missing before it";
-            LateFillDropped = "late-fill-dropped", "a fill after the order's end is not booked";
             PairCountedTwice = "pair-counted-twice", "two orders that exclude each other are both reserved in full";
             LegCountedEarly = "leg-counted-early", "a leg is reserved before its parent has filled";
             ExitsCountedTwice = "exits-counted-twice", "both exits of a bracket are reserved in full";
-            LegNotCut = "leg-not-cut", "an order that its pair made smaller keeps its size";
             ReplaceKeepsTerms = "replace-keeps-terms", "a replaced order keeps its old terms";
             ReplaceKeepsSize = "replace-keeps-size", "a replaced order keeps its old size";
             RefusedReplaceStays = "refused-replace-stays", "the terms of a refused replace are not forgotten";
             NewNameUnknown = "new-name-unknown", "the name of a replace is not noted before its answer";
+        }
+        "actors/oms/executions.rs" {
+            FillBookedTwice = "fill-booked-twice", "a fill that is known is booked again";
+            GapClosedOver = "gap-closed-over", "a fill ahead of a gap counts as if nothing were missing before it";
+            LateFillDropped = "late-fill-dropped", "a fill after the order's end is not booked";
+            LegNotCut = "leg-not-cut", "an order that its pair made smaller keeps its size";
         }
         "actors/oms/corrections.rs" {
             BustUnbooked = "bust-unbooked", "a fill that the broker takes back stays in the books";

@@ -19,7 +19,9 @@ use qtos_gateway::types::{
     AccountId, AgentId, BrokerId, ClientOrderId, ExchangeId, InstrumentId, KillLevel, LimitRow,
     LimitValue, OrdType, OrderQty, Price, Qty, Scope, Side, TimeInForce, Timestamp,
 };
-use qtos_gateway::wiring::{Registry, Start, Topology, remembered_desk, walk};
+use qtos_gateway::wiring::{
+    ReferenceFeed, Registry, Start, Topology, can_begin, remembered_desk, walk,
+};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -217,7 +219,8 @@ fn boot(
     desk.log.checkpoint(desk.digest());
     desk.log.close().map_err(|e| say(&e))?;
     let number = segments::next_number(disk.as_ref()).map_err(|e| say(&e))? - 1;
-    snapshot::write(disk.as_ref(), &desk, config, number).map_err(|e| say(&e))?;
+    let setting = snapshot::Setting { config: config.to_owned(), feed: None };
+    snapshot::write(disk.as_ref(), &desk, &setting, number).map_err(|e| say(&e))?;
     Ok(desk)
 }
 
@@ -785,6 +788,35 @@ fn a_backup_is_restored_under_another_tag_and_blocked() {
     }
 }
 
+fn prune(folder: &MemoryFolder, keep: u32) -> std::io::Result<u32> {
+    let registry = topology().0;
+    segments::prune(folder, keep, |after| can_begin(folder, &registry, after))
+}
+
+/// A snapshot of a build that makes another state of it is whole, and yet nothing to begin at.
+#[test]
+fn retention_trusts_no_snapshot_that_cannot_be_loaded() {
+    use sha2::Digest as _;
+    let (registry, topology) = topology();
+    let folder = MemoryFolder::new();
+    for _ in 0..4 {
+        run(&folder, Durability::Process, &Wire::default(), 15).unwrap();
+    }
+    for after in snapshot::list(&folder).unwrap() {
+        let digest = snapshot::read(&folder, after).unwrap().0.digest;
+        folder.tamper(&snapshot::name(after), |bytes| {
+            let place = bytes.windows(32).position(|window| window == digest).unwrap();
+            bytes[place] ^= 1;
+            let sum = sha2::Sha256::digest(&bytes[40..]);
+            bytes[8..40].copy_from_slice(&sum);
+        });
+        assert!(snapshot::read(&folder, after).is_ok());
+    }
+    assert_eq!(prune(&folder, 1).unwrap(), 0);
+    let boot = recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
+    assert_eq!((boot.last, boot.anew, boot.notes.len()), (4, false, 4));
+}
+
 /// Retention takes nothing that the two newest snapshots need, and what stays can be run again.
 #[test]
 fn retention_keeps_what_two_snapshots_need() {
@@ -800,11 +832,11 @@ fn retention_keeps_what_two_snapshots_need() {
         walked.digest()
     };
     let whole = digest();
-    assert_eq!(segments::prune(&folder, 6).unwrap(), 0);
-    assert!(segments::prune(&folder, 4).unwrap() > 0);
+    assert_eq!(prune(&folder, 6).unwrap(), 0);
+    assert!(prune(&folder, 4).unwrap() > 0);
     assert_eq!((files(), digest()), (4, whole));
     folder.tamper(&snapshot::name(6), |bytes| bytes[70] ^= 1);
-    segments::prune(&folder, 1).unwrap();
+    prune(&folder, 1).unwrap();
     assert_eq!((files(), digest()), (2, whole), "4 and 5 are the newest that can be read");
     let boot = recover(&folder, &topology, &registry, World::Open, None, &mut |_| {}).unwrap();
     assert_eq!((boot.desk.digest(), boot.notes.len()), (whole, 1));
@@ -832,7 +864,7 @@ fn further_files_change_nothing() {
     let mut entries = u64::MAX;
     for number in 0..files {
         if number > 0 {
-            snapshot_after(&many, &registry, CONFIG, number).unwrap();
+            snapshot_after(&many, &registry, number).unwrap();
         }
         let next = boot();
         assert_eq!((next.anew, next.last, next.notes.len()), (number > 0, files, 0));
@@ -843,7 +875,7 @@ fn further_files_change_nothing() {
     let verified = walk(&many, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
     assert_eq!((verified.found().from, &verified.found().difference), (None, &None));
     // What retention leaves of it is still the journal.
-    assert!(segments::prune(&many, 2).unwrap() > 0);
+    assert!(prune(&many, 2).unwrap() > 0);
     assert_eq!(boot().desk.digest(), whole.digest());
     let verified = walk(&many, &registry, Start::Oldest, &mut |_| {}).unwrap().unwrap();
     assert_eq!(verified.digest(), whole.digest());
@@ -907,4 +939,42 @@ fn a_loss_of_power_around_further_files_leaves_a_prefix() {
         }
     }
     assert!(orphans > 0, "no file was ever cut off with its predecessor");
+}
+
+/// A boot that begins at a snapshot goes on in the recording or seeded market where the last one stopped.
+#[test]
+fn a_snapshot_keeps_the_place_in_the_feed() {
+    let config = include_str!("../config/sandbox.toml");
+    let (registry, topology) = topology_of(config);
+    let folder = MemoryFolder::new();
+    let open = || topology.open_feed(&topology.feeds[0]).unwrap().unwrap();
+    let next = |feed: &mut ReferenceFeed| feed.feed.next().unwrap().unwrap();
+    let mut feed = open();
+    let mut desk = remembered_desk(&topology, &registry).unwrap();
+    let mut header = header(&topology, 0, true);
+    let HeaderKind::Journal { feed: of, .. } = &mut header.kind else { unreachable!("made so") };
+    *of = Some((feed.name.clone(), feed.digest));
+    let file = segments::create(&folder, 1).unwrap();
+    desk.go_live(Log::create(file, &header, Durability::Process).unwrap(), None, false);
+    for number in 0..300 {
+        let record = next(&mut feed);
+        if number == 0 {
+            desk.boot(record.ts(), 7, 1);
+        }
+        desk.advance(record.ts());
+        desk.market(record.ts(), &record, true);
+    }
+    desk.log.checkpoint(desk.digest());
+    desk.log.close().unwrap();
+    let due = next(&mut feed);
+    for from in [None, Some(1)] {
+        if from.is_some() {
+            snapshot_after(&folder, &registry, 1).unwrap();
+        }
+        let reference = Some(open());
+        let booted = recover(&folder, &topology, &registry, World::Open, reference, &mut |_| {});
+        let booted = booted.unwrap();
+        assert_eq!((booted.anew, booted.desk.digest()), (from.is_some(), desk.digest()));
+        assert_eq!(next(&mut booted.feed.unwrap()), due, "from {from:?}");
+    }
 }

@@ -177,10 +177,6 @@ const BANS: &[Ban] = &[
 /// Code lines a file may have, blank lines, comments and tests not counted.
 const LONGEST: usize = 400;
 
-/// Files above [`LONGEST`], with what they may have. Numbers here only fall.
-const LONG: &[(&str, usize, &str)] =
-    &[("src/actors/oms/mod.rs", 520, "every way in which an order may change, in one place")];
-
 /// Which file may say a word that makes a proof (INV-3).
 const MINTS: &[(&str, &[&str])] = &[
     ("Approved::new(", &["src/actors/risk/mod.rs"]),
@@ -393,17 +389,8 @@ fn files_are_short_and_introduce_themselves() {
     let mut wrong = Vec::new();
     for source in sources() {
         let lines = source.code.len();
-        match LONG.iter().find(|(path, ..)| *path == source.path) {
-            Some((_, most, _)) if lines > *most => {
-                wrong.push(format!("{}: {lines} lines, it may have {most}", source.path));
-            }
-            Some(_) if lines <= LONGEST => {
-                wrong.push(format!("{}: take it off the list of long files", source.path));
-            }
-            None if lines > LONGEST => {
-                wrong.push(format!("{}: {lines} lines, at most {LONGEST}", source.path));
-            }
-            _ => {}
+        if lines > LONGEST {
+            wrong.push(format!("{}: {lines} lines, at most {LONGEST}", source.path));
         }
         if !source.text.starts_with("//!") {
             wrong.push(format!("{}: begins without `//!`", source.path));

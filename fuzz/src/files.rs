@@ -165,7 +165,7 @@ pub fn snapshot_seeds() -> Vec<Vec<u8>> {
     let head = snapshots::Head {
         format: snapshots::FORMAT,
         build: "0".into(),
-        config: String::new(),
+        setting: snapshots::Setting { config: String::new(), feed: None },
         after: 1,
         whole: true,
         digest: [0; 32],

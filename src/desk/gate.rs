@@ -76,12 +76,14 @@ pub struct Gate {
     /// For each of an approval's quotas.
     sent: [Window; 2],
     frame: Frame,
+    /// A cancel since the last other request did not leave.
+    stuck: bool,
 }
 
 impl Gate {
     /// The gate of the connection that `writer` writes to.
     pub fn new(writer: Writer) -> Self {
-        Self { writer, sent: Default::default(), frame: Frame::default() }
+        Self { writer, sent: Default::default(), frame: Frame::default(), stuck: false }
     }
 
     /// Sends one request.
@@ -96,18 +98,28 @@ impl Gate {
         session: &mut dyn BrokerSession,
         wire: &mut dyn Wire,
     ) -> Result<(), NotSent> {
+        let cancels = cleared.approved().effect() == Effect::Cancels;
+        let done = self.write(now, cleared, session, wire);
+        self.stuck = cancels && (self.stuck || done.is_err());
+        done.map_err(|reason| NotSent::of(cleared, reason))
+    }
+
+    fn write(
+        &mut self,
+        now: Timestamp,
+        cleared: &Cleared,
+        session: &mut dyn BrokerSession,
+        wire: &mut dyn Wire,
+    ) -> Result<(), Reason> {
         let approved = cleared.approved();
-        let refuse = |reason| NotSent::of(cleared, reason);
         if approved.effect() != Effect::Cancels {
-            self.terms_hold(now, cleared).map_err(refuse)?;
+            self.terms_hold(now, cleared)?;
         }
         self.frame.bytes.clear();
-        session.encode(now, approved.request(), &mut self.frame).map_err(refuse)?;
-        let permit = self
-            .writer
-            .permit(approved.route(), approved.effect())
-            .map_err(|_| refuse(Reason::Kill))?;
-        wire.write(&self.frame, permit).map_err(|NoWire| refuse(Reason::BrokerNotReady))?;
+        session.encode(now, approved.request(), &mut self.frame)?;
+        let permit =
+            self.writer.permit(approved.route(), approved.effect()).map_err(|_| Reason::Kill)?;
+        wire.write(&self.frame, permit).map_err(|NoWire| Reason::BrokerNotReady)?;
         let counts = planted!(CancelsUncounted, true, approved.effect() != Effect::Cancels);
         let quotas = approved.terms().quotas.into_iter().filter(|_| counts);
         for (sent, quota) in self.sent.iter_mut().zip(quotas) {
@@ -119,8 +131,8 @@ impl Gate {
     }
 
     /// What holds for everything but cancels: the approval is fresh, nothing it was based on has
-    /// changed, the parts of a larger order are no more than the whole, and the broker takes more
-    /// messages.
+    /// changed, the orders that make way for it were taken back, the parts of a larger order are no
+    /// more than the whole, and the broker takes more messages.
     fn terms_hold(&self, now: Timestamp, cleared: &Cleared) -> Result<(), Reason> {
         let (terms, board) = (cleared.approved.terms(), self.writer.board());
         let expires = planted!(ApprovalKeeps, terms.expires, Timestamp::MAX);
@@ -129,6 +141,9 @@ impl Gate {
             || cleared.epoch.is_some_and(|epoch| epoch != board.epoch());
         if stale {
             return Err(Reason::ApprovalAge);
+        }
+        if terms.follows && self.stuck {
+            return Err(Reason::SelfMatch);
         }
         if planted!(ParentOutgrown, terms.children > terms.parent, false) {
             return Err(Reason::ParentQty);

@@ -103,7 +103,7 @@ impl Desk {
 
     /// Has the gate refuse these requests, as it did in the run that is run again: a kill switch is
     /// faster than the input that tells the core of it, so its refusals do not follow from inputs.
-    pub fn refuse(&mut self, refused: BTreeMap<(ClientOrderId, RequestKind), Reason>) {
+    pub fn refuse(&mut self, refused: Refused) {
         self.refused = refused;
     }
 
@@ -326,25 +326,31 @@ impl Desk {
                 let _ = planted!(ExitUnsynced, self.log.close(), Ok(()));
             }
             let recorded = self.log.commit();
+            let mut stuck = false;
             for approved in self.out.core.approved.drain(..) {
+                let (cancels, follows) =
+                    (approved.effect() == Effect::Cancels, approved.terms().follows);
                 let cleared = match &recorded {
                     Ok(recorded) => Ok(Cleared::recorded(approved, recorded)),
                     Err(_) => Cleared::cancel(approved),
                 };
                 let refused = match cleared {
-                    Ok(cleared) if on_record(&self.refused, &cleared).is_some() => {
-                        on_record(&self.refused, &cleared)
-                    }
-                    Ok(cleared) => {
-                        let broker = cleared.approved().route().broker;
-                        match self.links.get_mut(broker.index()) {
-                            Some(link) => link.send(self.now, cleared).err(),
-                            None => Some(NotSent::of(&cleared, Reason::BrokerNotReady)),
+                    Ok(cleared) => match on_record(&mut self.refused, &cleared) {
+                        Some(refused) => Some(refused),
+                        // A queue that had no room for the cancel may have some by now.
+                        None if follows && stuck => Some(NotSent::of(&cleared, Reason::SelfMatch)),
+                        None => {
+                            let broker = cleared.approved().route().broker;
+                            match self.links.get_mut(broker.index()) {
+                                Some(link) => link.send(self.now, cleared).err(),
+                                None => Some(NotSent::of(&cleared, Reason::BrokerNotReady)),
+                            }
                         }
-                    }
+                    },
                     Err(approved) => Some(NotSent::new(&approved, Reason::Journal)),
                 };
                 if let Some(refused) = refused {
+                    stuck |= cancels;
                     self.returned.push((refused.broker, refused.report()));
                 }
             }
@@ -429,16 +435,18 @@ impl Desk {
     }
 }
 
-/// Refusals of the run that is run again.
-type Refused = BTreeMap<(ClientOrderId, RequestKind), Reason>;
+/// What became at the gate of the requests of the run that is run again, where any was refused: for
+/// each name and kind, one request after the other; `None` for one that left. Cancels of an order
+/// repeat, and each has an answer of its own.
+pub type Refused = BTreeMap<(ClientOrderId, RequestKind), VecDeque<Option<Reason>>>;
 
 /// The refusal that is on record for a request.
-fn on_record(refused: &Refused, cleared: &Cleared) -> Option<NotSent> {
+fn on_record(refused: &mut Refused, cleared: &Cleared) -> Option<NotSent> {
     if refused.is_empty() {
         return None;
     }
-    let NotSent { cl_ord_id, request, .. } = NotSent::of(cleared, Reason::Kill);
-    refused.get(&(cl_ord_id, request)).map(|reason| NotSent::of(cleared, *reason))
+    let answers = refused.get_mut(&cleared.approved().request().own_name())?;
+    answers.pop_front().flatten().map(|reason| NotSent::of(cleared, reason))
 }
 
 /// A request that did not leave, with proof.

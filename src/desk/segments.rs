@@ -135,15 +135,14 @@ impl Segment {
 
 /// Removes journal files and snapshots that no boot needs: of the journal the newest `keep` files
 /// stay, and all that follow the second newest snapshot; of the snapshots those that what stays can
-/// begin at. Snapshots that cannot be read count for nothing. Gives how many files went.
+/// begin at. Only snapshots that a boot `can_begin` at count: what is whole, but of another build, may
+/// be nothing that this one can load. Gives how many files went.
 ///
 /// # Errors
 /// The folder's; what was removed before it is gone.
-pub fn prune(state: &dyn Folder, keep: u32) -> io::Result<u32> {
-    let good: Vec<u32> = super::snapshot::list(state)?
-        .into_iter()
-        .filter(|after| super::snapshot::read(state, *after).is_ok())
-        .collect();
+pub fn prune(state: &dyn Folder, keep: u32, can_begin: impl Fn(u32) -> bool) -> io::Result<u32> {
+    let mut good = super::snapshot::list(state)?;
+    good.retain(|after| can_begin(*after));
     let [.., needed, _] = good.as_slice() else { return Ok(0) };
     let mut numbers: Vec<u32> = state.list(JOURNAL)?.iter().filter_map(|n| number(n)).collect();
     numbers.sort_unstable();

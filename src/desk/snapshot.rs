@@ -17,10 +17,19 @@ use sha2::{Digest, Sha256};
 use std::io;
 
 /// Version of head and state.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 const MAGIC: &[u8; 8] = b"QTOSSNP1";
 /// Where snapshots are in a state folder.
 pub const FOLDER: &str = "snapshot";
+
+/// What a desk ran under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The configuration.
+    pub config: String,
+    /// Name and digest of the recording or seeded market whose place the desk keeps.
+    pub feed: Option<(String, [u8; 32])>,
+}
 
 /// What a snapshot is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +38,8 @@ pub struct Head {
     pub format: u32,
     /// Version of the program.
     pub build: String,
-    /// The configuration that the desk ran under.
-    pub config: String,
+    /// What the desk ran under.
+    pub setting: Setting,
     /// The journal file that it follows.
     pub after: u32,
     /// Every agent of the core's lane is in it; otherwise some begin anew.
@@ -61,11 +70,11 @@ pub fn list(state: &dyn Folder) -> io::Result<Vec<u32>> {
 ///
 /// # Errors
 /// The disk's; an older snapshot of the same name stays then.
-pub fn write(state: &dyn Folder, desk: &Desk, config: &str, after: u32) -> io::Result<()> {
+pub fn write(state: &dyn Folder, desk: &Desk, setting: &Setting, after: u32) -> io::Result<()> {
     let head = Head {
         format: FORMAT,
         build: env!("CARGO_PKG_VERSION").to_owned(),
-        config: config.to_owned(),
+        setting: setting.clone(),
         after,
         whole: desk.lane.is_saved(),
         digest: desk.digest(),

@@ -4,7 +4,7 @@
 
 use crate::desk::{segments, snapshot};
 use crate::disk::Folder;
-use crate::wiring::{Registry, walk_to};
+use crate::wiring::{Registry, can_begin, walk_to};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,6 @@ pub struct Behind {
     pub state: Arc<dyn Folder>,
     /// The kinds of agents.
     pub registry: Registry,
-    /// The configuration that it runs under.
-    pub config: String,
     /// Journal files that stay; `None`: all.
     pub keep: Option<u32>,
     /// One is being made: the file that ends meanwhile gets none.
@@ -29,15 +27,14 @@ impl Behind {
         if self.busy.swap(true, Ordering::SeqCst) {
             return;
         }
-        let (state, registry, config) =
-            (Arc::clone(&self.state), self.registry.clone(), self.config.clone());
+        let (state, registry) = (Arc::clone(&self.state), self.registry.clone());
         let (keep, busy) = (self.keep, Arc::clone(&self.busy));
         let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             let made = catch_unwind(AssertUnwindSafe(|| {
-                snapshot_after(state.as_ref(), &registry, &config, number)
+                snapshot_after(state.as_ref(), &registry, number)
             }));
             match made.unwrap_or_else(|_| Err("the rerun panicked".to_owned())) {
-                Ok(()) => prune(state.as_ref(), keep),
+                Ok(()) => prune(state.as_ref(), &registry, keep),
                 // Without it the next boot reads more; the journal is as it was.
                 Err(why) => tracing::warn!(number, why, "no snapshot after a journal file"),
             }
@@ -54,12 +51,7 @@ impl Behind {
 ///
 /// # Errors
 /// Why there is none.
-pub fn snapshot_after(
-    state: &dyn Folder,
-    registry: &Registry,
-    config: &str,
-    number: u32,
-) -> Result<(), String> {
+pub fn snapshot_after(state: &dyn Folder, registry: &Registry, number: u32) -> Result<(), String> {
     let walk = walk_to(state, registry, number).map_err(|error| error.to_string())?;
     let walk = walk.filter(|walk| walk.found().last == number);
     let walk = walk.ok_or_else(|| "the file is not there any more".to_owned())?;
@@ -67,16 +59,18 @@ pub fn snapshot_after(
         let (seq, actual) = (difference.seq, &difference.actual);
         return Err(format!("entry {seq} says `{}`, the rerun `{actual}`", difference.expected));
     }
-    let desk = walk.desk().ok_or_else(|| "nothing was run".to_owned())?;
+    let (desk, setting) =
+        walk.desk().zip(walk.setting()).ok_or_else(|| "nothing was run".to_owned())?;
     if !desk.lane.is_saved() {
         return Err("an agent has no state to save, and goes on".to_owned());
     }
-    snapshot::write(state, desk, config, number).map_err(|error| error.to_string())
+    snapshot::write(state, desk, &setting, number).map_err(|error| error.to_string())
 }
 
 /// Removes what `[journal] keep` lets go.
-pub fn prune(state: &dyn Folder, keep: Option<u32>) {
-    match keep.map(|keep| segments::prune(state, keep)) {
+pub fn prune(state: &dyn Folder, registry: &Registry, keep: Option<u32>) {
+    let good = |after| can_begin(state, registry, after);
+    match keep.map(|keep| segments::prune(state, keep, good)) {
         None | Some(Ok(0)) => {}
         Some(Ok(files)) => {
             tracing::info!(files, "journal files that no boot needs were removed");

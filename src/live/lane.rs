@@ -101,8 +101,8 @@ pub struct Boot {
 pub struct Snapshots {
     /// The state folder.
     pub state: Arc<dyn Folder>,
-    /// The configuration.
-    pub config: String,
+    /// What the desk runs under.
+    pub setting: snapshot::Setting,
 }
 
 /// The core lane.
@@ -421,10 +421,10 @@ impl CoreLane {
         match (self.desk.log.close(), &self.snapshots) {
             (Err(error), _) => tracing::error!(%error, "the journal could not be closed"),
             (Ok(()), None) => {}
-            (Ok(()), Some(Snapshots { state, config })) => {
+            (Ok(()), Some(Snapshots { state, setting })) => {
                 let number = self.sync.number();
                 // Without it the next boot reads more: no reason to call the end unclean.
-                if let Err(error) = snapshot::write(state.as_ref(), &self.desk, config, number) {
+                if let Err(error) = snapshot::write(state.as_ref(), &self.desk, setting, number) {
                     tracing::warn!(%error, "no snapshot could be written");
                 }
             }

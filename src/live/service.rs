@@ -15,8 +15,8 @@ use super::launch::{BrokerFactory, Plan, agent_lanes, escalation, feeds, start_c
 use super::recover::{RecoverError, Recovered, recover};
 use super::state::{StateError, StateFolder};
 use super::watch;
-use crate::desk::segments;
 use crate::desk::{Desk, Link};
+use crate::desk::{segments, snapshot};
 use crate::feed::{FeedError, Speed};
 use crate::journal::{Header, HeaderKind, Log, World};
 use crate::kill::{ArmDesk, Latch, LatchError, Trip};
@@ -119,9 +119,8 @@ impl Service {
         };
         let recovered = recover(folder.disk.as_ref(), topology, registry, world, feed, watch)?;
         let header = header(topology, recovered.feed.as_ref(), world, &recovered);
+        let reference = recovered.feed.as_ref().map(|open| (open.name.clone(), open.digest));
         let Recovered { mut desk, feed, board, cut, notes, .. } = recovered;
-        // Files that this boot needed, as it could not begin at the newest snapshot, stay.
-        let keep = topology.keep.filter(|_| notes.is_empty());
         for note in notes {
             tracing::warn!(note, "the boot begins further back");
         }
@@ -190,7 +189,7 @@ impl Service {
         }
 
         let io = |what| move |error| ServiceError::Io(what, error);
-        behind::prune(folder.disk.as_ref(), keep);
+        behind::prune(folder.disk.as_ref(), registry, topology.keep);
         let number = segments::next_number(folder.disk.as_ref()).map_err(RecoverError::from)?;
         let turns = turns(topology, registry, &folder, world, &header);
         let (file, sync) = JournalFile::create(&folder.disk, folder.path(), number, turns)
@@ -291,7 +290,10 @@ impl Service {
         let feed_ends = feeds.iter().map(|(_, feed)| Arc::clone(&feed.end)).collect();
         let snapshots = (world == World::Open).then(|| Snapshots {
             state: Arc::clone(&folder.disk),
-            config: topology.source().text().to_owned(),
+            setting: snapshot::Setting {
+                config: topology.source().text().to_owned(),
+                feed: reference,
+            },
         });
         let core = CoreLane {
             desk,
@@ -390,7 +392,6 @@ fn turns(
     let behind = Behind {
         state: Arc::clone(&folder.disk),
         registry: registry.clone(),
-        config: topology.source().text().to_owned(),
         keep: topology.keep,
         busy: Arc::default(),
     };

@@ -22,7 +22,7 @@ const STORM_WINDOW: Nanos = Nanos::from_secs(60);
 /// How an account's loss has gone.
 #[derive(Debug, Clone, Copy, Default)]
 struct Course {
-    /// It was seen far from its limit in this process.
+    /// It was seen far from its limit in this process, and not near it before.
     known: bool,
     /// Near the limit for the first time, by the gateway's clock.
     near: Option<Timestamp>,
@@ -210,7 +210,8 @@ impl Duty {
             };
             let idle = core.risk.halts.level_of(Scope::Account(account)) == KillLevel::Normal;
             if lost.raw() * 10 < limit.raw() * 8 {
-                course.known = true;
+                // What was near before it was seen far may have been near for longer.
+                course.known |= course.near.is_none();
             } else {
                 course.near.get_or_insert(at);
                 // Whoever arms what stands meanwhile accepts the loss.

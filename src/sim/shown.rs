@@ -14,7 +14,10 @@ struct Seen {
     touches: [Option<(Price, Price)>; EXCHANGES],
     updated: Option<Timestamp>,
     gap: bool,
-    halted: bool,
+    /// `None`: it was said in another process, and this one may not know.
+    halted: Option<bool>,
+    /// Something was said of halts, in whichever process.
+    status: bool,
 }
 
 /// The market as it was delivered.
@@ -31,7 +34,7 @@ pub struct Shown {
 impl Shown {
     /// Nothing yet, of so many instruments, whose prices are good for `stale_after`.
     pub fn new(instruments: usize, stale_after: Nanos) -> Self {
-        let seen = vec![Seen::default(); instruments];
+        let seen = vec![Seen { halted: Some(false), ..Seen::default() }; instruments];
         Self { seen, stale_after, split: BTreeSet::new(), newest: Timestamp::ZERO }
     }
 
@@ -48,14 +51,17 @@ impl Shown {
                 }
             }
             MarketData::Gap(_) => seen.gap = true,
-            MarketData::Status(status) => seen.halted = status.halted,
+            MarketData::Status(status) => (seen.halted, seen.status) = (Some(status.halted), true),
             _ => {}
         }
     }
 
     /// A new process may lack the last records.
     pub fn rebooted(&mut self) {
-        self.seen.fill(Seen::default());
+        for seen in &mut self.seen {
+            let status = seen.status;
+            *seen = Seen { halted: (!status).then_some(false), status, ..Seen::default() };
+        }
     }
 
     /// A share is split: what was quoted before says nothing any more.
@@ -89,7 +95,7 @@ impl Shown {
         let old = seen.updated.is_some_and(|updated| updated + self.stale_after < at);
         // A halt may be opened by nothing; who says so is another question than the price.
         match (seen.halted, seen.gap, old) {
-            (true, ..) => None,
+            (None | Some(true), ..) => None,
             (_, true, _) => Some("behind a gap"),
             (_, _, true) => Some("stale"),
             _ => None,
@@ -98,6 +104,6 @@ impl Shown {
 
     /// Trading in an instrument is halted.
     pub fn halted(&self, id: InstrumentId) -> bool {
-        self.seen.get(id.index()).is_some_and(|seen| seen.halted)
+        self.seen.get(id.index()).is_some_and(|seen| seen.halted == Some(true))
     }
 }

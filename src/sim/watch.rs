@@ -72,8 +72,8 @@ pub struct Watch {
     fold: BTreeMap<(AccountId, AgentId, InstrumentId), Qty>,
     cums: Vec<(Qty, bool)>,
     odd: u64,
-    /// Kills of level flatten so far, and exits by whom they close a position of.
-    flattens: u64,
+    /// Episodes of kills of level flatten so far, and exits by whom they close a position of.
+    flattens: BTreeSet<u64>,
     exits: BTreeMap<(AccountId, AgentId, InstrumentId), u64>,
     /// Writes begun although a kill forbade them.
     pub after_kill: u64,
@@ -119,7 +119,7 @@ impl Watch {
             fold: BTreeMap::new(),
             cums: Vec::new(),
             odd: 0,
-            flattens: 0,
+            flattens: BTreeSet::new(),
             exits: BTreeMap::new(),
             after_kill: 0,
             requests: 0,
@@ -127,8 +127,22 @@ impl Watch {
     }
 
     /// A kill was decided, by whomever.
-    pub fn decided(&mut self, level: KillLevel) {
-        self.flattens += u64::from(level >= KillLevel::Flatten);
+    pub fn decided(&mut self, level: KillLevel, episode: u64) {
+        if level >= KillLevel::Flatten {
+            self.flattens.insert(episode);
+        }
+    }
+
+    /// I15: a position is closed once in a flatten. Asked where all flattens are known: a process
+    /// that died between a flatten and its exit has told of neither.
+    pub fn exited(&self, out: &mut Vec<Violation>) {
+        for ((_, _, instrument), count) in &self.exits {
+            let flattens = self.flattens.len() as u64;
+            if *count > flattens {
+                let what = format!("{count} exits of {instrument:?} in {flattens} flattens");
+                out.push(Violation::new("I15", what));
+            }
+        }
     }
 
     /// A kill was raised: nothing that it covers may begin from here on.
@@ -206,9 +220,6 @@ impl Watch {
             let Route { account, agent, instrument, .. } = write.route;
             let count = self.exits.entry((account, agent, instrument)).or_default();
             *count += 1;
-            if *count > self.flattens {
-                bad("I15", format!("{count} exits of one position in {} flattens", self.flattens));
-            }
         }
         let (route, effect) = (write.route, write.effect);
         if effect == Effect::Opens && !write.synced {

@@ -25,7 +25,7 @@ pub use topology::{
     AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
     LaneSpec, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
 };
-pub use walk::{Resumed, Start, Walk, WalkError, Walked, walk, walk_to};
+pub use walk::{Resumed, Start, Walk, WalkError, Walked, can_begin, walk, walk_to};
 
 #[cfg(test)]
 mod tests;

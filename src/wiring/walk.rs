@@ -11,15 +11,12 @@ use super::topology::{LaneId, Topology};
 use crate::desk::mark::Mark;
 use crate::desk::segments::{self, JournalError, Segment};
 use crate::desk::snapshot;
-use crate::desk::{Desk, Difference, Rerun, RerunError};
+use crate::desk::{Desk, Difference, Refused, Rerun, RerunError};
 use crate::disk::Folder;
 use crate::feed::{Feed, FeedError};
 use crate::journal::{Derived, Entry, Header, HeaderKind, Record, World};
 use crate::kill::KillBoard;
-use crate::msg::report::RequestKind;
 use crate::msg::{Input, OrderRequest, Report};
-use crate::types::{ClientOrderId, Reason};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where a walk has come to.
@@ -145,6 +142,13 @@ pub fn walk_to<'a>(
     walk_over(state, registry, (Start::Newest, None), names, &mut |_| {})
 }
 
+/// Whether a walk by this program can begin at the snapshot after journal file `after`.
+pub fn can_begin(state: &dyn Folder, registry: &Registry, after: u32) -> bool {
+    let result = Walked::default();
+    let mut walk = Walk { state, registry, board: None, stage: None, result, ended: None };
+    segments::list(state).is_ok_and(|names| matches!(walk.load(&names, after), Ok(Ok(()))))
+}
+
 fn walk_over<'a>(
     state: &'a dyn Folder,
     registry: &'a Registry,
@@ -214,7 +218,7 @@ impl Walk<'_> {
         if !head.whole && matches!(next, Some((HeaderKind::Journal { anew: false, .. }, _))) {
             return Ok(Err("agents went on after it whose state is not in it".into()));
         }
-        let loaded = Topology::parse("snapshot", &head.config, &self.registry.vocabulary())
+        let loaded = Topology::parse("snapshot", &head.setting.config, &self.registry.vocabulary())
             .map_err(|error| error.to_string())
             .and_then(|topology| {
                 let mut desk =
@@ -223,7 +227,14 @@ impl Walk<'_> {
                 if desk.digest() != head.digest {
                     return Err("this program makes another state of it".to_owned());
                 }
-                let mut stage = Stage { topology, world: World::Open, desk, feed: None };
+                let feed = head.setting.feed.as_ref();
+                let feed = feed.map(|(name, digest)| {
+                    let mut open = topology.open_reference(name, digest)?;
+                    open.feed.skip(desk.position())?;
+                    Ok::<_, FeedError>(open)
+                });
+                let feed = feed.transpose().map_err(|error| error.to_string())?;
+                let mut stage = Stage { topology, world: World::Open, desk, feed };
                 stage.renew(self.registry).map_err(|error| error.to_string())?;
                 Ok(stage)
             });
@@ -371,6 +382,15 @@ impl Walk<'_> {
         self.stage.as_ref().map(|stage| &stage.desk)
     }
 
+    /// What it ran under at last.
+    pub fn setting(&self) -> Option<snapshot::Setting> {
+        self.stage.as_ref().map(|stage| {
+            let config = stage.topology.source().text().to_owned();
+            let feed = stage.feed.as_ref().map(|open| (open.name.clone(), open.digest));
+            snapshot::Setting { config, feed }
+        })
+    }
+
     /// Compares what the last entries brought about: decisions that no entry tells of are those a
     /// cut-off journal lost, and the digest at the end.
     pub fn digest(&self) -> [u8; 32] {
@@ -399,22 +419,31 @@ impl Walk<'_> {
     }
 }
 
-/// What the gate refused in one boot.
-fn refusals(
-    state: &dyn Folder,
-    name: &str,
-) -> Result<BTreeMap<(ClientOrderId, RequestKind), Reason>, JournalError> {
-    let mut refused = BTreeMap::new();
+/// What the gate refused in one boot. A request of an order follows the answer to the one before it,
+/// so a refusal is of the last one of its kind.
+fn refusals(state: &dyn Folder, name: &str) -> Result<Refused, JournalError> {
+    let mut refused = Refused::new();
     let Some(mut segment) = Segment::open(state, name)? else { return Ok(refused) };
+    // Decisions before the first input are those that the file before has lost: they were made there.
+    let mut begun = false;
     while let Some(record) = segment.next_record()? {
-        if let Record::Other(Entry::Input {
-            input: Input::Report(_, Report::NotSent { cl_ord_id, request, reason }),
-            ..
-        }) = record
-        {
-            refused.insert((*cl_ord_id, *request), *reason);
+        match record {
+            Record::Other(Entry::Derived(Derived::Sent { request, .. })) if begun => {
+                refused.entry(request.own_name()).or_default().push_back(None);
+            }
+            Record::Other(Entry::Input {
+                input: Input::Report(_, Report::NotSent { cl_ord_id, request, reason }),
+                ..
+            }) => {
+                let answers = refused.entry((*cl_ord_id, *request)).or_default();
+                answers.pop_back();
+                answers.push_back(Some(*reason));
+            }
+            Record::Other(Entry::Derived(_)) => {}
+            _ => begun = true,
         }
     }
+    refused.retain(|_, answers| answers.iter().any(Option::is_some));
     Ok(refused)
 }
 

@@ -150,6 +150,24 @@ fn too_few_descriptors_to_start_are_an_error() {
     assert_eq!(code, 0, "{out} {err}");
 }
 
+/// Of the changes of one order some leave and some do not; the journal tells them apart.
+#[test]
+fn a_journal_with_refused_replaces_runs_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = super::rig::config("sandbox.toml", "127.0.0.1:1")
+        .replace("value = \"10000/1s\"", "value = \"4/10s\"")
+        .replace("half_spread = \"0.05\"", "half_spread = \"0.04\"");
+    fs::write(dir.path().join("c.toml"), text).unwrap();
+    for _ in 0..2 {
+        let args = ["run", "--config", "c.toml", "--state-dir", "g", "--for", "3"];
+        let (code, answer) = json(dir.path(), &args);
+        assert_eq!(code, 0, "{answer}");
+        assert!(answer["denied"].as_u64().unwrap() > 0, "{answer}");
+        let (code, answer) = json(dir.path(), &["replay", "--journal", "g", "--verify"]);
+        assert_eq!((code, &answer["identical"]), (0, &true.into()), "{answer}");
+    }
+}
+
 #[test]
 fn a_state_folder_has_one_gateway() {
     let mut rig = Rig::new("venue-sandbox.toml");

@@ -87,6 +87,7 @@ impl Oms {
         order.corrected = true;
         order.void.push(fill.exec_id);
         order.value = order.value.saturating_sub(fill.price.notional(fill.qty, 1));
+        order.fees = order.fees.saturating_sub(fill.fee);
         let whole = (fill.cum_qty - fill.qty, fill.cum_qty);
         match order.ahead.iter().position(|&range| range == whole) {
             Some(place) => drop(order.ahead.swap_remove(place)),
@@ -120,6 +121,7 @@ impl Oms {
         let order = &mut self.orders[index as usize];
         order.void.retain(|void| *void != fill.exec_id);
         order.value = order.value.saturating_add(fill.price.notional(fill.qty, 1));
+        order.fees = order.fees.saturating_add(fill.fee);
         order.shift(fill.qty);
         let (route, side, cum_qty) = (order.route, order.terms.side, order.cum_qty);
         let late = order.state.is_done();
@@ -176,7 +178,8 @@ impl Oms {
         if whole != theirs.cum_qty {
             return;
         }
-        if whole == order.filled() && value == order.value {
+        let fees: Notional = theirs.fills.iter().map(|fill| fill.fee).sum();
+        if (whole, value, fees) == (order.filled(), order.value, order.fees) {
             self.disputes.remove(&index);
             return;
         }

@@ -66,6 +66,8 @@ pub struct Order {
     pub corrected: bool,
     /// Sum of price times quantity of all fills.
     pub value: Notional,
+    /// Sum of the fees of all fills.
+    pub fees: Notional,
     /// The worst price that it, or a replace of it, was judged at; zero for one that a snapshot brought.
     pub worst_px: Price,
     /// Units counted as open in the exposure.
@@ -118,6 +120,7 @@ impl Order {
         void: Vec::new(),
         corrected: false,
         value: Notional::ZERO,
+        fees: Notional::ZERO,
         worst_px: Price::ZERO,
         reserved: Qty::ZERO,
         role: Role::Single,

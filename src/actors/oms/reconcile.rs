@@ -134,7 +134,13 @@ impl Oms {
         } else {
             self.take_over(at, broker, index, theirs, news);
             if let Some(name) = theirs.cl_ord_id {
-                self.outgrow(index, name, theirs.cum_qty.saturating_add(theirs.leaves_qty));
+                // What has ended leaves nothing: its terms say how large it was.
+                let left = theirs.cum_qty.saturating_add(theirs.leaves_qty);
+                let units = match theirs.terms.qty {
+                    OrderQty::Units(units) => units.max(left),
+                    OrderQty::Cash(_) => left,
+                };
+                self.outgrow(index, name, units);
             }
         }
         let mut cum_qty = Qty::ZERO;

@@ -30,6 +30,9 @@ pub struct Terms {
     pub children: Qty,
     /// What they may come to; both are zero for an order without a parent.
     pub parent: Qty,
+    /// It would trade with orders of its own agent: it leaves only behind their cancels, which were
+    /// approved just before it.
+    pub follows: bool,
 }
 
 /// How many messages a broker connection may carry.

@@ -194,6 +194,7 @@ impl Risk {
         }
         let displaces = self.displaced(case);
         let mut terms = self.terms(at, route);
+        terms.follows = !displaces.is_empty();
         if let Some(parent) = new.parent {
             let family = case.oms.family(route.agent, parent.id);
             terms.children = family.sum.saturating_add(case.units);
@@ -270,6 +271,7 @@ impl Risk {
         }
         let displaces = self.displaced(&case);
         let mut terms = self.terms(at, order.route);
+        terms.follows = !displaces.is_empty();
         if let Some(parent) = order.parent {
             let family = oms.family(order.route.agent, parent);
             terms.children = family.sum.saturating_add(case.added);
@@ -390,6 +392,7 @@ impl Risk {
             quotas: [None; 2],
             children: Qty::ZERO,
             parent: Qty::ZERO,
+            follows: false,
         };
         for &place in &self.at_wire {
             self.checks[place].at_wire(at, route, &mut terms);

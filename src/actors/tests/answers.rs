@@ -158,6 +158,25 @@ fn an_order_that_was_proven_absent_and_is_there_counts_again() {
 }
 
 #[test]
+fn a_replace_of_an_order_that_was_called_refused_counts_with_its_size() {
+    let (mut rig, old, new) = replacing();
+    rig.report(Report::Execution(execution(
+        old,
+        ExecType::Rejected,
+        OrdStatus::Rejected,
+        0,
+        0,
+        "0",
+    )));
+    assert_eq!(rig.core.oms.open().count(), 0);
+    let mut report = execution(new, ExecType::Replaced, OrdStatus::New, 0, 0, "0");
+    report.leaves_qty = Qty::whole(7);
+    rig.report(Report::Execution(report));
+    assert_eq!(rig.core.oms.find(old).unwrap().1.reserved, Qty::whole(7), "of 5 before");
+    rig.check_books();
+}
+
+#[test]
 fn a_status_from_before_a_replace_makes_an_order_no_smaller() {
     let (mut rig, old, new) = replacing();
     rig.report(replaced(new));

@@ -7,7 +7,7 @@ use crate::msg::{LimitsChange, OrderSnapshot};
 
 impl Rig {
     /// An order that every control let through and the broker took.
-    fn resting(&mut self, side: Side, qty: i64, limit: &str) -> ClientOrderId {
+    pub(super) fn resting(&mut self, side: Side, qty: i64, limit: &str) -> ClientOrderId {
         let (id, verdict) = self.order(side, qty, limit);
         verdict.unwrap();
         self.accept(id);

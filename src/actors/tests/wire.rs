@@ -294,3 +294,39 @@ fn an_answer_is_about_the_request_itself() {
         assert_eq!(order.was_denied(), full);
     }
 }
+
+struct Gone;
+
+impl Wire for Gone {
+    fn write(&mut self, _: &Frame, _: Permit<'_>) -> Result<(), NoWire> {
+        Err(NoWire)
+    }
+}
+
+/// C14: an order that others make way for does not leave where their cancel did not.
+#[test]
+fn an_order_behind_a_cancel_that_did_not_leave_stays() {
+    for (leaves, expected) in [(true, None), (false, Some(Reason::SelfMatch))] {
+        let mut rig = rig(&[row("self_match", Scope::Global, "cancel_old")]);
+        let mut exit = Exit::new();
+        rig.resting(Side::Buy, 10, "99.50");
+        let new = rig.draft(AGENT, IBM, limit_terms(Side::Sell, 1, "99.50"));
+        let mut out = CoreOut::default();
+        rig.core.request(rig.at, AGENT, &OrderRequest::New(new), &rig.market, &mut out);
+        let mut approved = out.approved.drain(..);
+        let (cancel, order) = (approved.next().unwrap(), approved.next().unwrap());
+        let cancel = exit.clear(cancel);
+        let sent = if leaves {
+            exit.send(rig.at, &cancel)
+        } else {
+            exit.gate.release(rig.at, &cancel, &mut Session, &mut Gone)
+        };
+        assert_eq!(sent.is_ok(), leaves);
+        let order = exit.clear(order);
+        assert_eq!(reason(exit.send(rig.at, &order)), expected);
+        // What follows no cancel is not its concern.
+        let (_, other) = buy(&mut rig, 1);
+        let other = exit.clear(other);
+        assert_eq!(reason(exit.send(rig.at, &other)), None);
+    }
+}

@@ -268,6 +268,7 @@ impl World {
         for trip in self.latch.trips() {
             if let Ok(scope) = self.process.topology().names.scope(&trip.scope) {
                 self.watch.tripped(scope, trip.level);
+                self.watch.decided(trip.level, trip.episode);
             }
         }
         self.remote.seq = 0;
@@ -374,6 +375,7 @@ impl World {
             }
         }
         if let Some(desk) = &self.process.desk {
+            self.watch.exited(&mut found);
             self.watch.ratchet(&self.process.board, &mut found);
             // A price alone moves no order; what it might is seen a few records later.
             self.looks += 1;

@@ -55,11 +55,11 @@ impl World {
     /// A kill stands on the board: the latch file knows it, the core is told.
     pub(super) fn killed(&mut self, scope: Scope, level: KillLevel) {
         self.outcome.trips += 1;
-        self.watch.decided(level);
         let name = self.process.topology().names.scope_name(scope);
         match self.latch.raise(&name, level, "sim", self.wall()) {
             Ok(trip) => {
                 self.watch.tripped(scope, level);
+                self.watch.decided(level, trip.episode);
                 let (reason, episode) = (trip.reason, trip.episode);
                 let kill = KillOrder { scope, level, reason, episode, rule: None };
                 self.control(Control::Kill(kill));
@@ -88,8 +88,8 @@ impl World {
             match notice {
                 Notice::Intervened(done) => {
                     self.watch.duty.intervened(wall, &done, found);
-                    if let Act::Kill { level, .. } = done.act {
-                        self.watch.decided(level);
+                    if let Act::Kill { level, episode, .. } = done.act {
+                        self.watch.decided(level, episode);
                         kills.push(done);
                     }
                 }

@@ -101,7 +101,8 @@ pub trait Check: Send + std::fmt::Debug {
         false
     }
 
-    /// State that decides later verdicts: for the digest, and for snapshots.
+    /// State that decides later verdicts: for the digest, for snapshots, and for the gate of the
+    /// next configuration.
     fn state(&self) -> Option<&dyn Saved> {
         None
     }
