@@ -19,8 +19,9 @@ pub mod msg;
 // 3: memory and the kill switch
 pub mod journal;
 pub mod kill;
-// 4: decisions
+// 4: decisions, and the words of a broker's wire
 pub mod actors;
+pub mod alpaca;
 // 5: edges without input/output of their own
 pub mod broker;
 pub mod feed;

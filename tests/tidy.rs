@@ -13,6 +13,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("journal", 3),
     ("kill", 3),
     ("actors", 4),
+    ("alpaca", 4),
+    ("alpaca", 4),
     ("broker", 5),
     ("feed", 5),
     ("venue", 5),

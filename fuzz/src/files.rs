@@ -242,6 +242,7 @@ fn commit(state: &qtos_gateway::venue::LedgerState) -> Commit {
         accounts: Vec::new(),
         orders: Vec::new(),
         fills: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod kit;
 
+mod alpaca;
 mod files;
 mod frames;
 mod orders;
@@ -47,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     target("feed_client", wire::feed_client, wire::seeds, 2),
     target("venue", wire::venue, wire::seeds, 8),
     target("cutter", wire::cutter, wire::seeds, 1),
+    target("alpaca", alpaca::requests, alpaca::seeds, 2),
     target("latch", files::latch, files::latch_seeds, 4),
     target("mark", files::mark, files::mark_seeds, 1),
     target("identity", files::identity, files::identity_seeds, 4),

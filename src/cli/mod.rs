@@ -37,6 +37,7 @@ mod signal;
 mod sim;
 mod status;
 pub mod venue;
+mod venue_alpaca;
 mod watchdog;
 
 pub use engine::dispatch as engine;

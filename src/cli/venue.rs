@@ -24,6 +24,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn run(command: &VenueCommand, global: &Global, registry: &Registry) -> Result<Exit, CliError> {
     match command {
         VenueCommand::Sandbox(args) => sandbox(args, global, registry),
+        VenueCommand::Alpaca(args) => super::venue_alpaca::run(args, global),
         VenueCommand::Ledger => ledger(global),
     }
 }

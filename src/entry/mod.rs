@@ -2,6 +2,7 @@
 //!
 //! Text becomes ids and terms here; behind [`Gateway`] there are only typed requests.
 
+pub mod alpaca;
 mod arming;
 mod corporate;
 mod error;

@@ -3,7 +3,7 @@
 use super::exchange::Exchange;
 use super::order::{self, OrderIndex};
 use crate::msg::{Contingent, NewOrder, OrderTerms, ReplaceOrder};
-use crate::types::{OrdType, OrderQty, Reason};
+use crate::types::{OrdType, OrderQty, Reason, TimeInForce};
 
 impl Exchange {
     /// A new order or list: all of it, or the first reason against it.
@@ -62,7 +62,10 @@ impl Exchange {
         }
         let terms = &replace.terms;
         order::check(terms, self.instruments.get(order.instrument), self.now)?;
-        if terms.side != order.terms.side || terms.tif != order.terms.tif {
+        // An order that rests may rest longer or shorter; what is immediate has had its turn.
+        let rests = |tif| matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
+        let same_tif = terms.tif == order.terms.tif || (rests(terms.tif) && rests(order.terms.tif));
+        if terms.side != order.terms.side || !same_tif {
             return Err(Reason::InvalidOrder);
         }
         match terms.qty {

@@ -13,8 +13,8 @@ use crate::msg::{
     CancelOrder, CancelReject, FillSnapshot, MarketData, NewOrder, OrderTerms, ReplaceOrder,
 };
 use crate::types::{
-    AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, OrdStatus, OrderQty, Price,
-    Qty, Reason, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, ExecType, InstrumentId, InstrumentTable, Notional, OrdStatus,
+    OrderQty, Price, Qty, Reason, TimeInForce, Timestamp,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -305,6 +305,56 @@ impl Exchange {
             }
         }
         self.sweep();
+    }
+
+    /// Books an execution that matching did not make: one that comes late, also after the order's end,
+    /// or with a quantity below zero one that takes an earlier one back.
+    ///
+    /// # Errors
+    /// No such order, or more than it asked for or has filled.
+    pub fn execute(
+        &mut self,
+        now: Timestamp,
+        index: OrderIndex,
+        qty: Qty,
+        price: Price,
+        out: &mut Outbox,
+    ) -> Result<(), Reason> {
+        self.now = self.now.max(now);
+        let Some(record) = self.orders.get_mut(index as usize) else {
+            return Err(Reason::UnknownOrder);
+        };
+        let order = &mut record.order;
+        let after = order.cum.saturating_add(qty);
+        if qty.is_zero() || after.is_negative() || after > order.qty {
+            return Err(Reason::InvalidOrder);
+        }
+        let (account, id, side) = (order.account, order.instrument, order.terms.side);
+        if !self.accounts.can_book(account, id, side, qty) {
+            return Err(Reason::InvalidOrder);
+        }
+        let multiplier = self.instruments.get(id).multiplier;
+        self.accounts.book(account, id, multiplier, side, qty, price, Notional::ZERO);
+        let open = order.is_open();
+        order.cum = after;
+        let done = open && after == order.qty;
+        if open {
+            let none = after.is_zero();
+            order.status = if none { OrdStatus::New } else { OrdStatus::PartiallyFilled };
+        }
+        if done {
+            order.status = OrdStatus::Filled;
+        }
+        let kind = if qty.is_negative() { ExecType::TradeCancel } else { ExecType::Trade };
+        self.report(index, kind, Some((qty, price, Notional::ZERO)), out);
+        if open && qty.is_positive() {
+            self.after_fill(index, qty, out);
+        }
+        if done {
+            self.close(index, OrdStatus::Filled, None, out);
+        }
+        self.sweep();
+        Ok(())
     }
 
     /// Appends an order to the list, known by its id from now on.

@@ -209,6 +209,7 @@ impl Venue {
             accounts: names[self.known_accounts..].to_vec(),
             orders: self.touched.iter().map(|&at| orders[at as usize].order.clone()).collect(),
             fills: std::mem::take(&mut self.fills),
+            notes: Vec::new(),
         };
         self.known_accounts = names.len();
         self.touched.clear();

@@ -31,8 +31,10 @@ pub struct Commit {
     pub accounts: Vec<String>,
     /// Orders that changed, as they stand now, in the order of their places.
     pub orders: Vec<Order>,
-    /// Fills, oldest first.
+    /// Fills, oldest first. One with a quantity below zero takes an earlier one back.
     pub fills: Vec<(OrderIndex, FillSnapshot)>,
+    /// What the protocol in front of the exchange keeps with it; only that protocol reads it.
+    pub notes: Vec<Vec<u8>>,
 }
 
 /// Why a ledger cannot be used.
@@ -73,6 +75,8 @@ pub struct LedgerState {
     pub time: Timestamp,
     /// Market records taken in.
     pub position: u64,
+    /// See [`Commit::notes`]; all of them, oldest first.
+    pub notes: Vec<Vec<u8>>,
 }
 
 impl LedgerState {
@@ -108,6 +112,7 @@ impl LedgerState {
             );
             record.fills.push(fill);
         }
+        self.notes.extend(commit.notes);
         self.time = self.time.max(commit.time);
         self.position = self.position.max(commit.position);
         Ok(())

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admission;
+pub mod alpaca;
 mod config;
 mod contingency;
 mod exchange;

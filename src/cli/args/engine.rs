@@ -136,6 +136,8 @@ pub struct InfoArgs {
 pub enum VenueCommand {
     /// A sandbox exchange with a durable ledger that serves its market data as a feed
     Sandbox(VenueArgs),
+    /// A local venue that speaks the Alpaca protocol, for its SDKs and for the connector
+    Alpaca(AlpacaArgs),
     /// Print the ledger of a sandbox exchange, also while it runs
     Ledger,
 }
@@ -155,6 +157,45 @@ pub struct VenueArgs {
     /// How fast its market passes: 1 and up, or max
     #[arg(long, value_name = "X", default_value = "1")]
     pub speed: Speed,
+}
+
+/// `venue alpaca`. Its ledger is in the state folder. Keys in arguments are seen by everyone on the
+/// machine: those of this command open nothing but this venue.
+#[derive(Debug, Clone, Args)]
+pub struct AlpacaArgs {
+    /// Where to listen, for HTTP and WebSockets
+    #[arg(long, value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Key of an account; several make several accounts [default: QTOS_VENUE_KEY]
+    #[arg(long, value_name = "K")]
+    pub key: Vec<String>,
+    /// Secret of the key at the same place [default: QTOS_VENUE_SECRET]
+    #[arg(long, value_name = "S")]
+    pub secret: Vec<String>,
+    /// A recorded session as its market [default: a generated one, in the machine's time]
+    #[arg(long, value_name = "FILE.qrec")]
+    pub data: Option<PathBuf>,
+    /// When the market is open
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ClockArg::Open)]
+    pub clock: ClockArg,
+    /// How fast recorded data passes: 1 and up, or max
+    #[arg(long, value_name = "X", default_value = "1")]
+    pub speed: Speed,
+    /// Requests in a minute for each account
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub rate: u32,
+    /// Seed of ids, news and the generated market
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `--clock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ClockArg {
+    /// Always
+    Open,
+    /// In the sessions of the US exchanges
+    Session,
 }
 
 /// `journal`.

@@ -11,9 +11,9 @@ pub use client::{
     OrdersArgs, PlaceArgs, ReplaceArgs,
 };
 pub use engine::{
-    AuditCommand, BackupArgs, BenchArgs, CheckArgs, DemoArgs, ExportArgs, ImportCapture,
-    ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand, ReplayArgs,
-    RestoreArgs, RunArgs, ShowArgs, SimArgs, VenueArgs, VenueCommand, WatchdogArgs,
+    AlpacaArgs, AuditCommand, BackupArgs, BenchArgs, CheckArgs, ClockArg, DemoArgs, ExportArgs,
+    ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand,
+    ReplayArgs, RestoreArgs, RunArgs, ShowArgs, SimArgs, VenueArgs, VenueCommand, WatchdogArgs,
 };
 
 use clap::{Args, Parser, Subcommand};

@@ -172,6 +172,7 @@ fn every_cut_is_the_state_of_a_whole_commit_and_can_go_on() {
             accounts: vec!["later".into()],
             orders: Vec::new(),
             fills: Vec::new(),
+            notes: Vec::new(),
         };
         ledger.append(&commit).unwrap();
         drop(ledger);
