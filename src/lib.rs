@@ -13,9 +13,10 @@ mod sync;
 
 // 1: values
 pub mod types;
-// 2: vocabulary, and what outlives the process
+// 2: vocabulary, what outlives the process, and the bytes of connections
 pub mod disk;
 pub mod msg;
+pub mod net;
 // 3: memory and the kill switch
 pub mod journal;
 pub mod kill;

@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("types", 1),
     ("disk", 2),
     ("msg", 2),
+    ("net", 2),
     ("journal", 3),
     ("kill", 3),
     ("actors", 4),
