@@ -19,6 +19,8 @@ mod lane;
 mod launch;
 mod recover;
 mod service;
+mod socket;
+mod sockets;
 pub mod state;
 mod status;
 mod watch;

@@ -1,7 +1,9 @@
 //! Layer 7, composition: a config file becomes a [`Topology`], in which every name is a number and
 //! nothing is left to check.
 
+mod alpaca;
 mod assemble;
+mod brokers;
 mod build;
 mod config;
 mod feeds;
@@ -16,14 +18,15 @@ mod topology;
 mod walk;
 
 pub use assemble::{AssemblyError, Placement, Registry, closed_desk, remembered_desk};
+pub use brokers::RemoteSession;
 pub use config::{Idle, Mode};
 pub use feeds::ReferenceFeed;
 pub use names::{EXTERNAL, Names, OPERATOR};
 pub use secret::{Secret, SecretRef};
 pub use source::{ConfigError, Params, Source};
 pub use topology::{
-    AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
-    LaneSpec, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
+    AccountSpec, AgentSpec, AlpacaLogin, AlpacaSpec, Backoff, BrokerSpec, ControlSpec, FeedSource,
+    FeedSpec, FxMark, LaneId, LaneSpec, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
 };
 pub use walk::{Resumed, Start, Walk, WalkError, Walked, can_begin, walk, walk_to};
 
