@@ -337,7 +337,7 @@ fn every_example_parses_and_prints() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 7);
 }
 
 #[test]

@@ -15,6 +15,9 @@ mod stream;
 mod terms;
 mod updates;
 
+#[cfg(test)]
+mod tests;
+
 pub use book::Known;
 
 use super::reconnect::Backoff;
