@@ -216,6 +216,42 @@ impl RequestEdge {
 /// An order update for an agent on another lane, with the name that a replace changed.
 pub type Heard = (OrderUpdate, Option<ClientOrderId>);
 
+/// Order updates for remote agents: from the core to the order entry. The core never waits for it:
+/// what finds no room is lost, which the entry is told, and its programs learn their state anew.
+#[derive(Debug)]
+pub struct RemoteEdge {
+    agents: Vec<AgentId>,
+    heard: ArrayQueue<Heard>,
+    lost: AtomicBool,
+}
+
+impl RemoteEdge {
+    /// Updates that wait for the entry.
+    const ROOM: usize = 1 << 16;
+
+    /// For these agents.
+    pub fn new(agents: Vec<AgentId>) -> Self {
+        Self { agents, heard: ArrayQueue::new(Self::ROOM), lost: AtomicBool::new(false) }
+    }
+
+    /// Hands an update over, if it is about one of the agents.
+    pub fn tell(&self, news: Heard) {
+        if self.agents.contains(&news.0.route.agent) && self.heard.push(news).is_err() {
+            self.lost.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// The oldest update.
+    pub fn next(&self) -> Option<Heard> {
+        self.heard.pop()
+    }
+
+    /// Whether updates were lost since the last call.
+    pub fn take_lost(&self) -> bool {
+        self.lost.swap(false, Ordering::SeqCst)
+    }
+}
+
 /// Reports of a broker to the core: never dropped, the broker's socket waits.
 #[derive(Debug, Clone)]
 pub struct ReportEdge {
