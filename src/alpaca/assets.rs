@@ -27,7 +27,7 @@ pub struct Assets {
 impl Assets {
     /// The assets of these instruments.
     pub fn new(instruments: &InstrumentTable) -> Self {
-        Self { list: instruments.iter().map(|(_, one)| asset(&one.symbol)).collect() }
+        Self { list: instruments.iter().map(|(_, one)| describe(&one.symbol)).collect() }
     }
 
     /// That of an instrument.
@@ -76,7 +76,8 @@ pub fn is_coin(symbol: &str) -> bool {
     symbol.contains('/')
 }
 
-fn asset(symbol: &str) -> Asset {
+/// The asset of a symbol.
+pub fn describe(symbol: &str) -> Asset {
     let known = KNOWN.iter().find(|(own, ..)| *own == symbol);
     let crypto = is_coin(symbol);
     let small = |digits| crypto.then(|| Number(Decimal::new(1, digits)));

@@ -21,7 +21,7 @@ pub struct Asked {
 }
 
 /// Longest client order id.
-const MAX_CLIENT_ID: usize = 128;
+pub const MAX_CLIENT_ID: usize = 128;
 
 /// The order that a request asks for.
 ///
