@@ -230,7 +230,6 @@ impl DropIn {
     /// Closes a position, or a part of it, with a market order.
     pub(super) fn close_position(
         &mut self,
-        now: Timestamp,
         program: &Program,
         symbol: &str,
         close: &ClosePosition,
@@ -275,13 +274,12 @@ impl DropIn {
             time_in_force: Some(if crypto { Tif::Gtc } else { Tif::Day }),
             ..PostOrder::default()
         };
-        self.post(now, program, &post)
+        self.post(program, &post)
     }
 
     /// Closes all positions: a row for each.
     pub(super) fn close_positions(
         &mut self,
-        now: Timestamp,
         program: &Program,
         cancel_orders: bool,
     ) -> Result<Vec<Value>, ApiError> {
@@ -293,7 +291,7 @@ impl DropIn {
             let symbol = self.assets.get(own.instrument).symbol.clone();
             let name = symbol.replace('/', "");
             let close = ClosePosition::default();
-            rows.push(match self.close_position(now, program, &symbol, &close) {
+            rows.push(match self.close_position(program, &symbol, &close) {
                 Ok(order) => json!({"symbol": name, "status": 200, "body": order}),
                 Err(error) => {
                     json!({"symbol": name, "status": error.status, "body": error.body()})

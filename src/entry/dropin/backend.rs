@@ -142,23 +142,23 @@ impl DropIn {
             // Nothing was done.
             ApiError::bare(503, "the gateway is starting, ending or stalled").into()
         } else {
-            let answer = request.call().and_then(|call| self.answer(now, &program, call));
+            let answer = request.call().and_then(|call| self.answer(&program, call));
             answer.unwrap_or_else(Reply::from)
         };
         reply.headers.extend(headers);
         reply
     }
 
-    fn answer(&mut self, now: Timestamp, program: &Program, call: Call) -> Result<Reply, ApiError> {
+    fn answer(&mut self, program: &Program, call: Call) -> Result<Reply, ApiError> {
         match call {
-            Call::PostOrder(post) => self.post(now, program, &post).map(Reply::ok),
+            Call::PostOrder(post) => self.post(program, &post).map(Reply::ok),
             Call::ListOrders(query) => self.list_orders(program, &query).map(Reply::ok),
             Call::GetOrder { id, nested } => {
                 let (record, sight) = self.find_order(program, &id)?;
                 Ok(Reply::ok(self.show(&record, &sight, nested)))
             }
             Call::OrderByClientId(name) => self.by_client_id(program, &name).map(Reply::ok),
-            Call::PatchOrder { id, patch } => self.patch(now, program, &id, &patch).map(Reply::ok),
+            Call::PatchOrder { id, patch } => self.patch(program, &id, &patch).map(Reply::ok),
             Call::DeleteOrder(id) => self.cancel(program, &id).map(|()| Reply::empty()),
             Call::DeleteOrders => self.cancel_all(program).map(|rows| Reply::with(207, rows)),
             Call::Account => self.show_account(program).map(Reply::ok),
@@ -169,10 +169,10 @@ impl DropIn {
             Call::Positions => self.list_positions(program).map(Reply::ok),
             Call::Position(symbol) => self.show_position(program, &symbol).map(Reply::ok),
             Call::ClosePosition { symbol, close } => {
-                self.close_position(now, program, &symbol, &close).map(Reply::ok)
+                self.close_position(program, &symbol, &close).map(Reply::ok)
             }
             Call::ClosePositions { cancel_orders } => {
-                let rows = self.close_positions(now, program, cancel_orders)?;
+                let rows = self.close_positions(program, cancel_orders)?;
                 Ok(Reply::with(207, rows))
             }
             Call::Assets(query) => {
@@ -189,8 +189,7 @@ impl DropIn {
                 let instruments = self.names().instruments();
                 let always = |id: &InstrumentId| instruments.get(*id).calendar == Calendar::Always;
                 let open = program.symbols.iter().all(always);
-                let at = self.handle.call(|_, at, _| at)?;
-                Clock::at(at, open).map(Reply::ok)
+                Clock::at(self.session_time()?, open).map(Reply::ok)
             }
             Call::Calendar(query) => CalendarDay::list(&query).map(Reply::ok),
             Call::MarketData { crypto, path, query } => {

@@ -33,12 +33,7 @@ fn intent(client_id: &str, turn: usize) -> u64 {
 
 impl DropIn {
     /// `POST /v2/orders`.
-    pub(super) fn post(
-        &mut self,
-        now: Timestamp,
-        program: &Program,
-        post: &PostOrder,
-    ) -> Result<Order, ApiError> {
+    pub(super) fn post(&mut self, program: &Program, post: &PostOrder) -> Result<Order, ApiError> {
         let symbol = post.symbol.as_deref().unwrap_or_default();
         if symbol.is_empty() {
             return Err(ApiError::invalid("symbol is required"));
@@ -52,6 +47,7 @@ impl DropIn {
         }
         let named = post.client_order_id.clone().filter(|id| !id.is_empty());
 
+        let now = self.session_time()?;
         let legs = asked.legs.len() as u32;
         let id = self.next_ids(program, 1 + legs);
         let leg_id = |number: u32| ClientOrderId { seq: id.seq + 1 + number, ..id };
@@ -163,7 +159,6 @@ impl DropIn {
     /// `PATCH /v2/orders/{id}`: another order in the place of one.
     pub(super) fn patch(
         &mut self,
-        now: Timestamp,
         program: &Program,
         id: &str,
         patch: &PatchOrder,
@@ -198,6 +193,7 @@ impl DropIn {
         }
         let id = self.next_ids(program, 1);
         let client_id = named.unwrap_or_else(|| ids::of_order(id).to_string());
+        let now = self.session_time()?;
         let (at, replaces) = (self.stamp(now), Some(old.id));
         let new = Record { id, client_id, at, replaces, terms, ended: None, ..old.clone() };
         let turn = self.records.turns(program.id, &new.client_id);
@@ -313,6 +309,11 @@ impl DropIn {
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// The core's time: the machine's, or that of a recording.
+    pub(super) fn session_time(&self) -> Result<Timestamp, ApiError> {
+        Ok(self.handle.call(|_, at, _| at)?)
     }
 
     /// What the core knows of these orders.

@@ -24,6 +24,9 @@ pub(super) fn refused(reason: Reason) -> ApiError {
         Reason::BuyingPower | Reason::BrokerFunds => {
             ApiError::forbidden(format!("insufficient buying power: {message}"))
         }
+        Reason::SelfMatch => {
+            ApiError::forbidden(format!("potential wash trade detected: {message}"))
+        }
         _ => ApiError::forbidden(message),
     }
     .with("reason", word)

@@ -1,8 +1,8 @@
 //! The WebSockets of programs: who is on them, and what goes out on them.
 
 use crate::alpaca::{
-    DataError, Output, Reply, SocketId, Stream, Ticket, TradeUpdate, authorization, listening,
-    stream_error,
+    DataError, Output, Reply, SocketId, Stream, Ticket, TradeUpdate, authorization, encode_msgpack,
+    listening, stream_error,
 };
 use crate::types::{AgentId, Nanos, Timestamp};
 use serde_json::json;
@@ -32,9 +32,15 @@ impl Sockets {
     pub fn open(&mut self, now: Timestamp, id: SocketId, stream: &Stream) {
         let socket = Socket { owner: None, until: now + PATIENCE, listens: false };
         self.open.insert(id, socket);
-        if matches!(stream, Stream::Data { .. }) {
-            let text = json!([DataError::InsufficientSubscription.message()]).to_string();
-            self.out.push(Output::Text(id, text));
+        if let Stream::Data { msgpack, .. } = stream {
+            let message = json!([DataError::InsufficientSubscription.message()]);
+            self.out.push(if *msgpack {
+                let mut bytes = Vec::new();
+                encode_msgpack(&message, &mut bytes);
+                Output::Binary(id, bytes)
+            } else {
+                Output::Text(id, message.to_string())
+            });
             self.close(id);
         }
     }
