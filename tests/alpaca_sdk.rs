@@ -125,7 +125,7 @@ impl Gateway {
             ("gross_exposure", "10000000000"),
             ("net_exposure", "10000000000"),
             ("leverage", "100000"),
-            ("price_collar", "10000%"),
+            ("price_collar", "100%"),
         ];
         for (control, value) in wide {
             let row = format!("control = \"{control}\"\nscope = \"global\"\nvalue = \"");
@@ -134,6 +134,9 @@ impl Gateway {
             text = format!("{before}{row}{value}\"{after}");
         }
         let text = text.replace("rate = 1000 ", "rate = 1000000 ").replace(":9200", ":0");
+        let text = text.replace("value = \"500\"", "value = \"10000000\"");
+        // A limit of 1000, which the scripts cannot pay, is to be inside the collar.
+        let text = text.replace("AAPL = \"190\"", "AAPL = \"990\"");
         let config = state.path().join("c.toml");
         std::fs::write(&config, text).unwrap();
         let qtos = |words: &[&str]| {

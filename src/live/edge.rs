@@ -301,6 +301,40 @@ mod tests {
     }
 
     #[test]
+    fn updates_for_programs_are_never_waited_for_and_a_loss_is_told() {
+        let remote = RemoteEdge::new(vec![AgentId(2)]);
+        let told = |agent| {
+            let id = |seq| ClientOrderId { instance: 1, epoch: 1, agent: AgentId(agent), seq };
+            let update = OrderUpdate {
+                at: Timestamp::ZERO,
+                cl_ord_id: id(1),
+                route: crate::kill::Route {
+                    broker: crate::types::BrokerId(0),
+                    account: crate::types::AccountId(0),
+                    agent: AgentId(agent),
+                    instrument: InstrumentId(0),
+                },
+                side: crate::types::Side::Buy,
+                exec_type: None,
+                ord_status: crate::types::OrdStatus::New,
+                last_qty: Qty::ZERO,
+                last_px: Price::ZERO,
+                cum_qty: Qty::ZERO,
+                leaves_qty: Qty::ZERO,
+                reason: None,
+            };
+            (update, None)
+        };
+        remote.tell(told(3));
+        assert!(remote.next().is_none(), "another agent's");
+        (0..RemoteEdge::ROOM).for_each(|_| remote.tell(told(2)));
+        assert!(!remote.take_lost());
+        remote.tell(told(2));
+        assert!(remote.take_lost() && !remote.take_lost());
+        assert_eq!(std::iter::from_fn(|| remote.next()).count(), RemoteEdge::ROOM);
+    }
+
+    #[test]
     fn a_full_queue_merges_counts_and_keeps_the_newest() {
         let queue = Arc::new(ArrayQueue::new(2));
         let merged = Arc::new(AtomicU64::new(0));
