@@ -71,7 +71,9 @@ pub(super) fn drive(
                 Ok(Some(desk)) => break desk,
                 Ok(None) => {}
                 Err(error) => {
-                    entry.map(DropInServer::stop);
+                    if let Some(entry) = entry {
+                        entry.stop();
+                    }
                     server.stop();
                     return Err(error.into());
                 }
@@ -83,7 +85,9 @@ pub(super) fn drive(
             actix_rt::time::sleep(Duration::from_millis(20)).await;
         };
         let elapsed = begin.elapsed();
-        entry.map(DropInServer::stop);
+        if let Some(entry) = entry {
+            entry.stop();
+        }
         server.stop();
         Ok(summary(&desk, &topology.names, elapsed))
     })

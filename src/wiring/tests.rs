@@ -180,7 +180,7 @@ fn each_mistake_is_named_with_its_place() {
         (
             "kind = \"observer\"",
             "kind = \"oracle\"",
-            "t.toml:27:8: unknown agent kind `oracle`: ema_cross, observer or quoter",
+            "t.toml:27:8: unknown agent kind `oracle`: ema_cross, observer, quoter or remote",
         ),
         ("account = \"paper\"", "account = \"gold\"", "t.toml:28:11: unknown account `gold`"),
         (
@@ -352,7 +352,7 @@ fn every_example_parses_and_prints() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 7);
 }
 
 #[test]

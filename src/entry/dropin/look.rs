@@ -3,7 +3,7 @@
 use crate::actors::Core;
 use crate::actors::oms::{Fill, Order, OrderIndex, Role, Stage};
 use crate::desk::Desk;
-use crate::types::{AgentId, ClientOrderId, OrdStatus};
+use crate::types::{AgentId, ClientOrderId, Notional, OrdStatus, Qty};
 use std::collections::BTreeMap;
 
 /// Fills of one order that are looked for: those behind are shown without their time.
@@ -32,6 +32,15 @@ impl Seen {
             own.extend(window.filter(|(_, fill)| fill.order == index).map(|(at, f)| (at, *f)));
         }
         Self { held: is_held(core, index, order), order: order.clone(), fills: own }
+    }
+
+    /// Quantity and worth of those fills that `which` says.
+    pub fn traded(&self, which: impl Fn(&Fill) -> bool) -> (Qty, Notional) {
+        let own = self.fills.iter().map(|(_, fill)| fill).filter(|fill| which(fill));
+        own.fold((Qty::ZERO, Notional::ZERO), |(cum, value), fill| {
+            let worth = fill.price.notional(fill.qty, 1);
+            (cum.saturating_add(fill.qty), value.saturating_add(worth))
+        })
     }
 
     /// FIX 39.

@@ -119,7 +119,7 @@ impl DropIn {
         });
         let (decision, sight) = answer?;
         match decision {
-            Decision::Taken => return Ok(sight),
+            Decision::Taken => Ok(sight),
             Decision::Refused(reason) => {
                 self.records.refuse(ids);
                 Err(refused(reason))

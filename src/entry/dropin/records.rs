@@ -11,7 +11,7 @@ use crate::types::{AgentId, ClientOrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,8 @@ pub enum RecordError {
 pub(super) struct Records {
     path: PathBuf,
     file: File,
+    /// Bytes of whole lines.
+    length: u64,
     /// Each line is on stable storage before its order goes.
     sync: bool,
     by_id: BTreeMap<ClientOrderId, Record>,
@@ -90,6 +92,7 @@ impl Records {
         let mut records = Self {
             file: file.map_err(io)?,
             path: path.clone(),
+            length: 0,
             sync,
             by_id: BTreeMap::new(),
             order: BTreeMap::new(),
@@ -100,7 +103,7 @@ impl Records {
             turns: BTreeMap::new(),
         };
         let mut reader = BufReader::new(records.file.try_clone().map_err(io)?);
-        let (mut bytes, mut number, mut good) = (Vec::new(), 0, 0);
+        let (mut bytes, mut number) = (Vec::new(), 0);
         loop {
             bytes.clear();
             let length = reader.read_until(b'\n', &mut bytes).map_err(io)? as u64;
@@ -108,16 +111,15 @@ impl Records {
                 break;
             }
             if bytes.last() != Some(&b'\n') {
-                records.file.set_len(good).map_err(io)?;
+                records.file.set_len(records.length).map_err(io)?;
                 break;
             }
             number += 1;
             let line = serde_json::from_slice(&bytes)
                 .map_err(|error| RecordError::Damaged(path.clone(), number, error))?;
             records.take(line);
-            good += length;
+            records.length += length;
         }
-        records.file.seek(SeekFrom::End(0)).map_err(io)?;
         Ok(records)
     }
 
@@ -175,8 +177,14 @@ impl Records {
         let io = |error| RecordError::File(self.path.clone(), error);
         let mut bytes = serde_json::to_vec(line).map_err(|error| io(error.into()))?;
         bytes.push(b'\n');
+        // What a write that failed left behind is no line, and must not become the beginning of one.
+        self.file.set_len(self.length).map_err(io)?;
         self.file.write_all(&bytes).map_err(io)?;
-        if self.sync { self.file.sync_data().map_err(io) } else { Ok(()) }
+        if self.sync {
+            self.file.sync_data().map_err(io)?;
+        }
+        self.length += bytes.len() as u64;
+        Ok(())
     }
 
     /// Notes orders of one request, before it goes to the core.

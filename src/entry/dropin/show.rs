@@ -129,7 +129,7 @@ impl DropIn {
         let (cum, value) = match place {
             Place::Stands => (seen.order.filled(), seen.order.value),
             // What traded under the old terms.
-            Place::Gone => self.traded(seen, |fill| next.is_none_or(|next| fill <= next.at)),
+            Place::Gone => seen.traded(|fill| next.is_none_or(|next| fill.at <= next.at)),
             Place::Coming | Place::Refused => (Qty::ZERO, Notional::ZERO),
         };
         let status = self.status(record.id, seen);
@@ -184,14 +184,6 @@ impl DropIn {
             subtag: None,
             source: None,
         }
-    }
-
-    /// Quantity and worth of the fills at moments that `which` says.
-    pub(super) fn traded(&self, seen: &Seen, which: impl Fn(Timestamp) -> bool) -> (Qty, Notional) {
-        let own = seen.fills.iter().filter(|(_, fill)| which(fill.at));
-        own.fold((Qty::ZERO, Notional::ZERO), |(cum, value), (_, fill)| {
-            (cum.saturating_add(fill.qty), value.saturating_add(fill.price.notional(fill.qty, 1)))
-        })
     }
 }
 

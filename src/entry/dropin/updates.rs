@@ -9,7 +9,7 @@ use crate::actors::oms::OrderUpdate;
 use crate::alpaca::{Event, Number, Order, OrderClass, OrderStatus, Time, TradeUpdate, Uuid};
 use crate::live::Heard;
 use crate::msg::RequestKind;
-use crate::types::{AgentId, ClientOrderId, ExecType, InstrumentId, Qty, Timestamp};
+use crate::types::{AgentId, ClientOrderId, ExecType, InstrumentId, Qty};
 use std::collections::BTreeMap;
 
 /// Updates that are told with one look at the core; what is behind waits in the edge.
@@ -38,6 +38,8 @@ impl DropIn {
             }
             if self.sockets.listens_for(update.route.agent) {
                 self.waiting.push(news);
+            } else {
+                self.asked.remove(&update.cl_ord_id);
             }
         }
         if self.waiting.is_empty() {
@@ -138,8 +140,8 @@ impl DropIn {
             return;
         }
         let legs = self.records.legs(record.id).iter();
-        let first = legs.filter_map(|leg| Some((self.records.get(*leg)?, sight.get(leg)?)));
-        let first = first.filter(|(leg, seen)| seen.order.cl_ord_id == leg.id).next();
+        let mut seen = legs.filter_map(|leg| Some((self.records.get(*leg)?, sight.get(leg)?)));
+        let first = seen.find(|(leg, seen)| seen.order.cl_ord_id == leg.id);
         let Some((leg, seen)) = first.filter(|(_, seen)| !seen.order.state.is_done()) else {
             return;
         };
@@ -197,23 +199,16 @@ impl DropIn {
     fn as_of(&self, update: &OrderUpdate, record: &Record, seen: &Seen) -> Order {
         let mut order = self.show_alone(record, seen);
         order.status = self.status_of(update);
-        let (cum, latest) = (update.cum_qty, seen.order.filled());
-        if cum != latest {
-            let before = |at: Timestamp| at <= update.at;
-            let own: Vec<_> = seen.fills.iter().filter(|(_, fill)| fill.cum_qty <= cum).collect();
-            let (_, value) = self.traded(
-                &Seen { fills: own.into_iter().copied().collect(), ..seen.clone() },
-                before,
-            );
+        let cum = update.cum_qty;
+        if cum != seen.order.filled() {
+            let (_, value) = seen.traded(|fill| fill.cum_qty <= cum);
             order.filled_avg_price = average(value, cum).map(Number::from);
         }
         order.filled_qty = cum.into();
         let is = |status: OrderStatus| order.status == status;
-        let keep = |is: bool, at: Option<Time>| is.then_some(Time(update.at)).or(at.filter(|_| is));
-        let filled_at = keep(is(OrderStatus::Filled), order.filled_at);
-        let canceled_at = keep(is(OrderStatus::Canceled), order.canceled_at);
-        let expired_at = keep(is(OrderStatus::Expired), order.expired_at);
-        let failed_at = keep(is(OrderStatus::Rejected), order.failed_at);
+        let when = |status| is(status).then_some(Time(update.at));
+        let (filled_at, canceled_at) = (when(OrderStatus::Filled), when(OrderStatus::Canceled));
+        let (expired_at, failed_at) = (when(OrderStatus::Expired), when(OrderStatus::Rejected));
         (order.filled_at, order.canceled_at) = (filled_at, canceled_at);
         (order.expired_at, order.failed_at) = (expired_at, failed_at);
         order
@@ -258,8 +253,8 @@ fn positions(news: &[Heard], mut held: Held) -> Vec<Qty> {
             let now = *held;
             let signed = update.side.signed(update.last_qty.abs());
             match update.exec_type {
-                Some(ExecType::Trade | ExecType::TradeCorrect) => *held = *held - signed,
-                Some(ExecType::TradeCancel) => *held = *held + signed,
+                Some(ExecType::Trade | ExecType::TradeCorrect) => *held -= signed,
+                Some(ExecType::TradeCancel) => *held += signed,
                 _ => {}
             }
             now
@@ -273,7 +268,7 @@ fn positions(news: &[Heard], mut held: Held) -> Vec<Qty> {
 mod tests {
     use super::*;
     use crate::kill::Route;
-    use crate::types::{AccountId, BrokerId, OrdStatus, Price, Side};
+    use crate::types::{AccountId, BrokerId, OrdStatus, Price, Side, Timestamp};
 
     #[test]
     fn positions_are_counted_back_from_what_is_held() {
