@@ -1,15 +1,15 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
 use super::config::{
-    AlpacaEntrySection, BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection,
-    InstrumentSection, Mode, Name, SuperviseSection,
+    BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode,
+    Name, SuperviseSection,
 };
 use super::names::{EXTERNAL, Names, OPERATOR, unknown};
 use super::session;
 use super::source::{ConfigError, Params, Source};
 use super::topology::{
-    AccountSpec, AgentSpec, AlpacaEntrySpec, Backoff, BrokerSpec, ControlSpec, FeedSource,
-    FeedSpec, FxMark, LaneId, LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
+    AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
+    LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
 };
 use crate::actors::risk::check::SESSION;
 use crate::agents::REMOTE;
@@ -133,11 +133,8 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         None => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
     };
 
-    let remote = agent_specs.iter().any(|agent| agent.kind == REMOTE);
-    let entry = config.entry.alpaca.map(|entry| read.alpaca_entry(entry, remote)).transpose()?;
-
     Ok(Topology {
-        entry,
+        entry: super::entry::read(&read, config.entry, &agent_specs)?,
         mode: config.mode,
         currency,
         durability: config.journal.durability,
@@ -181,26 +178,6 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     pub(super) fn at<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> ConfigError {
         self.source.error(value.span().start, message)
-    }
-
-    fn alpaca_entry(
-        &self,
-        section: Spanned<AlpacaEntrySection>,
-        remote: bool,
-    ) -> Result<AlpacaEntrySpec, ConfigError> {
-        if !remote {
-            let message = "[entry.alpaca] needs an [[agent]] with kind = \"remote\"";
-            return Err(self.at(&section, message));
-        }
-        let AlpacaEntrySection { listen, rate } = section.into_inner();
-        if !listen.as_ref().0.ip().is_loopback() {
-            let message = "`listen` must be a loopback address such as 127.0.0.1:9200: the order entry is not for the network";
-            return Err(self.at(&listen, message));
-        }
-        Ok(AlpacaEntrySpec {
-            listen: listen.into_inner().0,
-            rate: rate.map_or(200, std::num::NonZeroU32::get),
-        })
     }
 
     /// Sections sorted by name, each with its number in the file; a double is an error.

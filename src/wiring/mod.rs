@@ -6,6 +6,7 @@ mod assemble;
 mod brokers;
 mod build;
 mod config;
+mod entry;
 mod feeds;
 mod guardian;
 mod market;
