@@ -36,6 +36,7 @@ mod run;
 mod signal;
 mod sim;
 mod status;
+mod token;
 pub mod venue;
 mod venue_alpaca;
 mod watchdog;

@@ -30,6 +30,7 @@ pub use audit::{Act, Audit, AuditError, AuditLine};
 pub use behind::snapshot_after;
 pub use direct::{Direct, DirectError, kill_direct};
 pub use drill::Drilled;
+pub use edge::{Heard, RemoteEdge};
 pub use handle::{Handle, NoAnswer};
 pub use keeper::inject;
 pub use lane::Figures;

@@ -12,6 +12,7 @@ use super::topology::{
     LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
 };
 use crate::actors::risk::check::SESSION;
+use crate::agents::REMOTE;
 use crate::types::text::Text;
 use crate::types::{
     AgentId, Currency, Instrument, InstrumentTable, LimitRow, Nanos, Notional, Price, Qty,
@@ -103,6 +104,10 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         }
         symbols.sort();
         symbols.dedup();
+        if let (REMOTE, Some(lane)) = (kind.as_str(), &agent.lane) {
+            let message = "an agent of kind `remote` has no lane: its program is outside";
+            return Err(read.at(lane, message));
+        }
         if symbols.is_empty() {
             return Err(read.at(&agent.symbols, "`symbols` needs at least one symbol"));
         }
@@ -129,6 +134,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
     };
 
     Ok(Topology {
+        entry: super::entry::read(&read, config.entry, &agent_specs)?,
         mode: config.mode,
         currency,
         durability: config.journal.durability,
