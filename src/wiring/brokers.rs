@@ -1,6 +1,9 @@
-//! Sessions of brokers in other processes: from what the config says to what a driver drives.
+//! Brokers: from what the config says of them to what a driver drives.
 
-use super::alpaca::check_key;
+use super::alpaca::{self, check_key};
+use super::build::{Reader, text};
+use super::config::{BrokerKind, BrokerSection, Mode};
+use super::source::{ConfigError, Params};
 use super::topology::{AlpacaLogin, AlpacaSpec, BrokerSpec, Topology, Venue};
 use crate::actors::oms::{Oms, Role};
 use crate::broker::{
@@ -8,7 +11,62 @@ use crate::broker::{
     SandboxSession,
 };
 use crate::net::Endpoint;
-use crate::types::{AccountId, BrokerId, Timestamp};
+use crate::types::{AccountId, BrokerId, InstrumentTable, Nanos, Timestamp};
+
+impl Reader<'_> {
+    /// One `[[broker]]`.
+    pub(super) fn broker(
+        &self,
+        index: usize,
+        section: BrokerSection,
+        mode: Mode,
+        instruments: &InstrumentTable,
+    ) -> Result<BrokerSpec, ConfigError> {
+        let owner = section.name.span().start;
+        let venue = match (section.kind, section.addr, section.exchange) {
+            (BrokerKind::Alpaca, None, None) => {
+                let params = Params::new(self.source, ("broker", index, "params"), owner);
+                Venue::Alpaca(alpaca::read(&params, mode, instruments)?)
+            }
+            (BrokerKind::Alpaca, ..) => {
+                let message =
+                    "a broker of kind `alpaca` has [broker.params], no `addr` and no `exchange`";
+                return Err(self.at(&section.name, message));
+            }
+            (BrokerKind::Sandbox, Some(_), Some(exchange)) => {
+                let message = "`exchange` is for a sandbox in this process: with `addr`, the venue process has its own";
+                return Err(self.at(&exchange, message));
+            }
+            (BrokerKind::Sandbox, Some(addr), None) => Venue::Remote(addr.0),
+            (BrokerKind::Sandbox, None, _) => {
+                Venue::InProcess(Params::new(self.source, ("broker", index, "exchange"), owner))
+            }
+        };
+        if let (BrokerKind::Sandbox, Some(params)) = (section.kind, section.params) {
+            return Err(self.at(&params, "a broker of kind `sandbox` has no `params`"));
+        }
+        Ok(BrokerSpec {
+            name: text(&section.name).to_owned(),
+            venue,
+            ack_timeout: self.span("ack_timeout", section.ack_timeout, Nanos::from_secs(2))?,
+            absence_after: self.span(
+                "absence_after",
+                section.absence_after,
+                Nanos::from_secs(5),
+            )?,
+            reconcile_every: self.span(
+                "reconcile_every",
+                section.reconcile_every,
+                Nanos::from_secs(30),
+            )?,
+            reconnect: self.backoff(
+                ["reconnect_min", "reconnect_max"],
+                section.reconnect_min,
+                section.reconnect_max,
+            )?,
+        })
+    }
+}
 
 /// Everything that a session of a broker in another process is made of. It can be made anew as often as
 /// its actor is.
@@ -21,7 +79,7 @@ pub struct RemoteSession {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Sandbox(SandboxConfig, crate::types::InstrumentTable),
+    Sandbox(SandboxConfig, InstrumentTable),
     Alpaca(Box<AlpacaConfig>),
 }
 

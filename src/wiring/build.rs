@@ -1,15 +1,14 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
 use super::config::{
-    BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode,
-    Name, SuperviseSection,
+    Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode, Name, SuperviseSection,
 };
 use super::names::{EXTERNAL, Names, OPERATOR, unknown};
 use super::session;
 use super::source::{ConfigError, Params, Source};
 use super::topology::{
-    AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
-    LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
+    AccountSpec, AgentSpec, Backoff, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId, LaneSpec,
+    RestartPolicy, Topology, Vocabulary,
 };
 use crate::actors::risk::check::SESSION;
 use crate::agents::REMOTE;
@@ -166,7 +165,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
     })
 }
 
-fn text(name: &Spanned<Name>) -> &str {
+pub(super) fn text(name: &Spanned<Name>) -> &str {
     &name.as_ref().0
 }
 
@@ -220,7 +219,7 @@ impl Reader<'_> {
         }
     }
 
-    fn backoff(
+    pub(super) fn backoff(
         &self,
         keys: [&str; 2],
         min: Option<Spanned<Text<Nanos>>>,
@@ -339,58 +338,6 @@ impl Reader<'_> {
             Ok(FeedSpec { name: text(name).to_owned(), source })
         };
         sections.into_iter().map(feed).collect()
-    }
-
-    fn broker(
-        &self,
-        index: usize,
-        section: BrokerSection,
-        mode: Mode,
-        instruments: &InstrumentTable,
-    ) -> Result<BrokerSpec, ConfigError> {
-        let owner = section.name.span().start;
-        let venue = match (section.kind, section.addr, section.exchange) {
-            (BrokerKind::Alpaca, None, None) => {
-                let params = Params::new(self.source, ("broker", index, "params"), owner);
-                Venue::Alpaca(super::alpaca::read(&params, mode, instruments)?)
-            }
-            (BrokerKind::Alpaca, ..) => {
-                let message =
-                    "a broker of kind `alpaca` has [broker.params], no `addr` and no `exchange`";
-                return Err(self.at(&section.name, message));
-            }
-            (BrokerKind::Sandbox, Some(_), Some(exchange)) => {
-                let message = "`exchange` is for a sandbox in this process: with `addr`, the venue process has its own";
-                return Err(self.at(&exchange, message));
-            }
-            (BrokerKind::Sandbox, Some(addr), None) => Venue::Remote(addr.0),
-            (BrokerKind::Sandbox, None, _) => {
-                Venue::InProcess(Params::new(self.source, ("broker", index, "exchange"), owner))
-            }
-        };
-        if let (BrokerKind::Sandbox, Some(params)) = (section.kind, section.params) {
-            return Err(self.at(&params, "a broker of kind `sandbox` has no `params`"));
-        }
-        Ok(BrokerSpec {
-            name: text(&section.name).to_owned(),
-            venue,
-            ack_timeout: self.span("ack_timeout", section.ack_timeout, Nanos::from_secs(2))?,
-            absence_after: self.span(
-                "absence_after",
-                section.absence_after,
-                Nanos::from_secs(5),
-            )?,
-            reconcile_every: self.span(
-                "reconcile_every",
-                section.reconcile_every,
-                Nanos::from_secs(30),
-            )?,
-            reconnect: self.backoff(
-                ["reconnect_min", "reconnect_max"],
-                section.reconnect_min,
-                section.reconnect_max,
-            )?,
-        })
     }
 
     /// Rows in the order of the controls. A required control without a global row is an error: a limit

@@ -352,7 +352,7 @@ fn every_example_parses_and_prints() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 7);
+    assert_eq!(seen, 8);
 }
 
 #[test]
@@ -373,4 +373,66 @@ fn a_generated_market_starts_where_the_config_says() {
     assert!(error.starts_with("t.toml:4:1: unknown symbol `XX`"), "{error}");
     let error = feed("interval = 5").unwrap_err();
     assert!(error.starts_with("t.toml:5:12: `interval`: `5` is not a span"), "{error}");
+}
+
+/// A config whose broker is Alpaca, with these parameters, in this mode.
+fn alpaca(mode: &str, params: &str) -> Result<Topology, ConfigError> {
+    let start = GOOD.find("[[broker]]").unwrap();
+    let end = start + GOOD[start..].find("\n[[account]]").unwrap();
+    let broker =
+        format!("[[broker]]\nname = \"sandbox\"\nkind = \"alpaca\"\n[broker.params]\n{params}\n");
+    parse(&format!("{mode}{}{broker}{}", &GOOD[..start], &GOOD[end..]))
+}
+
+#[test]
+fn real_money_needs_every_word_of_consent() {
+    let live = "mode = \"live\"\n";
+    let account = "account = \"123\"\n";
+    for (mode, params, right) in [
+        ("", "", true),
+        ("", "environment = \"paper\"", true),
+        ("", "url = \"http://127.0.0.1:9100\"", true),
+        ("", "environment = \"live\"", false),
+        ("", &format!("environment = \"live\"\n{account}"), false),
+        ("", "url = \"https://api.alpaca.markets\"", false),
+        // A host that nobody knows may move real money.
+        ("", "url = \"https://broker.example\"", false),
+        ("", "url = \"http://paper-api.alpaca.markets\"", false),
+        ("", "url = \"http://10.0.0.1:9100\"", false),
+        (live, "environment = \"live\"", false),
+        (live, "environment = \"paper\"\nurl = \"https://api.alpaca.markets\"", false),
+        ("", "rate = 5", false),
+        ("", "key = \"env:K\"", false),
+        ("", "key = \"PK123\"\nsecret = \"env:S\"", false),
+        ("", "symbols = { NOPE = \"X\" }", false),
+        ("", "symbols = { IBM = \"SAP\" }", false),
+        ("", "symbols = { IBM = \"IB/M\" }", true),
+    ] {
+        let read = alpaca(mode, params);
+        assert_eq!(read.is_ok(), right, "{mode}{params}: {:?}", read.err());
+    }
+    // In live mode every control needs a row: what is wrong with a whole one is the broker's.
+    let error = alpaca(live, "environment = \"live\"").unwrap_err().to_string();
+    assert!(error.contains("`account`"), "{error}");
+    let error = alpaca("", "key = \"PKSECRET\"\nsecret = \"env:S\"").unwrap_err().to_string();
+    assert!(!error.contains("PKSECRET"), "{error}");
+}
+
+#[test]
+fn keys_of_one_environment_are_not_sent_to_the_other() {
+    use super::alpaca::check_key;
+    let at = |url: &str| url.parse().unwrap();
+    let (paper, live) = (at("https://paper-api.alpaca.markets"), at("https://api.alpaca.markets"));
+    let here = at("http://127.0.0.1:9100");
+    for (key, endpoint, right) in [
+        ("PK1", &paper, true),
+        ("AK1", &paper, false),
+        ("PK1", &live, false),
+        ("AK1", &live, true),
+        ("XX1", &live, true),
+        ("PK1", &here, true),
+        ("AK1", &here, true),
+    ] {
+        assert_eq!(check_key(key, endpoint).is_ok(), right, "{key} at {endpoint}");
+    }
 }

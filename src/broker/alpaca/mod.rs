@@ -5,6 +5,7 @@
 //! else than the broker, is looked up by its name and otherwise left to the snapshots. What the wire
 //! says where it is silent here: `docs/alpaca-broker.md`.
 
+mod answers;
 mod book;
 mod budget;
 mod lanes;

@@ -1,38 +1,24 @@
-//! The session as the driver sees it: what it writes and when, and what it makes of answers.
+//! The session as the driver sees it: what it writes, and when.
 
 use super::book::AwaitedLeg;
 use super::budget::Use;
-use super::lanes::{Asked, Outcome, STREAM};
-use super::refusal::{self, Answer};
-use super::resync::{Names, Next, Resync};
+use super::lanes::{Asked, STREAM};
+use super::resync::Resync;
 use super::stream::{News, Stream};
 use super::{AlpacaConfig, AlpacaSession, Replacing, Sweep, terms};
-use crate::alpaca::{ApiError, Order, Uuid};
+use crate::alpaca::Uuid;
 use crate::broker::session::{Channel, Output, Pace};
 use crate::broker::{BrokerSession, Frame};
-use crate::msg::{CancelReject, OrderRequest, ReplaceOrder, Report, RequestKind, SessionStatus};
-use crate::net::http::{self, Method, Response};
+use crate::msg::{OrderRequest, ReplaceOrder, Report, SessionStatus};
+use crate::net::http::{self, Method};
 use crate::types::{ClientOrderId, Nanos, Reason, Timestamp};
-use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Pauses between looks for an order whose answer was lost; then the snapshots decide.
-const LOOKS: [Nanos; 5] = [
-    Nanos::from_millis(250),
-    Nanos::from_secs(1),
-    Nanos::from_secs(2),
-    Nanos::from_secs(4),
-    Nanos::from_secs(8),
-];
 /// Credentials that were refused are tried again after this long.
 const REFUSED: Nanos = Nanos::from_secs(60);
 
-/// One row of the answer to a mass cancel.
-#[derive(Deserialize)]
-struct Swept {
-    id: Uuid,
-    status: u16,
-}
+/// Method, target and body of a request, and what its answer will be about.
+type Words = (Method, String, Option<Vec<u8>>, Asked);
 
 impl AlpacaSession {
     /// A session; it connects with [`BrokerSession::start`].
@@ -78,7 +64,7 @@ impl AlpacaSession {
     }
 
     /// Takes one request out of the budget, and notes when to ask again.
-    fn afford(&mut self, now: Timestamp, what: Use) -> bool {
+    pub(super) fn afford(&mut self, now: Timestamp, what: Use) -> bool {
         match self.budget.take(now, what) {
             Ok(()) => true,
             Err(again) => {
@@ -112,7 +98,7 @@ impl AlpacaSession {
         }
     }
 
-    fn unauthorized(&mut self, now: Timestamp) {
+    pub(super) fn unauthorized(&mut self, now: Timestamp) {
         if now < self.refused_until {
             return;
         }
@@ -145,26 +131,10 @@ impl AlpacaSession {
         }
     }
 
-    fn come_up(&mut self, now: Timestamp) {
+    pub(super) fn come_up(&mut self, now: Timestamp) {
         self.up = true;
         self.report(Report::Session(SessionStatus::Up));
         self.begin_resync(now);
-    }
-
-    /// The account behind the credentials must be the one that the config names.
-    fn on_account(&mut self, now: Timestamp, body: &[u8]) {
-        #[derive(Deserialize)]
-        struct Shown {
-            account_number: String,
-        }
-        let shown = serde_json::from_slice::<Shown>(body).map(|shown| shown.account_number).ok();
-        if shown.is_some() && shown == self.config.number {
-            return self.come_up(now);
-        }
-        tracing::error!(
-            "the credentials open another account than the config names: nothing is sent"
-        );
-        self.unauthorized(now);
     }
 
     pub(super) fn begin_resync(&mut self, now: Timestamp) {
@@ -195,18 +165,6 @@ impl AlpacaSession {
         }
     }
 
-    /// Nothing else is asked or sent before the account is known.
-    fn drive_account(&mut self, now: Timestamp) {
-        let waits = self.stream.is_live() && self.resync_at <= now;
-        if waits
-            && let Some(channel) = self.lanes.free(Use::Read)
-            && self.afford(now, Use::Read)
-        {
-            self.resync_at = Timestamp::MAX;
-            self.ask(now, channel, Method::Get, "/v2/account", Asked::Account);
-        }
-    }
-
     fn drive_reads(&mut self, now: Timestamp, channel: Channel) {
         let due = self.lookups.iter().find(|(_, (at, _))| *at <= now);
         if let Some((&name, &(_, tries))) = due {
@@ -229,7 +187,7 @@ impl AlpacaSession {
         }
     }
 
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         now: Timestamp,
         channel: Channel,
@@ -242,175 +200,6 @@ impl AlpacaSession {
         http::write_request(&mut bytes, method, &target, &self.headers, None);
         self.outputs.push_back(Output::Send(channel, bytes));
         self.lanes.asked(now, channel, asked);
-    }
-
-    fn on_outcomes(&mut self, now: Timestamp, outcomes: Vec<Outcome>) {
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Answered(asked, response) => self.on_answer(now, asked, &response),
-                Outcome::Lost(asked) => self.on_lost(now, asked),
-            }
-        }
-    }
-
-    /// Nobody knows what became of it.
-    fn on_lost(&mut self, now: Timestamp, asked: Asked) {
-        match asked {
-            Asked::New(name) | Asked::Replace { name, .. } => self.look_up(now, name),
-            // The order's own state answers.
-            Asked::Cancel { name, .. } => self.look_up(now, name),
-            Asked::CancelAll => self.sweep = Sweep::default(),
-            Asked::Lookup { name, tries } => self.look_again(now, name, tries),
-            Asked::Resync => self.resync_fails(now, "no answer"),
-            Asked::Account => self.resync_at = now + Nanos::from_secs(1),
-        }
-    }
-
-    fn look_again(&mut self, now: Timestamp, name: ClientOrderId, tries: u32) {
-        match LOOKS.get(tries as usize) {
-            Some(&pause) => {
-                self.lookups.insert(name, (now + pause, tries + 1));
-            }
-            // Not there, or not to be asked: the snapshots prove it.
-            None => self.want_snapshot(now),
-        }
-    }
-
-    fn resync_fails(&mut self, now: Timestamp, why: &str) {
-        tracing::warn!(why, "an Alpaca snapshot did not come together; another is begun");
-        self.resync = None;
-        self.resync_at = now + Nanos::from_secs(1);
-    }
-
-    fn on_answer(&mut self, now: Timestamp, asked: Asked, response: &Response) {
-        let (remaining, reset) =
-            (response.header("x-ratelimit-remaining"), response.header("x-ratelimit-reset"));
-        self.budget.heard(now, remaining, reset);
-        if (200..300).contains(&response.status) {
-            return self.on_success(now, asked, response);
-        }
-        let error = ApiError::read(response.status, &response.body);
-        let request = response.header("x-request-id").unwrap_or_default();
-        // A look for an order that never arrived finds nothing.
-        if error.status == 404 && matches!(asked, Asked::Resync | Asked::Lookup { .. }) {
-            tracing::debug!(?asked, "Alpaca does not have it");
-        } else {
-            tracing::warn!(?asked, status = error.status, code = error.code,
-                message = %error.message, request, "Alpaca refused a request");
-        }
-        match refusal::read(&error) {
-            Answer::Unauthorized => {
-                self.on_lost(now, asked);
-                self.unauthorized(now);
-            }
-            Answer::Throttled => {
-                self.budget.refused(now, response.header("retry-after"));
-                self.on_lost(now, asked);
-            }
-            Answer::Unknown => self.on_lost(now, asked),
-            Answer::Refused(reason) => self.on_refused(now, asked, reason, &error),
-        }
-    }
-
-    fn on_refused(&mut self, now: Timestamp, asked: Asked, reason: Reason, error: &ApiError) {
-        match asked {
-            // It was sent once, so the broker has it: through a hand that sent it twice.
-            Asked::New(name) if reason == Reason::BrokerDuplicate => self.look_up(now, name),
-            Asked::New(name) => {
-                self.book.refused(name);
-                self.reject(now, name, reason);
-            }
-            Asked::Replace { name, .. } if reason == Reason::BrokerDuplicate => {
-                self.look_up(now, name);
-            }
-            Asked::Replace { old, orig, name } => {
-                self.replacing.remove(&old);
-                self.book.refused(name);
-                self.report(Report::CancelReject(CancelReject {
-                    cl_ord_id: Some(name),
-                    orig_cl_ord_id: orig,
-                    request: RequestKind::Replace,
-                    reason,
-                }));
-            }
-            Asked::Cancel { name, .. } => {
-                self.report(Report::CancelReject(CancelReject::of_cancel(name, reason)));
-                // It ended, and the stream should have said so.
-                self.look_up(now + LOOKS[0], name);
-            }
-            Asked::CancelAll => self.sweep = Sweep::default(),
-            Asked::Lookup { name, tries } => match error.status {
-                404 => self.look_again(now, name, tries),
-                _ => self.want_snapshot(now),
-            },
-            Asked::Resync if error.status == 404 => self.resync_answer(now, None),
-            Asked::Resync => self.resync_fails(now, &error.message),
-            Asked::Account => self.resync_at = now + Nanos::from_secs(5),
-        }
-    }
-
-    fn on_success(&mut self, now: Timestamp, asked: Asked, response: &Response) {
-        match asked {
-            Asked::Resync => self.resync_answer(now, Some(&response.body)),
-            Asked::Account => self.on_account(now, &response.body),
-            // The stream says what becomes of it.
-            Asked::Cancel { .. } => {}
-            Asked::CancelAll => {
-                // Rows that failed are not covered: their cancels go by name.
-                let rows: Vec<Swept> = serde_json::from_slice(&response.body).unwrap_or_default();
-                let done = |row: &Swept| (200..300).contains(&row.status);
-                self.sweep.covers = rows.iter().filter(|row| done(row)).map(|row| row.id).collect();
-                self.sweep.asked = false;
-            }
-            Asked::New(name) | Asked::Lookup { name, .. } | Asked::Replace { name, .. } => {
-                match serde_json::from_slice::<Order>(&response.body) {
-                    Ok(order) => self.on_order(now, name, &asked, &order),
-                    // It was taken; what it says of itself cannot be read.
-                    Err(error) => {
-                        tracing::warn!(%name, %error, "an order that cannot be read");
-                        self.look_again(now, name, 0);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The broker shows an order in its answer.
-    fn on_order(&mut self, now: Timestamp, name: ClientOrderId, asked: &Asked, order: &Order) {
-        if order.client_order_id != name.to_string() {
-            tracing::error!(%name, shown = order.client_order_id, "the answer is about another order");
-            return self.want_snapshot(now);
-        }
-        self.book.learn(now, order, terms::read(order).ok());
-        if matches!(asked, Asked::Lookup { .. }) {
-            // Fills, ends and replaces that the stream lost as well: a snapshot tells all of them.
-            return self.want_snapshot(now);
-        }
-        if matches!(asked, Asked::New(_)) {
-            self.acknowledge(order);
-            for leg in order.legs.iter().flatten() {
-                self.acknowledge(leg);
-            }
-        }
-    }
-
-    fn resync_answer(&mut self, now: Timestamp, body: Option<&[u8]>) {
-        let Some(mut resync) = self.resync.take() else { return };
-        let find = |symbol: &str| self.instruments.get(&symbol.replace('/', "")).copied();
-        let names = Names { account: self.config.account, instrument: &find };
-        match resync.answer(now, body, &mut self.book, &names) {
-            Ok(Next::Ask(at)) => {
-                self.resync_at = at;
-                self.resync = Some(resync);
-            }
-            Ok(Next::Done(snapshot)) => {
-                self.covered = resync.covers_from(self.config.floor);
-                self.resync_at = Timestamp::MAX;
-                self.book.prune(now);
-                self.report(Report::Snapshot(snapshot));
-            }
-            Err(why) => self.resync_fails(now, &why),
-        }
     }
 
     fn symbol(&self, id: crate::types::InstrumentId) -> Result<&str, Reason> {
@@ -433,12 +222,8 @@ impl AlpacaSession {
         }
     }
 
-    /// Method, target, body and meaning of a request.
-    fn words(
-        &self,
-        request: &OrderRequest,
-    ) -> Result<(Method, String, Option<Vec<u8>>, Asked), Reason> {
-        let json = |body: &dyn erased::Body| body.json().ok_or(Reason::InvalidOrder);
+    /// A request in the broker's words.
+    fn words(&self, request: &OrderRequest) -> Result<Words, Reason> {
         let path = &self.config.endpoint.path;
         Ok(match request {
             OrderRequest::New(new) => {
@@ -468,16 +253,8 @@ impl AlpacaSession {
     }
 }
 
-/// Bodies of two shapes through one door.
-mod erased {
-    pub(super) trait Body {
-        fn json(&self) -> Option<Vec<u8>>;
-    }
-    impl<T: serde::Serialize> Body for T {
-        fn json(&self) -> Option<Vec<u8>> {
-            serde_json::to_vec(self).ok()
-        }
-    }
+fn json(body: &impl serde::Serialize) -> Result<Vec<u8>, Reason> {
+    serde_json::to_vec(body).map_err(|_| Reason::InvalidOrder)
 }
 
 impl BrokerSession for AlpacaSession {
