@@ -1,9 +1,8 @@
 //! Layer 5, outbound edges: broker sessions without input/output of their own.
 
-pub mod reconnect;
 pub mod sandbox;
 pub mod session;
 
-pub use reconnect::Backoff;
+pub use crate::net::Backoff;
 pub use sandbox::{SandboxConfig, SandboxSession};
 pub use session::{BrokerSession, Frame, Output};

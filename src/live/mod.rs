@@ -19,6 +19,7 @@ mod lane;
 mod launch;
 mod recover;
 mod service;
+pub mod socket;
 pub mod state;
 mod status;
 mod watch;
