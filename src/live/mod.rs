@@ -8,6 +8,7 @@ mod audit;
 mod behind;
 mod broker_io;
 mod clock;
+pub(crate) mod data_io;
 mod direct;
 mod drill;
 pub(crate) mod edge;
@@ -27,6 +28,7 @@ mod watchdog;
 
 pub use audit::{Act, Audit, AuditError, AuditLine};
 pub use behind::snapshot_after;
+pub use data_io::{DriveError, FeedFigures, drive};
 pub use direct::{Direct, DirectError, kill_direct};
 pub use drill::Drilled;
 pub use handle::{Handle, NoAnswer};

@@ -1,5 +1,6 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
+use super::alpaca::AlpacaFeed;
 use super::config::{
     BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode,
     Name, SuperviseSection,
@@ -139,7 +140,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         restarts: read.restarts(config.supervise)?,
         guardian: super::guardian::read(&read, config.guardian)?,
         fx: read.fx(config.fx, currency, names.instruments())?,
-        feeds: read.feeds(feeds)?,
+        feeds: read.feeds(feeds, names.instruments())?,
         brokers: brokers
             .into_iter()
             .map(|(index, broker)| read.broker(index, broker))
@@ -311,7 +312,11 @@ impl Reader<'_> {
         Ok(marks.into_values().collect())
     }
 
-    fn feeds(&self, sections: Vec<(usize, FeedSection)>) -> Result<Vec<FeedSpec>, ConfigError> {
+    fn feeds(
+        &self,
+        sections: Vec<(usize, FeedSection)>,
+        instruments: &InstrumentTable,
+    ) -> Result<Vec<FeedSpec>, ConfigError> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Recording {
@@ -329,6 +334,9 @@ impl Reader<'_> {
                 FeedKind::Recording => FeedSource::Recording(params.read::<Recording>()?.file),
                 FeedKind::Sandbox => FeedSource::Sandbox(params.read::<Sandbox>()?.addr.0),
                 FeedKind::Generated => FeedSource::Generated(params),
+                FeedKind::Alpaca => {
+                    FeedSource::Alpaca(Box::new(AlpacaFeed::read(&params, instruments)?))
+                }
             };
             Ok(FeedSpec { name: text(name).to_owned(), source })
         };

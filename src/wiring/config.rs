@@ -186,6 +186,7 @@ pub(super) enum FeedKind {
     Recording,
     Generated,
     Sandbox,
+    Alpaca,
 }
 
 #[derive(Debug, Deserialize)]

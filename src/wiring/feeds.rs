@@ -42,7 +42,7 @@ impl Topology {
     /// It is not there, or its parameters cannot be used.
     pub fn open_feed(&self, spec: &FeedSpec) -> Result<Option<ReferenceFeed>, FeedError> {
         match &spec.source {
-            FeedSource::Sandbox(_) => Ok(None),
+            FeedSource::Sandbox(_) | FeedSource::Alpaca(_) => Ok(None),
             FeedSource::Recording(path) => self.open_recording(path).map(Some),
             FeedSource::Generated(params) => {
                 let market = self

@@ -1,6 +1,7 @@
 //! Layer 7, composition: a config file becomes a [`Topology`], in which every name is a number and
 //! nothing is left to check.
 
+mod alpaca;
 mod assemble;
 mod build;
 mod config;
@@ -15,6 +16,7 @@ mod source;
 mod topology;
 mod walk;
 
+pub use alpaca::AlpacaFeed;
 pub use assemble::{AssemblyError, Placement, Registry, closed_desk, remembered_desk};
 pub use config::{Idle, Mode};
 pub use feeds::ReferenceFeed;

@@ -6,7 +6,7 @@ use super::pack::Pack;
 use super::symbols::Symbols;
 use super::tape::{self, CONSOLIDATED};
 use crate::msg::{Bar, BookAction, BookLevel, MarketData, Ohlc, Quote, SecurityStatus, Trade};
-use crate::types::{InstrumentId, Nanos, Price, Qty, Side, Timestamp};
+use crate::types::{InstrumentId, Nanos, NumberError, Price, Qty, Side, Timestamp};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -474,10 +474,8 @@ impl Decoder {
                     self.levels.push((side, price, size));
                 }
                 _ => {
-                    drop(bad.get_or_insert((
-                        "b/a",
-                        Fault::Number(crate::types::NumberError::OutOfRange),
-                    )))
+                    let fault = Fault::Number(NumberError::OutOfRange);
+                    let _ = bad.get_or_insert(("b/a", fault));
                 }
             }
         }
