@@ -7,6 +7,7 @@
 pub mod alpaca;
 pub mod counts;
 pub mod error;
+pub mod frames;
 pub mod generated;
 pub mod import;
 pub mod info;

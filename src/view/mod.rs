@@ -17,7 +17,7 @@ pub use control::{
 pub use render::{Render, Table, word};
 pub use report::{
     AgentSummary, Bench, BenchRow, Check, Copied, Divergence, Import, JournalCheck, JournalRecord,
-    JournalRecords, Summary, VenueResult, VerifyResult,
+    JournalRecords, Recorded, RecordedFeed, Summary, VenueResult, VerifyResult,
 };
 pub use state::{
     ActorView, Actors, AgentView, Agents, ControlView, Controls, FillView, Fills, HoldView,
