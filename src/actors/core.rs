@@ -295,8 +295,13 @@ impl Core {
                 }
                 self.oms.on_not_sent(at, *cl_ord_id, *request, *reason, &mut out.news);
             }
+            Report::Session(SessionStatus::Missed) => {
+                self.oms.ask_snapshot(at, broker, &mut out.news);
+            }
             Report::Session(status) => {
                 let up = *status == SessionStatus::Up;
+                let refused = *status == SessionStatus::Refused;
+                self.risk.halts.hold(at, scope, HoldKind::Unauthorized, refused);
                 self.oms.on_session(at, broker, up, &mut out.news);
                 self.risk.halts.hold(at, scope, HoldKind::StreamDown, !up);
                 self.risk.halts.hold(at, scope, HoldKind::Unreconciled, up);

@@ -2,7 +2,7 @@
 //!
 //! `ema += alpha * (mid - ema)`, `alpha = 2 / (n + 1)`, both from the first mid on; no signal before
 //! `slow` quotes. When fast and slow change order, a market order takes the position to `qty` long or
-//! short. What is still open counts as done, so that a slow fill is not ordered twice.
+//! short (or to none, see `short`). What is still open counts as done, so that a slow fill is not ordered twice.
 
 use super::AgentSpec;
 use crate::actors::agent::{Agent, AgentCx, Ticket};
@@ -20,6 +20,14 @@ struct Params {
     slow: u32,
     /// Size of the position, in units.
     qty: rust_decimal::Decimal,
+    /// Whether it goes short in a falling market, or flat: some brokers do not turn a position over in
+    /// one order.
+    #[serde(default = "yes")]
+    short: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,7 +44,9 @@ struct EmaCross {
     alpha_fast: f64,
     alpha_slow: f64,
     warm_up: u64,
-    qty: Qty,
+    /// The position that a side means: long, and short or flat.
+    long: Qty,
+    short: Qty,
     trends: Vec<Trend>,
 }
 
@@ -61,7 +71,8 @@ pub fn build(spec: &AgentSpec<'_>) -> Result<Box<dyn Agent>, String> {
         alpha_fast: alpha(params.fast),
         alpha_slow: alpha(params.slow),
         warm_up: u64::from(params.slow),
-        qty,
+        long: qty,
+        short: if params.short { -qty } else { Qty::ZERO },
         trends: spec.symbols.iter().map(trend).collect(),
     }))
 }
@@ -111,7 +122,8 @@ impl Agent for EmaCross {
             .iter()
             .filter(|order| order.instrument == instrument)
             .fold(Qty::ZERO, |sum, order| sum + order.terms.side.signed(order.leaves_qty));
-        let wanted = side.signed(self.qty) - cx.position(instrument) - coming;
+        let target = if side == Side::Buy { self.long } else { self.short };
+        let wanted = target - cx.position(instrument) - coming;
         if side.signed(wanted).is_positive() {
             cx.submit(Ticket::market(instrument, side, wanted.abs()));
         }

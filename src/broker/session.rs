@@ -30,6 +30,18 @@ pub enum Output {
     Report(Report),
 }
 
+/// Whether a request can be written now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Yes, or [`BrokerSession::encode`] says why never.
+    Now,
+    /// Not yet: the connection is busy with another, the broker's request budget is used up, or what it
+    /// changes has no number yet. [`BrokerSession::deadline`] or the next bytes may change that.
+    Later,
+    /// It is a cancel, and a mass cancel that has left does what it asks for.
+    Covered,
+}
+
 /// A broker's protocol as a state machine.
 ///
 /// Contract: after every `on_*` call, drain [`Self::poll_output`] to `None` before the next one, and
@@ -55,6 +67,12 @@ pub trait BrokerSession: Send {
     /// Time passed.
     fn on_deadline(&mut self, now: Timestamp);
 
+    /// Whether a request can be written now. What has to wait waits with the caller, before its kill
+    /// permit, and may grow too old there.
+    fn pace(&mut self, _now: Timestamp, _request: &OrderRequest) -> Pace {
+        Pace::Now
+    }
+
     /// Encodes one order request into `frame` for the caller to write at once, under a kill permit.
     /// Nothing is sent, queued or remembered as sent here: if the caller does not write the frame,
     /// the request never happened.
@@ -68,9 +86,16 @@ pub trait BrokerSession: Send {
         frame: &mut Frame,
     ) -> Result<(), Reason>;
 
+    /// The frame that [`Self::encode`] made of this request was written.
+    fn written(&mut self, _now: Timestamp, _request: &OrderRequest) {}
+
     /// Has the broker cancel every open order of our accounts, by its own mass cancel where it has
     /// one. Used when the core cannot: cancels need no approval and pass at every kill level.
     fn cancel_all(&mut self, now: Timestamp);
+
+    /// A kill covers everything at this broker, and cancels by name follow: a session whose broker has a
+    /// mass cancel that is quicker than they are sends it now.
+    fn sweep(&mut self, _now: Timestamp) {}
 
     /// Asks the broker for a complete snapshot; it comes as `Report::Snapshot`.
     fn request_snapshot(&mut self, now: Timestamp);

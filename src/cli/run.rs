@@ -106,6 +106,7 @@ impl From<ServiceError> for CliError {
         let (exit, code) = match &error {
             ServiceError::State(StateError::Locked(_)) => (Exit::Refused, "locked"),
             ServiceError::Config(_)
+            | ServiceError::Broker(_)
             | ServiceError::Assembly(_)
             | ServiceError::NoFeed
             | ServiceError::MixedFeeds(_) => (Exit::Usage, "config"),

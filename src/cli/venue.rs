@@ -100,7 +100,7 @@ fn server_config(
 ) -> Result<ServerConfig, CliError> {
     let own = topology.brokers.iter().find_map(|broker| match &broker.venue {
         Venue::InProcess(params) => Some(params),
-        Venue::Remote(_) => None,
+        Venue::Remote(_) | Venue::Alpaca(_) => None,
     });
     let mut exchange: ExchangeConfig =
         own.map_or_else(|| Ok(ExchangeConfig::default()), |params| params.read())?;

@@ -8,7 +8,7 @@ use super::{CliError, Exit};
 use crate::live::{Direct, News, Watchdog};
 use crate::types::Timestamp;
 use crate::view::{Render, WatchdogAct};
-use crate::wiring::{Registry, Venue};
+use crate::wiring::Registry;
 
 /// Watches until SIGINT or SIGTERM. Each act is one object on standard output; what else happens is
 /// said on standard error.
@@ -21,7 +21,7 @@ pub(super) fn run(
     registry: &Registry,
 ) -> Result<Exit, CliError> {
     let topology = global.topology(&registry.vocabulary())?;
-    if !topology.brokers.iter().any(|broker| matches!(broker.venue, Venue::Remote(_))) {
+    if !topology.brokers.iter().any(|broker| broker.venue.is_remote()) {
         let message =
             "no broker of this config has a process of its own: there is nothing to cancel";
         return Err(CliError::input(message));

@@ -120,6 +120,7 @@ impl Gate {
         let permit =
             self.writer.permit(approved.route(), approved.effect()).map_err(|_| Reason::Kill)?;
         wire.write(&self.frame, permit).map_err(|NoWire| Reason::BrokerNotReady)?;
+        session.written(now, approved.request());
         let counts = planted!(CancelsUncounted, true, approved.effect() != Effect::Cancels);
         let quotas = approved.terms().quotas.into_iter().filter(|_| counts);
         for (sent, quota) in self.sent.iter_mut().zip(quotas) {
@@ -128,6 +129,11 @@ impl Gate {
             }
         }
         Ok(())
+    }
+
+    /// A request that waits for its turn never can have it: [`Self::release`] says why.
+    pub fn is_void(&self, now: Timestamp, cleared: &Cleared) -> bool {
+        cleared.approved().effect() != Effect::Cancels && self.terms_hold(now, cleared).is_err()
     }
 
     /// What holds for everything but cancels: the approval is fresh, nothing it was based on has

@@ -36,6 +36,9 @@ pub trait Link: Send {
     /// Proof that it did not leave.
     fn send(&mut self, now: Timestamp, cleared: Cleared) -> Result<(), NotSent>;
 
+    /// A kill covers everything at this broker, and cancels by name follow: what is quicker may go ahead.
+    fn sweep(&mut self, _now: Timestamp) {}
+
     /// Asks for a complete snapshot.
     fn request_snapshot(&mut self, now: Timestamp);
 

@@ -1,26 +1,27 @@
-//! A broker connection: an actix actor that owns the socket. The only file that writes orders to one.
+//! A broker connection: an actix actor that owns its sockets. The only file that writes orders to one.
 //!
 //! Requests arrive cleared (approved and on record) over a bounded queue; pacing and readiness come
-//! first, the kill permit is taken in the call that starts the write, and nothing queues in between.
+//! first (`BrokerSession::pace`), the kill permit is taken in the call that starts the write, and nothing
+//! queues in between.
 
 use super::clock::Clock;
 use super::edge::ReportEdge;
 use super::keeper::{Guard, inject};
+use super::sockets::{SocketEvent, Sockets};
 use super::status::{ActorState, ActorStatus};
-use crate::broker::{BrokerSession, Frame, Output};
+use crate::broker::{BrokerSession, Frame, Output, Pace};
 use crate::desk::gate::{Gate, NoWire, Wire};
 use crate::desk::{Cleared, Link, NotSent};
 use crate::kill::{Effect, KillBoard, Permit};
 use crate::msg::{Report, SessionStatus};
+use crate::net::Endpoint;
 use crate::types::{BrokerId, Nanos, Reason, Timestamp};
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
-use std::io;
-use std::net::SocketAddr;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// From the core lane to a broker's thread.
@@ -28,6 +29,8 @@ use tokio::sync::Notify;
 pub struct CommandEdge {
     requests: ArrayQueue<Cleared>,
     snapshot: AtomicBool,
+    /// A kill covers everything at this broker.
+    sweep: AtomicBool,
     /// Cancel everything, whatever the core says: it may be dead.
     cancel_all: AtomicBool,
     /// A kill closed the session.
@@ -46,6 +49,7 @@ impl CommandEdge {
         Self {
             requests: ArrayQueue::new(1024),
             snapshot: AtomicBool::new(false),
+            sweep: AtomicBool::new(false),
             cancel_all: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             cancelled: AtomicU64::new(0),
@@ -102,6 +106,11 @@ impl Link for RemoteLink {
         pushed.map_err(|cleared| NotSent::of(&cleared, Reason::Busy))
     }
 
+    fn sweep(&mut self, _now: Timestamp) {
+        self.commands.sweep.store(true, Ordering::SeqCst);
+        self.commands.notify.notify_one();
+    }
+
     fn request_snapshot(&mut self, _now: Timestamp) {
         self.commands.snapshot.store(true, Ordering::SeqCst);
         self.commands.notify.notify_one();
@@ -116,8 +125,8 @@ impl Link for RemoteLink {
 pub struct BrokerParts {
     /// The protocol.
     pub session: Box<dyn BrokerSession>,
-    /// Where to connect.
-    pub addr: SocketAddr,
+    /// Where to connect, by the session's channels.
+    pub endpoints: Vec<Endpoint>,
     /// From the core.
     pub commands: Arc<CommandEdge>,
     /// To the core.
@@ -181,219 +190,207 @@ impl Drop for LinkDown {
     }
 }
 
-/// The socket and what it has not taken yet.
-struct Socket {
-    stream: TcpStream,
-    backlog: Vec<u8>,
-}
-
-impl Socket {
-    /// Writes as much as the socket takes now.
-    fn flush(&mut self) -> io::Result<()> {
-        while !self.backlog.is_empty() {
-            match self.stream.try_write(&self.backlog) {
-                Ok(count) => drop(self.backlog.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The way of an order frame to the socket.
+/// The way of an order frame to its connection.
 struct SocketWire<'a> {
-    socket: Option<&'a mut Socket>,
-    effect: Effect,
-    broken: bool,
+    sockets: &'a mut Sockets,
+    /// The peer does not read: an order would wait in a queue behind its permit. A cancel may.
+    may_wait: bool,
 }
 
 impl Wire for SocketWire<'_> {
     fn write(&mut self, frame: &Frame, _permit: Permit<'_>) -> Result<(), NoWire> {
-        let Some(socket) = &mut self.socket else { return Err(NoWire) };
-        if !socket.backlog.is_empty() {
-            // The peer does not read: an order would wait in a queue behind its permit. A cancel may.
-            if self.effect != Effect::Cancels {
-                return Err(NoWire);
-            }
-            socket.backlog.extend_from_slice(&frame.bytes);
-            return Ok(());
-        }
-        match socket.stream.try_write(&frame.bytes) {
-            Ok(count) => socket.backlog.extend_from_slice(&frame.bytes[count..]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(NoWire),
-            Err(_) => {
-                self.broken = true;
-                return Err(NoWire);
-            }
-        }
-        Ok(())
+        let begun = self.sockets.start(frame.channel, &frame.bytes, self.may_wait);
+        if begun { Ok(()) } else { Err(NoWire) }
     }
+}
+
+/// Things that happen at most in a turn before the commands are looked at again.
+const BURST: usize = 64;
+/// Requests that wait for the session; the rest waits in the edge.
+const WAITING: usize = 1024;
+/// How long requests may hold up the end of the service.
+const LAST: Nanos = Nanos::from_secs(2);
+
+/// One connection's work, between the edges and the sockets.
+struct Work {
+    parts: BrokerParts,
+    sockets: Sockets,
+    gate: Gate,
+    clock: Clock,
+    /// Cleared and not written yet: the session asked for patience.
+    waiting: VecDeque<Cleared>,
+    up: bool,
 }
 
 /// Runs the session until the service ends (`true`).
 async fn serve(mut parts: BrokerParts) -> bool {
-    let clock = Clock::new();
     // After a panic the old actor may still be on its way out.
-    let mut gate = loop {
+    let gate = loop {
         match parts.board.writer(parts.broker) {
             Some(writer) => break Gate::new(writer),
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
-    let mut socket: Option<Socket> = None;
-    let mut up = false;
-    let mut closed = parts.commands.closed.load(Ordering::SeqCst);
+    let sockets = Sockets::new(std::mem::take(&mut parts.endpoints));
+    let clock = Clock::new();
+    let mut work = Work { parts, sockets, gate, clock, waiting: VecDeque::new(), up: false };
+    let mut closed = work.parts.commands.closed.load(Ordering::SeqCst);
     let mut buffer = vec![0u8; 1 << 16];
-    parts.status.set(ActorState::Running);
+    let mut ends: Option<Timestamp> = None;
+    work.parts.status.set(ActorState::Running);
     if !closed {
-        parts.session.start(clock.now());
+        work.parts.session.start(work.clock.now());
     }
     loop {
-        carry_out(&mut parts, &mut socket, &mut up, &clock).await;
-        if parts.stop.load(Ordering::SeqCst) && parts.commands.requests.is_empty() {
-            if let Some(socket) = &mut socket {
-                let _ = socket.flush();
+        work.carry_out().await;
+        if work.parts.stop.load(Ordering::SeqCst) {
+            let now = work.clock.now();
+            let idle = work.parts.commands.requests.is_empty() && work.waiting.is_empty();
+            if idle || now >= *ends.get_or_insert(now + LAST) {
+                work.sockets.flush();
+                work.parts.status.set(ActorState::Stopped);
+                return true;
             }
-            parts.status.set(ActorState::Stopped);
-            return true;
         }
-        let due =
-            parts.session.deadline().map_or(Nanos::from_millis(50), |at| at.since(clock.now()));
-        let wait = Duration::from_nanos(due.0.min(50_000_000));
-        let event = match &mut socket {
-            Some(open) => tokio::select! {
-                biased;
-                () = parts.commands.notify.notified() => Event::Commands,
-                ready = open.stream.readable() => match ready.and_then(|()| open.stream.try_read(&mut buffer)) {
-                    Ok(0) => Event::Closed("the peer closed the connection".to_owned()),
-                    Ok(count) => Event::Bytes(count),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Event::Nothing,
-                    Err(error) => Event::Closed(error.to_string()),
-                },
-                ready = open.stream.writable(), if !open.backlog.is_empty() => match ready.and_then(|()| open.flush()) {
-                    Ok(()) => Event::Nothing,
-                    Err(error) => Event::Closed(error.to_string()),
-                },
-                () = tokio::time::sleep(wait) => Event::Nothing,
-            },
-            None => tokio::select! {
-                () = parts.commands.notify.notified() => Event::Commands,
-                () = tokio::time::sleep(wait) => Event::Nothing,
-            },
-        };
-        inject(&parts.status.name);
-        let now = clock.now();
-        parts.status.beat(now);
-        match event {
-            Event::Bytes(count) => parts.session.on_bytes(now, 0, &buffer[..count]),
-            Event::Closed(why) => {
-                socket = None;
-                parts.session.on_closed(now, 0, &why);
-            }
-            Event::Commands | Event::Nothing => {}
+        let due = work.parts.session.deadline();
+        let wait = due.map_or(Nanos::from_millis(50), |at| at.since(work.clock.now()));
+        tokio::select! {
+            biased;
+            () = work.parts.commands.notify.notified() => {}
+            () = work.sockets.ready() => {}
+            () = tokio::time::sleep(Duration::from_nanos(wait.0.min(50_000_000))) => {}
         }
-        let close = parts.commands.closed.load(Ordering::SeqCst);
-        if close != closed {
-            closed = close;
+        inject(&work.parts.status.name);
+        let now = work.clock.now();
+        work.parts.status.beat(now);
+        work.commands(now, &mut closed).await;
+        work.requests().await;
+        work.listen(&mut buffer).await;
+        work.requests().await;
+        let now = work.clock.now();
+        if work.parts.session.deadline().is_some_and(|at| at <= now) {
+            work.parts.session.on_deadline(now);
+        }
+    }
+}
+
+impl Work {
+    /// What the core wants besides requests.
+    async fn commands(&mut self, now: Timestamp, closed: &mut bool) {
+        let commands = Arc::clone(&self.parts.commands);
+        let close = commands.closed.load(Ordering::SeqCst);
+        if close != *closed {
+            *closed = close;
             match close {
-                true => parts.session.close(now),
-                false => parts.session.start(now),
+                true => self.parts.session.close(now),
+                false => self.parts.session.start(now),
             }
+            self.carry_out().await;
         }
-        if up && parts.commands.cancel_all.swap(false, Ordering::SeqCst) {
-            parts.session.cancel_all(now);
+        if self.up && commands.cancel_all.swap(false, Ordering::SeqCst) {
+            self.parts.session.cancel_all(now);
+            self.carry_out().await;
         }
-        // Before the requests: a snapshot that is asked for after them must know of them.
-        let snapshot = parts.commands.snapshot.swap(false, Ordering::SeqCst);
-        while let Some(cleared) = parts.commands.requests.pop() {
+        if self.up && commands.sweep.swap(false, Ordering::SeqCst) {
+            self.parts.session.sweep(now);
+            self.carry_out().await;
+            commands.cancelled.store(self.clock.now().nanos(), Ordering::Relaxed);
+        }
+    }
+
+    /// Writes what the session can take now. A snapshot that is asked for after requests knows of them.
+    async fn requests(&mut self) {
+        let snapshot = self.parts.commands.snapshot.swap(false, Ordering::SeqCst);
+        while self.waiting.len() < WAITING
+            && let Some(cleared) = self.parts.commands.requests.pop()
+        {
+            self.waiting.push_back(cleared);
+        }
+        let mut at = 0;
+        while at < self.waiting.len() {
+            let now = self.clock.now();
+            let cleared = &self.waiting[at];
             let effect = cleared.approved().effect();
-            let mut wire = SocketWire { socket: socket.as_mut(), effect, broken: false };
-            let sent = gate.release(clock.now(), &cleared, parts.session.as_mut(), &mut wire);
-            let broken = wire.broken;
-            match sent {
-                Err(refused) => push(&parts, refused.report()).await,
-                Ok(_) if effect == Effect::Cancels => {
-                    parts.commands.cancelled.store(clock.now().nanos(), Ordering::Relaxed);
-                }
-                Ok(_) => {}
+            let void = self.gate.is_void(now, cleared);
+            let pace = match void {
+                true => Pace::Now,
+                false => self.parts.session.pace(now, cleared.approved().request()),
+            };
+            if pace == Pace::Later {
+                at += 1;
+                continue;
             }
-            if broken {
-                socket = None;
-                parts.session.on_closed(now, 0, "write failed");
+            let Some(cleared) = self.waiting.remove(at) else { return };
+            if pace == Pace::Covered {
+                continue;
+            }
+            let may_wait = effect == Effect::Cancels;
+            let mut wire = SocketWire { sockets: &mut self.sockets, may_wait };
+            let session = self.parts.session.as_mut();
+            match self.gate.release(now, &cleared, session, &mut wire) {
+                Err(refused) => self.push(refused.report()).await,
+                Ok(()) if effect == Effect::Cancels => {
+                    let written = self.clock.now().nanos();
+                    self.parts.commands.cancelled.store(written, Ordering::Relaxed);
+                }
+                Ok(()) => {}
             }
         }
         if snapshot {
-            parts.session.request_snapshot(now);
-        }
-        if parts.session.deadline().is_some_and(|at| at <= now) {
-            parts.session.on_deadline(now);
+            self.parts.session.request_snapshot(self.clock.now());
+            self.carry_out().await;
         }
     }
-}
 
-enum Event {
-    Commands,
-    Bytes(usize),
-    Closed(String),
-    Nothing,
-}
+    /// Hands the session what came.
+    async fn listen(&mut self, buffer: &mut [u8]) {
+        for _ in 0..BURST {
+            let Some((channel, event)) = self.sockets.next_event(buffer) else { return };
+            let now = self.clock.now();
+            match event {
+                SocketEvent::Connected => self.parts.session.on_connected(now, channel),
+                SocketEvent::Bytes(count) => {
+                    self.parts.session.on_bytes(now, channel, &buffer[..count]);
+                }
+                SocketEvent::Closed(why) => self.parts.session.on_closed(now, channel, &why),
+            }
+            self.carry_out().await;
+        }
+        // There may be more, and the system tells only of changes.
+        self.parts.commands.notify.notify_one();
+    }
 
-/// Does what the session wants.
-async fn carry_out(
-    parts: &mut BrokerParts,
-    socket: &mut Option<Socket>,
-    up: &mut bool,
-    clock: &Clock,
-) {
-    while let Some(output) = parts.session.poll_output() {
-        match output {
-            Output::Dial(_) => {
-                let dialled =
-                    tokio::time::timeout(Duration::from_secs(3), TcpStream::connect(parts.addr))
-                        .await;
-                match dialled {
-                    Ok(Ok(stream)) => {
-                        let _ = stream.set_nodelay(true);
-                        *socket = Some(Socket { stream, backlog: Vec::new() });
-                        parts.session.on_connected(clock.now(), 0);
+    /// Does what the session wants.
+    async fn carry_out(&mut self) {
+        while let Some(output) = self.parts.session.poll_output() {
+            match output {
+                Output::Dial(channel) => self.sockets.dial(channel),
+                Output::Hangup(channel) => self.sockets.hang_up(channel),
+                Output::Send(channel, bytes) => self.sockets.send(channel, &bytes),
+                Output::Report(report) => {
+                    if let Report::Session(status) = &report {
+                        self.up = *status == SessionStatus::Up;
                     }
-                    Ok(Err(error)) => parts.session.on_closed(clock.now(), 0, &error.to_string()),
-                    Err(_) => parts.session.on_closed(clock.now(), 0, "connect timed out"),
+                    self.push(report).await;
                 }
-            }
-            Output::Hangup(_) => *socket = None,
-            Output::Send(_, bytes) => {
-                if let Some(open) = socket {
-                    open.backlog.extend_from_slice(&bytes);
-                    if let Err(error) = open.flush() {
-                        *socket = None;
-                        parts.session.on_closed(clock.now(), 0, &error.to_string());
-                    }
-                }
-            }
-            Output::Report(report) => {
-                if let Report::Session(status) = &report {
-                    *up = *status == SessionStatus::Up;
-                }
-                push(parts, report).await;
             }
         }
     }
-}
 
-/// Hands a report over; while there is no room the socket is not read. A core that takes nothing any
-/// more while everything is to be cancelled without it, or the service ends, gets nothing more: the
-/// next boot learns it from the broker's snapshot.
-async fn push(parts: &BrokerParts, report: Report) {
-    let mut report = report;
-    while let Err(back) = parts.reports.push(report) {
-        let given_up =
-            parts.commands.cancel_all.load(Ordering::SeqCst) || parts.stop.load(Ordering::SeqCst);
-        if given_up {
-            return;
+    /// Hands a report over; while there is no room no socket is read. A core that takes nothing any
+    /// more while everything is to be cancelled without it, or the service ends, gets nothing more: the
+    /// next boot learns it from the broker's snapshot.
+    async fn push(&self, report: Report) {
+        let parts = &self.parts;
+        let mut report = report;
+        while let Err(back) = parts.reports.push(report) {
+            let given_up = parts.commands.cancel_all.load(Ordering::SeqCst)
+                || parts.stop.load(Ordering::SeqCst);
+            if given_up {
+                return;
+            }
+            report = back;
+            tokio::time::sleep(Duration::from_micros(200)).await;
         }
-        report = back;
-        tokio::time::sleep(Duration::from_micros(200)).await;
     }
 }

@@ -6,14 +6,14 @@
 
 use super::audit::{Act, Audit};
 use super::clock::Clock;
+use super::sockets::{SocketEvent, Sockets};
 use super::state::{StateError, instance_of};
-use crate::broker::{Backoff, BrokerSession, Output, SandboxConfig, SandboxSession};
+use crate::broker::{Backoff, BrokerSession, Output};
 use crate::msg::{BrokerSnapshot, Report, SessionStatus};
 use crate::types::{BrokerId, Nanos, OrdStatus, Timestamp};
-use crate::wiring::{Topology, Venue};
+use crate::wiring::{RemoteSession, Topology};
 use std::fs;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,21 +84,17 @@ pub fn kill_direct(
 /// `patience`. `instance` is the gateway's tag, which is part of its name at the brokers.
 fn cancel_direct(topology: &Topology, instance: u32, patience: Nanos) -> Vec<Direct> {
     let gateway = format!("qtos-{instance:08x}");
-    let mut work: Vec<(Hand, Direct)> = Vec::new();
+    let backoff = Backoff::new(Nanos::from_millis(50), Nanos::from_millis(500));
+    let mut work: Vec<(Option<Hand>, Direct)> = Vec::new();
     for (number, spec) in topology.brokers.iter().enumerate() {
-        let Venue::Remote(addr) = &spec.venue else { continue };
-        let config = SandboxConfig {
-            backoff: Backoff::new(Nanos::from_millis(50), Nanos::from_millis(500)),
-            ..SandboxConfig::tcp(&gateway, topology.accounts_of(BrokerId(number as u8)))
-        };
-        let hand = Hand {
-            session: SandboxSession::new(config, topology.names.instruments().clone()),
-            addr: *addr,
-            socket: None,
-            clock: Clock::new(),
-            first: None,
-            last: None,
-            quiet: 0,
+        let (broker, clock) = (BrokerId(number as u8), Clock::new());
+        let hand = match topology.remote_session(broker, &gateway, None, clock.now()) {
+            Ok(None) => continue,
+            Ok(Some(session)) => Some(Hand::new(session.with_backoff(backoff), clock)),
+            Err(why) => {
+                tracing::error!(why, "nothing can be cancelled there");
+                None
+            }
         };
         let nothing = Direct {
             broker: spec.name.clone(),
@@ -112,6 +108,7 @@ fn cancel_direct(topology: &Topology, instance: u32, patience: Nanos) -> Vec<Dir
     // One that does not answer costs the others no time.
     std::thread::scope(|threads| {
         for (hand, done) in &mut work {
+            let Some(hand) = hand else { continue };
             threads.spawn(move || {
                 let begin = hand.clock.now();
                 hand.run(begin + patience);
@@ -127,9 +124,8 @@ fn cancel_direct(topology: &Topology, instance: u32, patience: Nanos) -> Vec<Dir
 
 /// A session, driven on this thread.
 struct Hand {
-    session: SandboxSession,
-    addr: SocketAddr,
-    socket: Option<TcpStream>,
+    session: Box<dyn BrokerSession>,
+    sockets: Sockets,
     clock: Clock,
     first: Option<u64>,
     last: Option<u64>,
@@ -143,70 +139,57 @@ fn open(snapshot: &BrokerSnapshot) -> u64 {
 }
 
 impl Hand {
+    fn new(session: RemoteSession, clock: Clock) -> Self {
+        Self {
+            session: session.make(),
+            sockets: Sockets::new(session.endpoints),
+            clock,
+            first: None,
+            last: None,
+            quiet: 0,
+        }
+    }
+
     fn run(&mut self, until: Timestamp) {
         self.session.start(self.clock.now());
         let mut buffer = vec![0; 1 << 16];
         while self.quiet < EVIDENCE && self.clock.now() < until {
             self.carry_out();
-            let read = match &mut self.socket {
-                Some(socket) => socket.read(&mut buffer),
-                None => {
-                    std::thread::sleep(Duration::from_millis(10));
-                    Err(io::ErrorKind::WouldBlock.into())
+            let Some((channel, event)) = self.sockets.next_event(&mut buffer) else {
+                let now = self.clock.now();
+                if self.session.deadline().is_some_and(|at| at <= now) {
+                    self.session.on_deadline(now);
+                } else {
+                    std::thread::sleep(Duration::from_millis(1));
                 }
+                continue;
             };
             let now = self.clock.now();
-            match read {
-                Ok(0) => self.closed("the peer closed the connection"),
-                Ok(count) => self.session.on_bytes(now, 0, &buffer[..count]),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock
-                    | io::ErrorKind::TimedOut
-                    | io::ErrorKind::Interrupted => {}
-                    _ => self.closed(&error.to_string()),
-                },
-            }
-            if self.session.deadline().is_some_and(|at| at <= now) {
-                self.session.on_deadline(now);
+            match event {
+                SocketEvent::Connected => self.session.on_connected(now, channel),
+                SocketEvent::Bytes(count) => {
+                    self.session.on_bytes(now, channel, &buffer[..count]);
+                }
+                SocketEvent::Closed(why) => self.session.on_closed(now, channel, &why),
             }
         }
         self.session.close(self.clock.now());
         self.carry_out();
-    }
-
-    fn closed(&mut self, why: &str) {
-        self.socket = None;
-        self.session.on_closed(self.clock.now(), 0, why);
-    }
-
-    fn dial(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect_timeout(&self.addr, Duration::from_secs(1))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_millis(20)))?;
-        stream.set_write_timeout(Some(Duration::from_secs(1)))?;
-        Ok(stream)
+        self.sockets.flush();
     }
 
     fn carry_out(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::Dial(_) => match self.dial() {
-                    Ok(stream) => {
-                        self.socket = Some(stream);
-                        self.session.on_connected(self.clock.now(), 0);
-                    }
-                    Err(error) => self.session.on_closed(self.clock.now(), 0, &error.to_string()),
-                },
-                Output::Hangup(_) => self.socket = None,
-                Output::Send(_, bytes) => {
-                    let sent = self.socket.as_mut().map(|socket| socket.write_all(&bytes));
-                    if let Some(Err(error)) = sent {
-                        self.closed(&error.to_string());
-                    }
-                }
+                Output::Dial(channel) => self.sockets.dial(channel),
+                Output::Hangup(channel) => self.sockets.hang_up(channel),
+                Output::Send(channel, bytes) => self.sockets.send(channel, &bytes),
                 Output::Report(Report::Session(SessionStatus::Up)) => {
                     self.quiet = 0;
                     self.session.cancel_all(self.clock.now());
+                }
+                Output::Report(Report::Session(SessionStatus::Missed)) => {
+                    self.session.request_snapshot(self.clock.now());
                 }
                 Output::Report(Report::Snapshot(snapshot)) => self.learn(open(&snapshot)),
                 Output::Report(_) => {}

@@ -56,6 +56,9 @@ pub enum ServiceError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A broker's credentials.
+    #[error("{0}")]
+    Broker(String),
     /// The same, when put together.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
@@ -207,13 +210,19 @@ impl Service {
             feeds: Vec::new(),
         };
 
+        let gateway = format!("qtos-{:08x}", folder.identity.instance);
         let mut commands = Vec::new();
         let mut remote = Vec::new();
         let mut links: Vec<Box<dyn Link>> = Vec::new();
         for (number, spec) in topology.brokers.iter().enumerate() {
             let broker = BrokerId(number as u8);
             match &spec.venue {
-                Venue::Remote(addr) => {
+                Venue::Remote(_) | Venue::Alpaca(_) => {
+                    let oms = desk.lane.core.as_ref().map(|core| &core.oms);
+                    let session = topology
+                        .remote_session(broker, &gateway, oms, clock.now())
+                        .map_err(ServiceError::Broker)?;
+                    let Some(session) = session else { continue };
                     let edge = Arc::new(CommandEdge::new());
                     let reports = ReportEdge::new(Arc::clone(&waker));
                     let (edge_end, reports_end) = (Arc::clone(&edge), reports.clone());
@@ -223,7 +232,7 @@ impl Service {
                         Arc::clone(&board),
                     )));
                     commands.push(Arc::clone(&edge));
-                    remote.push((broker, *addr, edge, reports));
+                    remote.push((broker, session, edge, reports));
                 }
                 Venue::InProcess(_) if world == World::Open => {
                     let books = desk.lane.core.as_ref().map(|core| &core.oms.books);
@@ -268,17 +277,13 @@ impl Service {
             feeds: plan.feeds.clone(),
         });
 
-        for (broker, addr, edge, reports) in remote {
+        for (broker, session, edge, reports) in remote {
             let name = format!("broker:{}", topology.names.broker(broker));
             let Some(status) = plan.statuses.iter().find(|status| status.name == name) else {
                 continue;
             };
             let parts = BrokerFactory {
-                spec: topology.brokers[broker.index()].clone(),
-                accounts: topology.accounts_of(broker),
-                instruments: topology.names.instruments().clone(),
-                gateway: format!("qtos-{:08x}", folder.identity.instance),
-                addr,
+                session,
                 edge,
                 reports,
                 board: Arc::clone(&board),

@@ -124,6 +124,8 @@ pub enum HoldKind {
     ClockStep,
     /// A split that not every broker has shown yet.
     CorporateAction,
+    /// The broker refuses the gateway's credentials.
+    Unauthorized,
     /// A rule of the guardian that is set to hold found something.
     Guardian(Rule),
 }
@@ -139,6 +141,7 @@ impl HoldKind {
             Self::Draining => "draining",
             Self::ClockStep => "clock_step",
             Self::CorporateAction => "corporate_action",
+            Self::Unauthorized => "unauthorized",
             Self::Guardian(rule) => rule.name(),
         }
     }

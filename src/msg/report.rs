@@ -126,8 +126,12 @@ impl CancelReject {
 pub enum SessionStatus {
     /// Logged in; reports flow, a snapshot is on its way.
     Up,
+    /// The link stands, but something of what the broker said on it was lost: a snapshot is needed.
+    Missed,
     /// The link is gone.
     Down,
+    /// The broker refused the credentials: without an operator it stays down.
+    Refused,
 }
 
 /// All orders and positions of a broker at one moment, complete by construction: a session that

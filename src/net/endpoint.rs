@@ -1,6 +1,7 @@
 //! Where a server is, as a URL says it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use tungstenite::http::Uri;
 
@@ -18,6 +19,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// A plain connection to an address.
+    pub fn tcp(addr: SocketAddr) -> Self {
+        Self { host: addr.ip().to_string(), port: addr.port(), tls: false, path: String::new() }
+    }
+
     /// The value of a `Host` header: the port only where it is not the scheme's own.
     pub fn authority(&self) -> String {
         let own = if self.tls { 443 } else { 80 };

@@ -55,6 +55,11 @@ impl AgentId {
 #[serde(transparent)]
 pub struct VenueOrderId(pub u128);
 
+impl VenueOrderId {
+    /// No number: the broker refused the order before it gave it one.
+    pub const NONE: Self = Self(0);
+}
+
 /// The broker's number of an execution (FIX 17): an alias only, see [`crate::msg::ExecutionReport`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

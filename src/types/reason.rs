@@ -77,6 +77,10 @@ reasons! {
     BrokerDuplicate = "broker_duplicate",
     /// The broker refused as it is too late: filled, cancelled, expired.
     BrokerTooLate = "broker_too_late",
+    /// The broker holds fewer units than the sale: what is there is reserved by open orders.
+    BrokerQty = "broker_qty",
+    /// The broker refused as it would trade with an open order of the same account.
+    BrokerWashTrade = "broker_wash_trade",
     /// The broker proved twice that it does not have the order.
     Absent = "absent",
     /// The broker refused for another reason; its text is in the log.

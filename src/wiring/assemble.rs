@@ -147,7 +147,7 @@ impl Topology {
                 // years, and need not stop for snapshots on the way.
                 reconcile: match broker.venue {
                     Venue::InProcess(_) => Nanos(u64::MAX),
-                    Venue::Remote(_) => broker.reconcile_every,
+                    Venue::Remote(_) | Venue::Alpaca(_) => broker.reconcile_every,
                 },
             })
             .collect();

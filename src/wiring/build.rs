@@ -1,6 +1,6 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
-use super::alpaca::AlpacaFeed;
+use super::alpaca_feed::AlpacaFeed;
 use super::config::{
     BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode,
     Name, SuperviseSection,
@@ -143,7 +143,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         feeds: read.feeds(feeds, names.instruments())?,
         brokers: brokers
             .into_iter()
-            .map(|(index, broker)| read.broker(index, broker))
+            .map(|(index, broker)| read.broker(index, broker, config.mode, names.instruments()))
             .collect::<Result<_, _>>()?,
         accounts: account_specs,
         lanes,
@@ -343,19 +343,36 @@ impl Reader<'_> {
         sections.into_iter().map(feed).collect()
     }
 
-    fn broker(&self, index: usize, section: BrokerSection) -> Result<BrokerSpec, ConfigError> {
-        let BrokerKind::Sandbox = section.kind;
-        let venue = match (section.addr, section.exchange) {
-            (Some(_), Some(exchange)) => {
+    fn broker(
+        &self,
+        index: usize,
+        section: BrokerSection,
+        mode: Mode,
+        instruments: &InstrumentTable,
+    ) -> Result<BrokerSpec, ConfigError> {
+        let owner = section.name.span().start;
+        let venue = match (section.kind, section.addr, section.exchange) {
+            (BrokerKind::Alpaca, None, None) => {
+                let params = Params::new(self.source, ("broker", index, "params"), owner);
+                Venue::Alpaca(super::alpaca::read(&params, mode, instruments)?)
+            }
+            (BrokerKind::Alpaca, ..) => {
+                let message =
+                    "a broker of kind `alpaca` has [broker.params], no `addr` and no `exchange`";
+                return Err(self.at(&section.name, message));
+            }
+            (BrokerKind::Sandbox, Some(_), Some(exchange)) => {
                 let message = "`exchange` is for a sandbox in this process: with `addr`, the venue process has its own";
                 return Err(self.at(&exchange, message));
             }
-            (Some(addr), None) => Venue::Remote(addr.0),
-            (None, _) => {
-                let owner = section.name.span().start;
+            (BrokerKind::Sandbox, Some(addr), None) => Venue::Remote(addr.0),
+            (BrokerKind::Sandbox, None, _) => {
                 Venue::InProcess(Params::new(self.source, ("broker", index, "exchange"), owner))
             }
         };
+        if let (BrokerKind::Sandbox, Some(params)) = (section.kind, section.params) {
+            return Err(self.at(&params, "a broker of kind `sandbox` has no `params`"));
+        }
         Ok(BrokerSpec {
             name: text(&section.name).to_owned(),
             venue,

@@ -203,6 +203,7 @@ pub(super) struct FeedSection {
 #[serde(rename_all = "lowercase")]
 pub(super) enum BrokerKind {
     Sandbox,
+    Alpaca,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,6 +213,7 @@ pub(super) struct BrokerSection {
     pub kind: BrokerKind,
     pub addr: Option<Text<SocketAddr>>,
     pub exchange: Option<Spanned<IgnoredAny>>,
+    pub params: Option<Spanned<IgnoredAny>>,
     pub ack_timeout: Option<Spanned<Text<Nanos>>>,
     pub absence_after: Option<Spanned<Text<Nanos>>>,
     pub reconcile_every: Option<Spanned<Text<Nanos>>>,

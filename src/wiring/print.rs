@@ -105,6 +105,9 @@ impl Topology {
             let venue = match &broker.venue {
                 Venue::InProcess(_) => "sandbox in this process".to_owned(),
                 Venue::Remote(addr) => format!("sandbox venue at {addr}"),
+                Venue::Alpaca(spec) => {
+                    format!("Alpaca at {}, {} requests a minute", spec.endpoint, spec.rate)
+                }
             };
             let accounts: Vec<&str> = self
                 .accounts

@@ -1,12 +1,13 @@
 //! What a config file means.
 
-use super::alpaca::AlpacaFeed;
+use super::alpaca_feed::AlpacaFeed;
 use super::config::{Idle, Mode};
 use super::names::Names;
 use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
 use crate::actors::guardian;
 use crate::journal::{Durability, Rotation};
+use crate::net::Endpoint;
 use crate::types::{
     AccountId, AgentId, BrokerId, Currency, DayStart, InstrumentId, LimitRow, Nanos, Notional,
 };
@@ -159,6 +160,44 @@ pub enum Venue {
     InProcess(Params),
     /// A sandbox venue process.
     Remote(SocketAddr),
+    /// Alpaca.
+    Alpaca(AlpacaSpec),
+}
+
+impl Venue {
+    /// Whether it lives in another process, behind sockets.
+    pub const fn is_remote(&self) -> bool {
+        !matches!(self, Self::InProcess(_))
+    }
+}
+
+/// An account at Alpaca, or at a server of its protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlpacaSpec {
+    /// The trading API.
+    pub endpoint: Endpoint,
+    /// Where the credentials are.
+    pub login: AlpacaLogin,
+    /// The account number that the broker must give.
+    pub account: Option<String>,
+    /// Requests a minute that the account may make.
+    pub rate: u32,
+    /// The broker's name of each instrument, by its id.
+    pub symbols: Vec<String>,
+}
+
+/// How to log in at Alpaca.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlpacaLogin {
+    /// A key and its secret.
+    Keys {
+        /// `APCA-API-KEY-ID`.
+        key: SecretRef,
+        /// `APCA-API-SECRET-KEY`.
+        secret: SecretRef,
+    },
+    /// An OAuth2 access token, such as `qtos login alpaca` keeps.
+    Token(SecretRef),
 }
 
 /// An account.

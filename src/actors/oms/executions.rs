@@ -6,6 +6,7 @@ use super::{Fill, News, Oms};
 use crate::msg::ExecutionReport;
 use crate::types::{
     BrokerId, ClientOrderId, ExecType, OrdStatus, OrderQty, Price, Qty, Reason, Timestamp,
+    VenueOrderId,
 };
 
 impl Oms {
@@ -32,7 +33,10 @@ impl Oms {
         if let Some(link) = self.links.get_mut(broker.index()) {
             link.ahead = report.transact_time.since(at);
         }
-        order.venue_order_id.get_or_insert(report.venue_order_id);
+        // A refusal at the door gives no number.
+        if report.venue_order_id != VenueOrderId::NONE {
+            order.venue_order_id.get_or_insert(report.venue_order_id);
+        }
         if report.reason.is_some() {
             order.reason = report.reason;
         }

@@ -1,0 +1,144 @@
+//! Sessions of brokers in other processes: from what the config says to what a driver drives.
+
+use super::alpaca::check_key;
+use super::topology::{AlpacaLogin, AlpacaSpec, BrokerSpec, Topology, Venue};
+use crate::actors::oms::{Oms, Role};
+use crate::broker::{
+    AlpacaConfig, AlpacaSession, Backoff, BrokerSession, Credentials, Known, SandboxConfig,
+    SandboxSession,
+};
+use crate::net::Endpoint;
+use crate::types::{AccountId, BrokerId, Timestamp};
+
+/// Everything that a session of a broker in another process is made of. It can be made anew as often as
+/// its actor is.
+#[derive(Debug, Clone)]
+pub struct RemoteSession {
+    /// Where each of its channels connects to.
+    pub endpoints: Vec<Endpoint>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Sandbox(SandboxConfig, crate::types::InstrumentTable),
+    Alpaca(Box<AlpacaConfig>),
+}
+
+impl RemoteSession {
+    /// A session.
+    pub fn make(&self) -> Box<dyn BrokerSession> {
+        match &self.kind {
+            Kind::Sandbox(config, instruments) => {
+                Box::new(SandboxSession::new(config.clone(), instruments.clone()))
+            }
+            Kind::Alpaca(config) => Box::new(AlpacaSession::new((**config).clone())),
+        }
+    }
+
+    /// With other waits between tries to connect.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        match &mut self.kind {
+            Kind::Sandbox(config, _) => config.backoff = backoff,
+            Kind::Alpaca(config) => config.backoff = backoff,
+        }
+        self
+    }
+}
+
+/// What the gateway holds for live at a broker: a session that begins has to find each of them.
+fn known(oms: &Oms, broker: BrokerId) -> Vec<Known> {
+    let name = |index: u32| oms.orders().get(index as usize).map(|order| order.cl_ord_id);
+    oms.open()
+        .filter(|(_, order)| order.route.broker == broker && !order.cl_ord_id.is_made_up())
+        .map(|(_, order)| Known {
+            cl_ord_id: order.cl_ord_id,
+            venue_order_id: order.venue_order_id,
+            replacement: order.replacement.map(|(replace, _)| replace.cl_ord_id),
+            terms: order.terms,
+            leg_of: match order.role {
+                Role::Child { parent, .. } => name(parent),
+                Role::Second(first) => name(first),
+                Role::Single | Role::First(_) | Role::Parent { .. } => None,
+            },
+        })
+        .collect()
+}
+
+impl Topology {
+    /// The session of a broker in another process, for a gateway that is called `gateway` there and
+    /// knows these orders. Secrets are fetched here. `None`: the broker is in this process.
+    ///
+    /// # Errors
+    /// The credentials are missing, or are for another environment; no secret is part of the message.
+    pub fn remote_session(
+        &self,
+        broker: BrokerId,
+        gateway: &str,
+        oms: Option<&Oms>,
+        now: Timestamp,
+    ) -> Result<Option<RemoteSession>, String> {
+        let spec = &self.brokers[broker.index()];
+        let accounts = self.accounts_of(broker);
+        let backoff = Backoff::new(spec.reconnect.min, spec.reconnect.max);
+        Ok(Some(match &spec.venue {
+            Venue::InProcess(_) => return Ok(None),
+            Venue::Remote(addr) => {
+                let config = SandboxConfig { backoff, ..SandboxConfig::tcp(gateway, accounts) };
+                RemoteSession {
+                    endpoints: vec![Endpoint::tcp(*addr)],
+                    kind: Kind::Sandbox(config, self.names.instruments().clone()),
+                }
+            }
+            Venue::Alpaca(alpaca) => {
+                let config = alpaca_config(spec, alpaca, &accounts, backoff)?;
+                let known = oms.map(|oms| known(oms, broker)).unwrap_or_default();
+                let config = AlpacaConfig { known, since: now, ..config };
+                RemoteSession {
+                    endpoints: config.endpoints(),
+                    kind: Kind::Alpaca(Box::new(config)),
+                }
+            }
+        }))
+    }
+}
+
+fn alpaca_config(
+    spec: &BrokerSpec,
+    alpaca: &AlpacaSpec,
+    accounts: &[(AccountId, String)],
+    backoff: Backoff,
+) -> Result<AlpacaConfig, String> {
+    let named = |why: String| format!("broker `{}`: {why}", spec.name);
+    let [(account, _)] = accounts else {
+        return Err(named(
+            "its credentials open one account, so it needs one [[account]]".to_owned(),
+        ));
+    };
+    let credentials = match &alpaca.login {
+        AlpacaLogin::Keys { key, secret } => {
+            let key = key.resolve().map_err(named)?;
+            let secret = secret.resolve().map_err(named)?;
+            check_key(key.expose(), &alpaca.endpoint).map_err(named)?;
+            Credentials::Keys { key: key.expose().to_owned(), secret: secret.expose().to_owned() }
+        }
+        AlpacaLogin::Token(token) => {
+            Credentials::Token(token.resolve().map_err(named)?.expose().to_owned())
+        }
+    };
+    if !credentials.is_wellformed() {
+        return Err(named("the credentials hold characters that no key has".to_owned()));
+    }
+    Ok(AlpacaConfig {
+        endpoint: alpaca.endpoint.clone(),
+        credentials,
+        account: *account,
+        number: alpaca.account.clone(),
+        rate: alpaca.rate,
+        symbols: alpaca.symbols.clone(),
+        known: Vec::new(),
+        since: Timestamp::ZERO,
+        backoff,
+    })
+}
