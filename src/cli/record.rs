@@ -8,10 +8,10 @@ use crate::feed::alpaca::{FeedEvent, FeedSession, FeedSettings, FeedSink, Other}
 use crate::feed::frames::{FrameWriter, FramesHeader};
 use crate::feed::{Counts, FeedError, RecordingWriter};
 use crate::journal::Units;
-use crate::live::{clock_now, drive, log_event};
+use crate::live::{clock_now, drive, log_event, side_by_side};
 use crate::msg::MarketData;
 use crate::types::{Date, DayStart, InstrumentTable, Nanos, Timestamp};
-use crate::view::{Recorded, RecordedFeed};
+use crate::view::{RecordResult, RecordedFeed};
 use crate::wiring::{FeedSource, Registry, Topology};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,24 +35,18 @@ pub(super) fn run(
     let stop = until_signal()?;
     let until = args.for_seconds.map(|seconds| clock_now() + Nanos::from_secs(seconds));
     let day_start = topology.day_start;
-    let system = actix::System::new();
-    let feeds = system.block_on(async {
-        let mut tasks = Vec::new();
-        for (name, settings) in streams {
-            let instruments = topology.names.instruments().clone();
-            let keeper = Keeper::new(&args.out, &name, &settings, instruments, day_start)?;
-            let stop = std::sync::Arc::clone(&stop);
-            tasks.push(actix_rt::spawn(keep(name, settings, keeper, move |now| {
-                stop.load(Ordering::Relaxed) || until.is_some_and(|until| now >= until)
-            })));
-        }
-        let mut feeds = Vec::new();
-        for task in tasks {
-            feeds.push(task.await.map_err(|error| CliError::core(error.to_string()))??);
-        }
-        Ok::<_, CliError>(feeds)
-    })?;
-    global.print(&Recorded { feeds });
+    let mut tasks = Vec::new();
+    for (name, settings) in streams {
+        let instruments = topology.names.instruments().clone();
+        let keeper = Keeper::new(&args.out, &name, &settings, instruments, day_start)?;
+        let stop = std::sync::Arc::clone(&stop);
+        tasks.push(keep(name, settings, keeper, move |now| {
+            stop.load(Ordering::Relaxed) || until.is_some_and(|until| now >= until)
+        }));
+    }
+    let done = side_by_side(tasks).map_err(|error| CliError::core(error.to_string()))?;
+    let feeds = done.into_iter().collect::<Result<Vec<_>, CliError>>()?;
+    global.print(&RecordResult { feeds });
     Ok(Exit::Done)
 }
 

@@ -117,6 +117,24 @@ impl FeedFigures {
     }
 }
 
+/// Runs these on the calling thread, side by side, until all of them are done.
+///
+/// # Errors
+/// There is no runtime, or one of them panicked.
+pub fn side_by_side<T: 'static>(
+    tasks: Vec<impl Future<Output = T> + 'static>,
+) -> Result<Vec<T>, DriveError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let tasks: Vec<_> = tasks.into_iter().map(tokio::task::spawn_local).collect();
+        let mut done = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            done.push(task.await.map_err(io::Error::other)?);
+        }
+        Ok(done)
+    })
+}
+
 /// Why a stream cannot be driven at all.
 #[derive(Debug, thiserror::Error)]
 #[error("the runtime takes no socket: {0}")]

@@ -31,7 +31,7 @@ mod watchdog;
 pub use audit::{Act, Audit, AuditError, AuditLine};
 pub use behind::snapshot_after;
 pub use clock::now as clock_now;
-pub use data_io::{DriveError, FeedFigures, drive, log_event};
+pub use data_io::{DriveError, FeedFigures, drive, log_event, side_by_side};
 pub use direct::{Direct, DirectError, kill_direct};
 pub use drill::Drilled;
 pub use fetch::{FetchError, Fetcher};

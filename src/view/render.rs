@@ -3,8 +3,8 @@
 use super::{
     Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Copied,
     DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult,
-    LimitResult, Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Recorded,
-    RecordedFeed, Status, Summary, VenueResult, VerifyResult,
+    LimitResult, Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status,
+    Summary, VenueResult, VerifyResult,
 };
 use crate::feed::Info;
 use serde::Serialize;
@@ -373,21 +373,6 @@ impl Render for Import {
              first {first}\nlast  {last}\n",
             self.out, c.quotes, c.trades, c.bars, c.levels
         )
-    }
-}
-
-impl Render for Recorded {
-    fn render(&self) -> String {
-        self.feeds.iter().fold(String::new(), |text, feed| {
-            let RecordedFeed { name, frames, counts: c, lost, .. } = feed;
-            let skipped: u64 = feed.skipped.values().sum::<u64>() + feed.unusable;
-            let files = feed.files.join("\n  ");
-            format!(
-                "{text}{name}: {frames} frames, {} quotes, {} trades, {} bars, {} levels, \
-                 {skipped} messages passed over, {lost} connections lost\n  {files}\n",
-                c.quotes, c.trades, c.bars, c.levels
-            )
-        })
     }
 }
 

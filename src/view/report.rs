@@ -50,35 +50,6 @@ pub struct Copied {
     pub files: u32,
 }
 
-/// `record`: what was kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Recorded {
-    /// By feed.
-    pub feeds: Vec<RecordedFeed>,
-}
-
-/// What was kept of one feed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RecordedFeed {
-    /// Its name.
-    pub name: String,
-    /// Frames as they came.
-    pub frames: u64,
-    /// Records by kind.
-    #[serde(flatten)]
-    pub counts: Counts,
-    /// Messages that became no record, by kind; they are in the frames.
-    pub skipped: BTreeMap<String, u64>,
-    /// Messages that could not be used; each left a gap.
-    pub unusable: u64,
-    /// Connections that got as far as a confirmed subscription.
-    pub connections: u64,
-    /// Connections lost, or tried in vain.
-    pub lost: u64,
-    /// What was written.
-    pub files: Vec<String>,
-}
-
 /// `import`: what was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Import {

@@ -1,26 +1,22 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
-use super::alpaca_feed::AlpacaFeed;
 use super::config::{
-    BrokerKind, BrokerSection, Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode,
-    Name, SuperviseSection,
+    BrokerKind, BrokerSection, Config, FxSection, InstrumentSection, Mode, Name, SuperviseSection,
 };
 use super::names::{EXTERNAL, Names, OPERATOR, unknown};
 use super::session;
 use super::source::{ConfigError, Params, Source};
 use super::topology::{
-    AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId,
-    LaneSpec, RestartPolicy, Topology, Venue, Vocabulary,
+    AccountSpec, AgentSpec, Backoff, BrokerSpec, ControlSpec, FxMark, LaneId, LaneSpec,
+    RestartPolicy, Topology, Venue, Vocabulary,
 };
 use crate::actors::risk::check::SESSION;
 use crate::types::text::Text;
 use crate::types::{
     AgentId, Currency, Instrument, InstrumentTable, LimitRow, Nanos, Notional, Price, Qty,
 };
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use toml::Spanned;
 
 /// The lane that always exists.
@@ -161,7 +157,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
     })
 }
 
-fn text(name: &Spanned<Name>) -> &str {
+pub(super) fn text(name: &Spanned<Name>) -> &str {
     &name.as_ref().0
 }
 
@@ -310,37 +306,6 @@ impl Reader<'_> {
             }
         }
         Ok(marks.into_values().collect())
-    }
-
-    fn feeds(
-        &self,
-        sections: Vec<(usize, FeedSection)>,
-        instruments: &InstrumentTable,
-    ) -> Result<Vec<FeedSpec>, ConfigError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Recording {
-            file: PathBuf,
-        }
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Sandbox {
-            addr: Text<SocketAddr>,
-        }
-        let feed = |(index, section): (usize, FeedSection)| {
-            let name = &section.name;
-            let params = Params::new(self.source, ("feed", index, "params"), name.span().start);
-            let source = match section.kind {
-                FeedKind::Recording => FeedSource::Recording(params.read::<Recording>()?.file),
-                FeedKind::Sandbox => FeedSource::Sandbox(params.read::<Sandbox>()?.addr.0),
-                FeedKind::Generated => FeedSource::Generated(params),
-                FeedKind::Alpaca => {
-                    FeedSource::Alpaca(Box::new(AlpacaFeed::read(&params, instruments)?))
-                }
-            };
-            Ok(FeedSpec { name: text(name).to_owned(), source })
-        };
-        sections.into_iter().map(feed).collect()
     }
 
     fn broker(

@@ -41,7 +41,7 @@ impl<'a> Json<'a> {
     }
 
     #[inline]
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+    fn eat(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
         if self.next() == Some(byte) {
             self.at += 1;
             Ok(())
@@ -53,7 +53,7 @@ impl<'a> Json<'a> {
     /// Behind the opening quote: the raw bytes up to the closing one, and whether escapes are in them.
     #[inline]
     fn raw(&mut self) -> Result<(&'a [u8], bool), Fault> {
-        self.expect(b'"', "a string was expected")?;
+        self.eat(b'"', "a string was expected")?;
         let begin = self.at;
         let mut escaped = false;
         while let Some(&byte) = self.bytes.get(self.at) {
@@ -146,13 +146,13 @@ impl<'a> Cursor<'a> for Json<'a> {
 
     #[inline]
     fn open_list(&mut self) -> Result<Left, Fault> {
-        self.expect(b'[', "a list was expected")?;
+        self.eat(b'[', "a list was expected")?;
         Ok(Left { close: b']', first: true })
     }
 
     #[inline]
     fn open_map(&mut self) -> Result<Left, Fault> {
-        self.expect(b'{', "an object was expected")?;
+        self.eat(b'{', "an object was expected")?;
         Ok(Left { close: b'}', first: true })
     }
 
@@ -181,7 +181,7 @@ impl<'a> Cursor<'a> for Json<'a> {
     #[inline]
     fn key(&mut self) -> Result<Cow<'a, [u8]>, Fault> {
         let key = self.string()?;
-        self.expect(b':', "a colon was expected")?;
+        self.eat(b':', "a colon was expected")?;
         Ok(key)
     }
 

@@ -6,6 +6,7 @@
 //! two of them, and the order of keys does not matter.
 
 mod cursor;
+mod fields;
 mod json;
 mod message;
 mod number;
