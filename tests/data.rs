@@ -104,7 +104,7 @@ fn a_gateway_trades_live_data_and_comes_back_from_every_loss() {
         assert_eq!(gateway.end(), 0, "{}", gateway.stderr());
         let summary: Value = serde_json::from_str(&gateway.stdout()).unwrap();
         assert!(summary["orders"].as_u64() > Some(0), "{summary}");
-        let (code, _, said) = qtos(dir, &["replay", "--verify", "--state-dir", "g"]);
+        let (code, _, said) = qtos(dir, &["replay", "--journal", "g", "--verify"]);
         assert_eq!(code, 0, "an open world replays: {said}");
     }
 }

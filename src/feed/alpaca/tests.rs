@@ -169,7 +169,7 @@ proptest! {
         let price = |at: usize| Price::from_raw(raw[at]).to_string();
         let symbol = if escaped { "\"\\u0041APL\"" } else { "\"AAPL\"" };
         let fields = [
-            format!("\"T\":\"q\""), format!("\"S\":{symbol}"), format!("\"bp\": {}", price(0)),
+            "\"T\":\"q\"".to_owned(), format!("\"S\":{symbol}"), format!("\"bp\": {}", price(0)),
             format!("\"bs\":{}", price(1)), format!("\"ap\":{}", price(2)), format!("\"as\" :{}", price(3)),
             format!("\"t\":\"{at}\""), "\"z\":{\"deep\":[1,null,true,\"]}\"]}".to_owned(),
         ];
