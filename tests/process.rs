@@ -2,6 +2,8 @@
 
 #[path = "process/chaos.rs"]
 mod chaos;
+#[path = "process/entry.rs"]
+mod entry;
 #[path = "process/faults.rs"]
 mod faults;
 #[path = "process/garbage.rs"]

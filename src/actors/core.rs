@@ -35,6 +35,8 @@ pub struct CoreOut {
     pub news: News,
     /// What a person has to hear of.
     pub notices: Vec<Notice>,
+    /// Brokers where everything open is to go: cancels by name follow.
+    pub sweeps: Vec<BrokerId>,
     /// Broker sessions to close or to open again.
     pub sessions: Vec<(BrokerId, SessionOrder)>,
 }

@@ -245,13 +245,19 @@ impl Core {
     /// Brings tasks in line with the kills in force, and cancels what they cover.
     pub(super) fn enforce(&mut self, at: Timestamp, out: &mut CoreOut) {
         let halts = &self.risk.halts;
+        let mut begun = Vec::new();
         self.enforcement.tasks.retain(|scope, _| halts.level_of(*scope) >= KillLevel::Cancel);
         for (scope, kill) in halts.kills().filter(|(_, kill)| kill.level >= KillLevel::Cancel) {
             let task = self.enforcement.tasks.get(&scope);
             if task.is_none_or(|task| (task.episode, task.level) != (kill.episode, kill.level)) {
                 self.enforcement.tasks.insert(scope, Task::new(kill, at));
+                begun.push(scope);
             }
         }
+        for scope in begun {
+            self.sweep_brokers(scope, out);
+        }
+        let halts = &self.risk.halts;
         let freed = |broker: &BrokerId| halts.level_of_broker(*broker) < KillLevel::Isolate;
         let free: Vec<BrokerId> = self.enforcement.isolated.iter().copied().filter(freed).collect();
         for broker in free {
@@ -261,6 +267,19 @@ impl Core {
         }
         // Whoever kills, or kills again, waits for no pause.
         self.sweep(at, Timestamp::MAX, out);
+    }
+
+    /// A mass cancel may go ahead of the cancels by name where a kill covers all that a broker holds, and
+    /// no way out of a flatten is open there.
+    fn sweep_brokers(&self, scope: Scope, out: &mut CoreOut) {
+        if !matches!(scope, Scope::Global | Scope::Broker(_)) {
+            return;
+        }
+        let exits = |broker: &BrokerId| {
+            let own = |order: &super::oms::Order| order.route.broker == *broker;
+            self.oms.open().any(|(_, order)| own(order) && order.cl_ord_id.is_exit())
+        };
+        out.sweeps.extend(self.brokers_in(scope).into_iter().filter(|broker| !exits(broker)));
     }
 
     /// Cancels every open order that a kill of level cancel or above covers, or whose agent is out,

@@ -51,6 +51,7 @@ impl Outbox {
             && self.core.news.updates.is_empty()
             && self.core.news.snapshots.is_empty()
             && self.core.notices.is_empty()
+            && self.core.sweeps.is_empty()
             && self.core.sessions.is_empty()
             && self.requests.is_empty()
             && self.broken.is_empty()
@@ -64,6 +65,7 @@ impl Outbox {
         self.core.news.snapshots.clear();
         self.core.news.renamed.clear();
         self.core.notices.clear();
+        self.core.sweeps.clear();
         self.core.sessions.clear();
         self.requests.clear();
         self.broken.clear();

@@ -6,6 +6,7 @@ mod ema_cross;
 mod faulty;
 mod observer;
 mod quoter;
+mod remote;
 
 use crate::actors::agent::Agent;
 use crate::types::{InstrumentId, InstrumentTable};
@@ -35,6 +36,9 @@ impl AgentSpec<'_> {
 /// Builds an agent of a kind.
 pub type BuildAgent = fn(&AgentSpec<'_>) -> Result<Box<dyn Agent>, String>;
 
+/// The kind of agent whose orders come through the order entry.
+pub const REMOTE: &str = "remote";
+
 /// The kinds that ship, by the name that the configuration uses.
 pub const AGENTS: &[(&str, BuildAgent)] = &[
     ("ema_cross", ema_cross::build),
@@ -42,4 +46,5 @@ pub const AGENTS: &[(&str, BuildAgent)] = &[
     ("faulty", faulty::build),
     ("observer", observer::build),
     ("quoter", quoter::build),
+    (REMOTE, remote::build),
 ];

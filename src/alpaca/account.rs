@@ -68,6 +68,23 @@ pub struct Configuration {
     pub disable_overnight_trading: bool,
 }
 
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            dtbp_check: "entry".to_owned(),
+            fractional_trading: true,
+            max_margin_multiplier: "2".to_owned(),
+            no_shorting: false,
+            suspend_trade: false,
+            trade_confirm_email: "all".to_owned(),
+            ptp_no_exception_entry: false,
+            pdt_check: "entry".to_owned(),
+            max_options_trading_level: 0,
+            disable_overnight_trading: false,
+        }
+    }
+}
+
 /// `PATCH /v2/account/configurations`: `null` and absent leave a setting as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]

@@ -1,6 +1,7 @@
 //! UUIDs: read with or without hyphens, written with them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +13,13 @@ impl Uuid {
     /// These random bits as a version 4 UUID.
     pub const fn from_random(bits: u128) -> Self {
         Self(bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62))
+    }
+
+    /// The id of what has a name: always the same.
+    pub fn of_text(kind: &str, name: &str) -> Self {
+        let digest = Sha256::digest(format!("{kind}/{name}").as_bytes());
+        let bits = digest.iter().take(16).fold(0, |sum, &byte| (sum << 8) | u128::from(byte));
+        Self::from_random(bits)
     }
 }
 

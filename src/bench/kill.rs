@@ -3,7 +3,7 @@
 
 use super::latency::Latencies;
 use super::{BenchError, Rows, Scratch};
-use crate::chaos::{Load, LoadConfig, load};
+use crate::chaos::{Load, LoadConfig, VenueKind, load};
 use crate::kill::{Effect, KillBoard, Route};
 use crate::types::{AccountId, AgentId, BrokerId, InstrumentId, KillLevel, Scope};
 use crate::view::{BenchRow, Summary};
@@ -55,7 +55,7 @@ const WORLDS: u64 = 4;
 /// Kills in each.
 const KILLS_EACH: u32 = 50;
 /// Session seconds of the venue in a second: what the load is worth, `kill_load` beside `demo_orders` says.
-const SPEED: u32 = 250;
+const SPEED: u32 = 320;
 /// Orders that rest at each kill, at least.
 const WORKING: u64 = 20;
 
@@ -72,6 +72,7 @@ pub fn cancel_all() -> Result<Rows, BenchError> {
             qtos: qtos.clone(),
             dir: scratch.0.clone(),
             config: include_str!("../../config/load.toml").to_owned(),
+            venue: VenueKind::Sandbox,
             speed: SPEED,
             kills: KILLS_EACH,
             seed,

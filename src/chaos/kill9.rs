@@ -1,6 +1,7 @@
 //! A campaign of `kill -9`: worlds of a venue and a gateway trade, one of the two is killed at a seeded
 //! moment and started again, and after every kill both must say the same.
 
+use super::venues::VenueKind;
 use super::world::{SPEED, Trouble, Who, World};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -13,11 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
-
-/// The worlds of a campaign without a config of its own, in turn: agents on the core's lane, and on
-/// lanes of their own.
-const CONFIGS: [&str; 2] =
-    [include_str!("../../config/venue-sandbox.toml"), include_str!("../../config/spread.toml")];
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -36,6 +32,10 @@ pub struct CampaignConfig {
     pub resume: Option<PathBuf>,
     /// Text of a gateway's config; `None`: those that ship.
     pub config: Option<String>,
+    /// Its venue.
+    pub venue: VenueKind,
+    /// Whether the venue misbehaves between the kills.
+    pub faults: bool,
 }
 
 /// What was done so far.
@@ -180,8 +180,9 @@ fn live(
     news: &News,
 ) {
     let folder = config.dir.join(format!("world-{number}"));
-    let shipped = CONFIGS[number as usize % CONFIGS.len()];
-    let text = config.config.as_deref().unwrap_or(shipped);
+    let shipped = config.venue.configs();
+    let shipped = shipped[number as usize % shipped.len()];
+    let text = (config.venue, config.config.as_deref().unwrap_or(shipped));
     let mut kill = next.load(Ordering::SeqCst);
     let mut run = || -> Result<(), Trouble> {
         let mut world = World::start(&config.qtos, folder.clone(), text, SPEED, Arc::clone(stop))?;
@@ -194,7 +195,7 @@ fn live(
                 Ok(kill) => kill,
                 Err(_) => break,
             };
-            let tally = strike(&mut world, config.seed, kill)?;
+            let tally = strike(&mut world, config.seed, kill, config.faults)?;
             // The receiver lives as long as this thread.
             let _ = news.send(Ok(tally));
         }
@@ -217,8 +218,11 @@ fn live(
 }
 
 /// One kill with all that belongs to it, drawn from the seed and its number alone.
-fn strike(world: &mut World, seed: u64, number: u64) -> Result<Tally, Trouble> {
+fn strike(world: &mut World, seed: u64, number: u64, faults: bool) -> Result<Tally, Trouble> {
     let mut random = Pcg64::seed_from_u64(Pcg64::seed_from_u64(seed).next_u64() ^ number);
+    if faults {
+        world.spoil(&mut random)?;
+    }
     let mut draw = |below: u64| random.next_u64() % below;
     let pause = |millis| std::thread::sleep(Duration::from_millis(millis));
     let mut tally = Tally { checked: 1, ..Tally::default() };
@@ -261,6 +265,10 @@ fn strike(world: &mut World, seed: u64, number: u64) -> Result<Tally, Trouble> {
     // The venue last: a gateway that comes up first has to wait for it.
     for &who in &victims {
         world.launch(who)?;
+    }
+    if faults {
+        // A venue that was killed has forgotten them by itself, and may not be back yet.
+        world.wait("a venue that behaves", |world| world.mend().ok())?;
     }
     let status = world.reconciled()?;
     if tally.halted > 0 && !World::is_halted(&status) {

@@ -1,5 +1,6 @@
 //! Kills of a gateway under load: processes, sockets and disks as they are, drilled by an operator.
 
+use super::venues::VenueKind;
 use super::world::{Trouble, World};
 use crate::view::{Agents, DrillResult};
 use rand_core::{Rng, SeedableRng};
@@ -16,8 +17,10 @@ pub struct LoadConfig {
     pub qtos: PathBuf,
     /// Where the folders of the two processes go.
     pub dir: PathBuf,
-    /// The gateway's configuration: a sandbox venue process as feed and broker.
+    /// The gateway's configuration: a venue process as broker.
     pub config: String,
+    /// The venue of that configuration.
+    pub venue: VenueKind,
     /// Session seconds of the venue in a second.
     pub speed: u32,
     /// Kills, each armed again.
@@ -44,7 +47,7 @@ pub struct Load {
 pub fn load(config: &LoadConfig) -> Result<Load, Trouble> {
     let stop = Arc::new(AtomicBool::new(false));
     let (dir, speed) = (config.dir.clone(), config.speed);
-    let mut world = World::start(&config.qtos, dir, &config.config, speed, stop)?;
+    let mut world = World::start(&config.qtos, dir, (config.venue, &config.config), speed, stop)?;
     let mut random = Pcg64Mcg::seed_from_u64(config.seed);
     let mut load = Load::default();
     for _ in 0..config.kills {

@@ -7,15 +7,17 @@ mod kill9;
 mod load;
 mod plan;
 mod proxy;
+mod venues;
 mod world;
 
-pub use agree::{difference, ids_of};
+pub use agree::{Theirs, difference, ids_of};
 pub use faults::{Amount, Direction, Dose, Fault, Faults, Partition};
 pub use framing::{Cutter, Framing};
 pub use kill9::{Campaign, CampaignConfig, CampaignError, Tally, Violation, kill9};
 pub use load::{Load, LoadConfig, load};
 pub use plan::{Fate, Plan};
 pub use proxy::{Incident, ProxyConfig, ProxyError, ProxyTotals, proxy};
+pub use venues::VenueKind;
 
 #[cfg(test)]
 mod tests;

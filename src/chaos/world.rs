@@ -1,10 +1,11 @@
 //! A venue and a gateway as processes of their own, on folders of their own, and an operator who
 //! looks at both with the commands that everybody has.
 
-use super::agree::{difference, ids_of};
+use super::agree::{Theirs, difference, ids_of};
+use super::venues::VenueKind;
 use crate::types::KillLevel;
-use crate::venue::Ledger;
 use crate::view::{ArmChallenge, ArmResult, Fills, KillResult, Status, VerifyResult};
+use rand_core::Rng;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
 use std::io;
@@ -37,6 +38,7 @@ pub(super) struct World {
     qtos: PathBuf,
     dir: PathBuf,
     stop: Arc<AtomicBool>,
+    kind: VenueKind,
     speed: u32,
     venue: Option<Child>,
     gateway: Option<Child>,
@@ -51,8 +53,16 @@ fn aimed(config: &str, addr: &str) -> Result<String, Trouble> {
         }
     }
     for broker in venues(&mut table, "broker") {
+        if is(broker, "alpaca") {
+            let params = broker.entry("params").or_insert_with(|| Value::Table(Table::new()));
+            if let Some(params) = params.as_table_mut() {
+                params.insert("url".to_owned(), format!("http://{addr}").into());
+                params.insert("rate".to_owned(), 1_000_000.into());
+            }
+        } else {
+            broker.insert("addr".to_owned(), addr.into());
+        }
         let short = [
-            ("addr", addr),
             ("ack_timeout", "300ms"),
             ("absence_after", "300ms"),
             ("reconcile_every", "1s"),
@@ -78,11 +88,15 @@ fn aimed(config: &str, addr: &str) -> Result<String, Trouble> {
     toml::to_string(&table).map_err(|error| format!("config: {error}"))
 }
 
-/// The `[[feed]]` or `[[broker]]` sections whose kind is the sandbox venue.
+fn is(section: &Table, kind: &str) -> bool {
+    section.get("kind").and_then(Value::as_str) == Some(kind)
+}
+
+/// The `[[feed]]` or `[[broker]]` sections whose kind is a venue's.
 fn venues<'a>(table: &'a mut Table, name: &str) -> impl Iterator<Item = &'a mut Table> {
     let sections = table.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten();
-    let kind = |section: &Table| section.get("kind").and_then(Value::as_str) == Some("sandbox");
-    sections.filter_map(Value::as_table_mut).filter(move |section| kind(section))
+    let venue = |section: &Table| is(section, "sandbox") || is(section, "alpaca");
+    sections.filter_map(Value::as_table_mut).filter(move |section| venue(section))
 }
 
 impl World {
@@ -91,13 +105,13 @@ impl World {
     pub fn start(
         qtos: &Path,
         dir: PathBuf,
-        config: &str,
+        (kind, config): (VenueKind, &str),
         speed: u32,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Trouble> {
         fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let mut world =
-            Self { qtos: qtos.to_owned(), dir, stop, speed, venue: None, gateway: None };
+            Self { qtos: qtos.to_owned(), dir, stop, kind, speed, venue: None, gateway: None };
         let nowhere = aimed(config, "127.0.0.1:1")?;
         world.write("venue.toml", &nowhere)?;
         world.write("addr", "127.0.0.1:0")?;
@@ -124,6 +138,7 @@ impl World {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.qtos);
         command.args(args).arg("--json").current_dir(&self.dir).stdin(Stdio::null());
+        command.envs(self.kind.environment().iter().copied());
         command
     }
 
@@ -133,10 +148,9 @@ impl World {
         let (name, mut command) = match who {
             Who::Venue => {
                 let addr = fs::read_to_string(self.dir.join("addr")).map_err(failed)?;
-                let args = ["venue", "sandbox", "--state-dir", "v", "--config", "venue.toml"];
-                let speed = self.speed.to_string();
-                let more = ["--seed", "1", "--speed", &speed, "--listen", &addr];
-                ("venue", self.command(&[&args[..], &more].concat()))
+                let args = self.kind.arguments(&addr, self.speed);
+                let args: Vec<&str> = args.iter().map(String::as_str).collect();
+                ("venue", self.command(&args))
             }
             Who::Gateway => {
                 let args = ["run", "--state-dir", "g", "--config", "gateway.toml"];
@@ -248,9 +262,26 @@ impl World {
     fn look(&self) -> Result<Option<String>, Trouble> {
         let status = self.status()?;
         let fills: Fills = self.ask(&["fills", "--limit", "10000000", "--state-dir", "g"])?;
-        let ledger = Ledger::read(&self.dir.join("v")).map_err(|error| error.to_string())?;
         let ids = ids_of(&self.dir.join("g")).map_err(|error| error.to_string())?;
-        Ok(difference(&status, &fills, &ledger, &ids))
+        Ok(difference(&status, &fills, &self.theirs()?, &ids))
+    }
+
+    fn addr(&self) -> Result<String, Trouble> {
+        fs::read_to_string(self.dir.join("addr")).map_err(|error| format!("addr: {error}"))
+    }
+
+    fn theirs(&self) -> Result<Theirs, Trouble> {
+        self.kind.theirs(&self.dir, &self.addr()?)
+    }
+
+    /// Has the venue misbehave for a while, where it can.
+    pub fn spoil(&self, random: &mut impl Rng) -> Result<(), Trouble> {
+        self.kind.spoil(&self.addr()?, random)
+    }
+
+    /// Ends what [`Self::spoil`] began.
+    pub fn mend(&self) -> Result<(), Trouble> {
+        self.kind.mend(&self.addr()?)
     }
 
     /// Lets the orders flow again, in the two steps of an operator.
@@ -288,8 +319,8 @@ impl World {
 
     /// Orders and fills in the ledger.
     pub fn traded(&self) -> Result<(u64, u64), Trouble> {
-        let ledger = Ledger::read(&self.dir.join("v")).map_err(|error| error.to_string())?;
-        Ok((ledger.orders.len() as u64, ledger.fills.len() as u64))
+        let theirs = self.theirs()?;
+        Ok((theirs.orders, theirs.fills.len() as u64))
     }
 }
 

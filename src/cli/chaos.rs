@@ -122,6 +122,8 @@ fn run_kill9(args: &Kill9Args, global: &Global) -> Result<Exit, CliError> {
         dir: dir.clone(),
         resume: args.resume.clone(),
         config,
+        venue: args.venue,
+        faults: args.faults,
     };
     let bar = Progress::count("kills", args.count);
     let begin = Instant::now();

@@ -3,7 +3,7 @@
 use super::args::{EngineCommand, Global};
 use super::{
     CliError, Exit, audit, backup, bench, chaos, check, demo, export, import, info, journal, kill,
-    record, replay, run, sim, venue, watchdog,
+    record, replay, run, sim, token, venue, watchdog,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -33,6 +33,7 @@ pub fn dispatch(
         EngineCommand::Export(args) => export::run(args, global, registry),
         EngineCommand::Backup(args) => backup::backup(args, global),
         EngineCommand::Restore(args) => backup::restore(args, global),
+        EngineCommand::Token(command) => token::run(command, global, registry),
         EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Kill(args) => kill::run(args, global, registry),
         EngineCommand::Watchdog(args) => watchdog::run(args, global, registry),

@@ -38,6 +38,7 @@ mod run;
 mod signal;
 mod sim;
 mod status;
+mod token;
 pub mod venue;
 mod venue_alpaca;
 mod watchdog;

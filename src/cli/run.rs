@@ -2,7 +2,7 @@
 
 use super::args::{Global, RunArgs};
 use super::{CliError, Exit, Progress};
-use crate::entry::{ControlServer, EntryError, LiveGateway};
+use crate::entry::{ControlServer, DropInError, DropInServer, EntryError, LiveGateway};
 use crate::live::{Options, RecoverError, Service, ServiceError, StateError};
 use crate::replay::summary;
 use crate::view::Summary;
@@ -55,6 +55,15 @@ pub(super) fn drive(
         let gateway = Arc::new(LiveGateway::new(service.handle().clone()));
         let server =
             ControlServer::start(topology.control.listen, &options.state, token, gateway.clone())?;
+        let entry = match &topology.entry {
+            Some(spec) => {
+                let figures = gateway.figures();
+                let entry = DropInServer::start(spec, service.handle(), &options.state, figures)?;
+                eprintln!("order entry on http://{}", entry.address());
+                Some(entry)
+            }
+            None => None,
+        };
         started(server.url(), &gateway);
         let begin = Instant::now();
         let desk = loop {
@@ -62,6 +71,9 @@ pub(super) fn drive(
                 Ok(Some(desk)) => break desk,
                 Ok(None) => {}
                 Err(error) => {
+                    if let Some(entry) = entry {
+                        entry.stop();
+                    }
                     server.stop();
                     return Err(error.into());
                 }
@@ -73,6 +85,9 @@ pub(super) fn drive(
             actix_rt::time::sleep(Duration::from_millis(20)).await;
         };
         let elapsed = begin.elapsed();
+        if let Some(entry) = entry {
+            entry.stop();
+        }
         server.stop();
         Ok(summary(&desk, &topology.names, elapsed))
     })
@@ -123,6 +138,12 @@ impl From<ServiceError> for CliError {
             | ServiceError::Io(..) => (Exit::Usage, "input"),
         };
         Self::new(exit, code, error.to_string())
+    }
+}
+
+impl From<DropInError> for CliError {
+    fn from(error: DropInError) -> Self {
+        Self::input(error.to_string())
     }
 }
 

@@ -319,6 +319,11 @@ impl Desk {
         if let Some(audit) = &mut self.audit {
             audit.extend(self.out.core.derived.iter().copied());
         }
+        for broker in self.out.core.sweeps.drain(..) {
+            if let Some(link) = self.links.get_mut(broker.index()) {
+                link.sweep(self.now);
+            }
+        }
         if !self.out.core.approved.is_empty() {
             if self.out.core.approved.iter().any(|approved| approved.effect() == Effect::Exits) {
                 // An exit goes once in an episode, over a power loss too. What fails here, the commit

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use std::io;
 
 /// Version of head and state.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 const MAGIC: &[u8; 8] = b"QTOSSNP1";
 /// Where snapshots are in a state folder.
 pub const FOLDER: &str = "snapshot";

@@ -1,6 +1,7 @@
 //! The running gateway behind the control API: questions go to the core lane as closures, answers
 //! come back as views.
 
+use super::dropin::Figures;
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
 use super::show::{
     agent_view, changed, fill_view, flattened, kill_view, order_view, positions, readiness,
@@ -24,13 +25,19 @@ use std::sync::Arc;
 pub struct LiveGateway {
     pub(super) handle: Handle,
     topology: Arc<Topology>,
+    figures: Arc<Figures>,
 }
 
 impl LiveGateway {
     /// Serves this gateway.
     pub fn new(handle: Handle) -> Self {
         let topology = Arc::new(handle.topology().clone());
-        Self { handle, topology }
+        Self { handle, topology, figures: Arc::default() }
+    }
+
+    /// What the order entry counts of itself.
+    pub const fn figures(&self) -> &Arc<Figures> {
+        &self.figures
     }
 
     /// One line a symbol: best bid and ask. Nothing while the core does not answer.
@@ -147,7 +154,7 @@ impl Gateway for LiveGateway {
     }
 
     fn metrics(&self) -> String {
-        super::metrics::render(&self.handle)
+        super::metrics::render(&self.handle, &self.figures)
     }
 
     fn status(&self) -> Result<Status, Refusal> {

@@ -1,6 +1,7 @@
 //! Metrics in Prometheus' text form, taken from the core when they are asked for: a scrape costs the
 //! lane one turn, an order nothing.
 
+use super::dropin::Figures;
 use crate::live::Handle;
 use crate::types::{AccountId, BrokerId, InstrumentId, Scope};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
@@ -49,6 +50,18 @@ const METRICS: &[(&str, &str, &[&str])] = &[
         "From the turn that read the tick to the order's hand-over",
         &["quantile"],
     ),
+    (
+        "qtos_entry_requests_total",
+        "Requests of programs: order_write, order_read, account or data; ok, refused, unauthorized, limited or failed",
+        &["kind"],
+    ),
+    ("qtos_entry_sockets", "Trade update streams that are open", &[]),
+    ("qtos_entry_updates_total", "Trade updates made for programs", &[]),
+    (
+        "qtos_entry_streams_lost_total",
+        "How often all streams were ended, as the core was faster",
+        &[],
+    ),
     ("qtos_journal_bytes_total", "Bytes written to the journal in this boot", &[]),
     ("qtos_journal_file", "Number of the journal file that is written", &[]),
     ("qtos_journal_file_bytes", "Length of the journal file that is written", &[]),
@@ -58,7 +71,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
 type Sample = (&'static str, String, f64);
 
 /// Collects and renders; an answer that does not come leaves its metrics out.
-pub fn render(handle: &Handle) -> String {
+pub fn render(handle: &Handle, entry: &Figures) -> String {
     let registry = Registry::new();
     let mut gauges: BTreeMap<&str, GaugeVec> = BTreeMap::new();
     for (name, help, labels) in METRICS {
@@ -68,7 +81,7 @@ pub fn render(handle: &Handle) -> String {
             gauges.insert(name, gauge);
         }
     }
-    for (name, label, value) in samples(handle) {
+    for (name, label, value) in samples(handle).into_iter().chain(entry_samples(handle, entry)) {
         let Some(gauge) = gauges.get(name) else { continue };
         let labelled =
             METRICS.iter().any(|(known, _, labels)| *known == name && !labels.is_empty());
@@ -113,6 +126,22 @@ fn feeds(handle: &Handle) -> Vec<Sample> {
     }
     all.extend(sums.into_iter().map(|((metric, label), count)| (metric, label, count as f64)));
     all
+}
+
+/// Of the order entry, where there is one.
+fn entry_samples(handle: &Handle, entry: &Figures) -> Vec<Sample> {
+    if handle.remote().is_none() {
+        return Vec::new();
+    }
+    let requests = entry.requests().map(|(kind, count)| ("qtos_entry_requests_total", kind, count));
+    let (sockets, updates, lost) = entry.streams();
+    let streams = [
+        ("qtos_entry_sockets", sockets),
+        ("qtos_entry_updates_total", updates),
+        ("qtos_entry_streams_lost_total", lost),
+    ];
+    let streams = streams.into_iter().map(|(name, count)| (name, String::new(), count));
+    requests.chain(streams).map(|(name, label, count)| (name, label, count as f64)).collect()
 }
 
 fn samples(handle: &Handle) -> Vec<Sample> {

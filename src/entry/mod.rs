@@ -1,10 +1,11 @@
-//! Layer 9, what comes in from outside: the control API on loopback.
+//! Layer 9, what comes in from outside: the control API on loopback, and orders of programs.
 //!
 //! Text becomes ids and terms here; behind [`Gateway`] there are only typed requests.
 
 pub mod alpaca;
 mod arming;
 mod corporate;
+pub mod dropin;
 mod error;
 mod gateway;
 mod guard;
@@ -16,6 +17,7 @@ mod routes;
 mod server;
 mod show;
 
+pub use dropin::{DropInError, DropInServer};
 pub use gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
 pub use limits::rules;
 pub use live::LiveGateway;

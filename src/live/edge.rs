@@ -216,6 +216,42 @@ impl RequestEdge {
 /// An order update for an agent on another lane, with the name that a replace changed.
 pub type Heard = (OrderUpdate, Option<ClientOrderId>);
 
+/// Order updates for remote agents: from the core to the order entry. The core never waits for it:
+/// what finds no room is lost, which the entry is told, and its programs learn their state anew.
+#[derive(Debug)]
+pub struct RemoteEdge {
+    agents: Vec<AgentId>,
+    heard: ArrayQueue<Heard>,
+    lost: AtomicBool,
+}
+
+impl RemoteEdge {
+    /// Updates that wait for the entry.
+    const ROOM: usize = 1 << 16;
+
+    /// For these agents.
+    pub fn new(agents: Vec<AgentId>) -> Self {
+        Self { agents, heard: ArrayQueue::new(Self::ROOM), lost: AtomicBool::new(false) }
+    }
+
+    /// Hands an update over, if it is about one of the agents.
+    pub fn tell(&self, news: Heard) {
+        if self.agents.contains(&news.0.route.agent) && self.heard.push(news).is_err() {
+            self.lost.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// The oldest update.
+    pub fn next(&self) -> Option<Heard> {
+        self.heard.pop()
+    }
+
+    /// Whether updates were lost since the last call.
+    pub fn take_lost(&self) -> bool {
+        self.lost.swap(false, Ordering::SeqCst)
+    }
+}
+
 /// Reports of a broker to the core: never dropped, the broker's socket waits.
 #[derive(Debug, Clone)]
 pub struct ReportEdge {
@@ -262,6 +298,40 @@ mod tests {
             ask: Price::from_raw(ask),
             ask_size: Qty::from_raw(ask),
         })
+    }
+
+    #[test]
+    fn updates_for_programs_are_never_waited_for_and_a_loss_is_told() {
+        let remote = RemoteEdge::new(vec![AgentId(2)]);
+        let told = |agent| {
+            let id = |seq| ClientOrderId { instance: 1, epoch: 1, agent: AgentId(agent), seq };
+            let update = OrderUpdate {
+                at: Timestamp::ZERO,
+                cl_ord_id: id(1),
+                route: crate::kill::Route {
+                    broker: crate::types::BrokerId(0),
+                    account: crate::types::AccountId(0),
+                    agent: AgentId(agent),
+                    instrument: InstrumentId(0),
+                },
+                side: crate::types::Side::Buy,
+                exec_type: None,
+                ord_status: crate::types::OrdStatus::New,
+                last_qty: Qty::ZERO,
+                last_px: Price::ZERO,
+                cum_qty: Qty::ZERO,
+                leaves_qty: Qty::ZERO,
+                reason: None,
+            };
+            (update, None)
+        };
+        remote.tell(told(3));
+        assert!(remote.next().is_none(), "another agent's");
+        (0..RemoteEdge::ROOM).for_each(|_| remote.tell(told(2)));
+        assert!(!remote.take_lost());
+        remote.tell(told(2));
+        assert!(remote.take_lost() && !remote.take_lost());
+        assert_eq!(std::iter::from_fn(|| remote.next()).count(), RemoteEdge::ROOM);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::audit::{Act, Audit};
 use super::broker_io::CommandEdge;
 use super::clock::Clock;
 use super::data_io::FeedFigures;
-use super::edge::Waker;
+use super::edge::{RemoteEdge, Waker};
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
@@ -48,6 +48,8 @@ pub(super) struct Shared {
     pub limits: Mutex<TwoStep<LimitsChange>>,
     /// From the core: what a person has to hear of.
     pub notices: Arc<ArrayQueue<Notice>>,
+    /// From the core: order updates of remote agents, where there is an order entry.
+    pub remote: Option<Arc<RemoteEdge>>,
     /// When a watchdog looked last, in nanoseconds; zero before the first.
     pub watched: AtomicU64,
 }
@@ -201,6 +203,11 @@ impl Handle {
             agent: AgentId::OPERATOR,
             seq: self.0.operator.fetch_add(1, Ordering::SeqCst),
         }
+    }
+
+    /// Order updates of remote agents; none without an order entry. They have one reader.
+    pub fn remote(&self) -> Option<&Arc<RemoteEdge>> {
+        self.0.remote.as_ref()
     }
 
     pub(super) fn brokers(&self) -> &[Arc<CommandEdge>] {

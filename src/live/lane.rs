@@ -5,7 +5,7 @@
 
 use super::agent_lane::AgentEdges;
 use super::clock::Clock;
-use super::edge::{Heard, MarketEdge, RequestEdge, Rest, Waker};
+use super::edge::{Heard, MarketEdge, RemoteEdge, RequestEdge, Rest, Waker};
 use super::feed_io::FeedEnd;
 use super::journal_file::SyncEdge;
 use super::status::{ActorState, ActorStatus};
@@ -119,6 +119,8 @@ pub struct CoreLane {
     pub requests: RequestEdge,
     /// Lanes of agents elsewhere.
     pub lanes: Vec<AgentOut>,
+    /// To the order entry, where there is one: order updates of remote agents.
+    pub remote: Option<Arc<RemoteEdge>>,
     /// To the control plane: what a person has to hear of.
     pub notices: Arc<ArrayQueue<Notice>>,
     /// Wants of the control plane.
@@ -334,7 +336,7 @@ impl CoreLane {
     /// Order updates for agents elsewhere. A lane that does not take them any more is behind for
     /// good: its agents are taken out, and learn their state anew when resumed.
     fn tell(&mut self, heard: &mut Vec<Heard>) {
-        if self.lanes.is_empty() {
+        if self.lanes.is_empty() && self.remote.is_none() {
             return;
         }
         self.desk.take_heard(heard);
@@ -349,6 +351,8 @@ impl CoreLane {
                     lost.extend(behind);
                 }
                 lane.edges.waker.wake();
+            } else if let Some(remote) = &self.remote {
+                remote.tell(news);
             }
         }
         let at = self.desk.now();

@@ -34,6 +34,7 @@ pub use clock::now as clock_now;
 pub use data_io::{DriveError, FeedFigures, drive, log_event, side_by_side};
 pub use direct::{Direct, DirectError, kill_direct};
 pub use drill::Drilled;
+pub use edge::{Heard, RemoteEdge};
 pub use fetch::{FetchError, Fetcher};
 pub use handle::{Handle, NoAnswer};
 pub use keeper::inject;

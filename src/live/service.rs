@@ -5,7 +5,7 @@ use super::audit::{Act, Audit};
 use super::behind::{self, Behind};
 use super::broker_io::{CommandEdge, RemoteLink};
 use super::clock::Clock;
-use super::edge::{ReportEdge, RequestEdge, Waker};
+use super::edge::{RemoteEdge, ReportEdge, RequestEdge, Waker};
 use super::feed_io::FeedEnd;
 use super::handle::{Handle, Shared};
 use super::journal_file::{JournalFile, Turns};
@@ -242,7 +242,11 @@ impl Service {
             }
         }
         let lanes = agent_lanes(topology, registry, &desk, &mut plan)?;
-        desk.go_live(log, (world == World::Open).then_some(links), !lanes.is_empty());
+        let programs = topology.entry.is_some().then(|| {
+            Arc::new(RemoteEdge::new(topology.remote_agents().map(|agent| agent.id).collect()))
+        });
+        let hear = !lanes.is_empty() || programs.is_some();
+        desk.go_live(log, (world == World::Open).then_some(links), hear);
         desk.guard(Arc::clone(&board));
         let notices = Arc::new(ArrayQueue::new(256));
 
@@ -266,6 +270,7 @@ impl Service {
             limits: Mutex::default(),
             audit,
             notices: Arc::clone(&notices),
+            remote: programs.clone(),
             watched: AtomicU64::new(0),
             statuses: {
                 for (broker, ..) in &remote {
@@ -311,6 +316,7 @@ impl Service {
             feeds: feeds.iter().map(|(_, feed)| feed.inlet()).collect(),
             requests: requests.clone(),
             lanes: lanes.iter().map(|lane| lane.out(topology)).collect(),
+            remote: programs,
             notices,
             asks,
             waker,

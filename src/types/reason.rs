@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+    ($(#[doc = $doc:literal] $name:ident = $word:literal,)*) => {
         /// Why an order, replace or cancel was refused. The words are stable: metrics, JSON and
         /// runbooks use them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Reason {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $doc] $name,)*
         }
 
         impl Reason {
@@ -19,6 +19,12 @@ macro_rules! reasons {
             /// The reason's word.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
+            }
+
+            /// What the reason means, as a sentence for people.
+            pub fn text(self) -> String {
+                let text = match self { $(Self::$name => $doc,)* };
+                text.trim().trim_end_matches('.').replace('`', "")
             }
         }
     };

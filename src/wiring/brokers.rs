@@ -51,7 +51,7 @@ impl RemoteSession {
 fn known(oms: &Oms, broker: BrokerId) -> Vec<Known> {
     let name = |index: u32| oms.orders().get(index as usize).map(|order| order.cl_ord_id);
     oms.open()
-        .filter(|(_, order)| order.route.broker == broker && !order.cl_ord_id.is_made_up())
+        .filter(|(_, order)| order.route.broker == broker)
         .map(|(_, order)| Known {
             cl_ord_id: order.cl_ord_id,
             venue_order_id: order.venue_order_id,
@@ -94,7 +94,9 @@ impl Topology {
             Venue::Alpaca(alpaca) => {
                 let config = alpaca_config(spec, alpaca, &accounts, backoff)?;
                 let known = oms.map(|oms| known(oms, broker)).unwrap_or_default();
-                let config = AlpacaConfig { known, since: now, ..config };
+                let told = oms.and_then(|oms| oms.links().get(broker.index())?.told);
+                let (floor, told) = told.unwrap_or((now, now));
+                let config = AlpacaConfig { known, floor, told, ..config };
                 RemoteSession {
                     endpoints: config.endpoints(),
                     kind: Kind::Alpaca(Box::new(config)),
@@ -138,7 +140,8 @@ fn alpaca_config(
         rate: alpaca.rate,
         symbols: alpaca.symbols.clone(),
         known: Vec::new(),
-        since: Timestamp::ZERO,
+        floor: Timestamp::ZERO,
+        told: Timestamp::ZERO,
         backoff,
     })
 }

@@ -11,6 +11,7 @@ use super::topology::{
     RestartPolicy, Topology, Venue, Vocabulary,
 };
 use crate::actors::risk::check::SESSION;
+use crate::agents::REMOTE;
 use crate::types::text::Text;
 use crate::types::{
     AgentId, Currency, Instrument, InstrumentTable, LimitRow, Nanos, Notional, Price, Qty,
@@ -100,6 +101,10 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         }
         symbols.sort();
         symbols.dedup();
+        if let (REMOTE, Some(lane)) = (kind.as_str(), &agent.lane) {
+            let message = "an agent of kind `remote` has no lane: its program is outside";
+            return Err(read.at(lane, message));
+        }
         if symbols.is_empty() {
             return Err(read.at(&agent.symbols, "`symbols` needs at least one symbol"));
         }
@@ -126,6 +131,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
     };
 
     Ok(Topology {
+        entry: super::entry::read(&read, config.entry, &agent_specs)?,
         mode: config.mode,
         currency,
         durability: config.journal.durability,

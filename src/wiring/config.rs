@@ -77,6 +77,8 @@ pub(super) struct Config {
     #[serde(default)]
     pub control: ControlSection,
     #[serde(default)]
+    pub entry: EntrySection,
+    #[serde(default)]
     pub market: MarketSection,
     #[serde(default)]
     pub session: SessionSection,
@@ -118,6 +120,21 @@ pub(super) struct JournalSection {
 pub(super) struct ControlSection {
     pub listen: Option<Spanned<Text<SocketAddr>>>,
     pub token: Option<Text<SecretRef>>,
+}
+
+/// Where orders of programs outside come in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntrySection {
+    pub alpaca: Option<Spanned<AlpacaEntrySection>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlpacaEntrySection {
+    pub listen: Spanned<Text<SocketAddr>>,
+    /// Requests in a minute for each agent.
+    pub rate: Option<std::num::NonZeroU32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

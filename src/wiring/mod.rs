@@ -7,6 +7,7 @@ mod assemble;
 mod brokers;
 mod build;
 mod config;
+mod entry;
 mod feeds;
 mod guardian;
 mod market;
@@ -27,8 +28,9 @@ pub use names::{EXTERNAL, Names, OPERATOR};
 pub use secret::{Secret, SecretRef};
 pub use source::{ConfigError, Params, Source};
 pub use topology::{
-    AccountSpec, AgentSpec, AlpacaLogin, AlpacaSpec, Backoff, BrokerSpec, ControlSpec, FeedSource,
-    FeedSpec, FxMark, LaneId, LaneSpec, LoadError, RestartPolicy, Topology, Venue, Vocabulary,
+    AccountSpec, AgentSpec, AlpacaEntrySpec, AlpacaLogin, AlpacaSpec, Backoff, BrokerSpec,
+    ControlSpec, FeedSource, FeedSpec, FxMark, LaneId, LaneSpec, LoadError, RestartPolicy,
+    Topology, Venue, Vocabulary,
 };
 pub use walk::{Resumed, Start, Walk, WalkError, Walked, can_begin, walk, walk_to};
 

@@ -22,6 +22,10 @@ impl fmt::Display for Topology {
         writeln!(f, "mode {mode}, account currency {currency}, journal {journal}")?;
         writeln!(f, "another journal file: {rotation}")?;
         writeln!(f, "a trading day begins at {}", self.day_start)?;
+        if let Some(entry) = &self.entry {
+            let (listen, rate) = (entry.listen, entry.rate);
+            writeln!(f, "Alpaca order entry at {listen}, {rate} requests a minute for each agent")?;
+        }
         self.write_instruments(f)?;
         self.write_feeds(f)?;
         for lane in 0..self.lanes.len() {

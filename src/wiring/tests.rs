@@ -180,7 +180,7 @@ fn each_mistake_is_named_with_its_place() {
         (
             "kind = \"observer\"",
             "kind = \"oracle\"",
-            "t.toml:27:8: unknown agent kind `oracle`: ema_cross, observer or quoter",
+            "t.toml:27:8: unknown agent kind `oracle`: ema_cross, observer, quoter or remote",
         ),
         ("account = \"paper\"", "account = \"gold\"", "t.toml:28:11: unknown account `gold`"),
         (
@@ -225,6 +225,21 @@ fn each_mistake_is_named_with_its_place() {
         (
             "currency = \"USD\"\n",
             "[control]\nlisten = \"0.0.0.0:80\"\n",
+            "t.toml:2:10: `listen` must be a loopback address",
+        ),
+        (
+            "currency = \"USD\"\n",
+            "[entry.alpaca]\nlisten = \"127.0.0.1:80\"\n",
+            "t.toml:1:1: [entry.alpaca] needs an [[agent]] with kind = \"remote\"",
+        ),
+        (
+            "currency = \"USD\"\n",
+            "[[agent]]\nname = \"r\"\nkind = \"remote\"\naccount = \"paper\"\nsymbols = [\"IBM\"]\nlane = \"side\"\n",
+            "t.toml:6:8: an agent of kind `remote` has no lane",
+        ),
+        (
+            "currency = \"USD\"\n",
+            "[entry.alpaca]\nlisten = \"0.0.0.0:80\"\n[[agent]]\nname = \"r\"\nkind = \"remote\"\naccount = \"paper\"\nsymbols = [\"IBM\"]\n",
             "t.toml:2:10: `listen` must be a loopback address",
         ),
         (
@@ -337,7 +352,7 @@ fn every_example_parses_and_prints() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 7);
+    assert_eq!(seen, 8);
 }
 
 #[test]

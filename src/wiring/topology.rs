@@ -6,6 +6,7 @@ use super::names::Names;
 use super::secret::SecretRef;
 use super::source::{ConfigError, Params, Source};
 use crate::actors::guardian;
+use crate::agents::REMOTE;
 use crate::journal::{Durability, Rotation};
 use crate::net::Endpoint;
 use crate::types::{
@@ -42,6 +43,8 @@ pub struct Topology {
     pub durability: Durability,
     /// Control API.
     pub control: ControlSpec,
+    /// The order entry that speaks the Alpaca protocol, where there is one.
+    pub entry: Option<AlpacaEntrySpec>,
     /// A price older than this is stale.
     pub stale_after: Nanos,
     /// When a trading day begins: daily limits and daily figures count from there.
@@ -75,6 +78,15 @@ pub struct ControlSpec {
     pub listen: SocketAddr,
     /// A token to use instead of a new one at every boot.
     pub token: Option<SecretRef>,
+}
+
+/// The order entry that speaks the Alpaca protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlpacaEntrySpec {
+    /// A loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Requests that each agent may send in a minute.
+    pub rate: u32,
 }
 
 /// First and longest wait of a growing pause.
@@ -290,6 +302,11 @@ impl Topology {
     /// The broker that an account's orders go to.
     pub fn broker_of(&self, account: AccountId) -> BrokerId {
         self.accounts[account.index()].broker
+    }
+
+    /// Agents whose programs are outside: their orders come through the order entry.
+    pub fn remote_agents(&self) -> impl Iterator<Item = &AgentSpec> {
+        self.agents.iter().filter(|agent| agent.kind == REMOTE)
     }
 
     /// The strategy with this id; `None` for the operator and external orders.

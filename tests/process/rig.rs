@@ -1,7 +1,7 @@
 //! Real processes: a venue, a gateway that trades against it, and the commands that look at both.
 //! Every wait has an end, and no child outlives its test.
 
-use qtos_gateway::chaos::{difference, ids_of};
+use qtos_gateway::chaos::{Theirs, difference, ids_of};
 use qtos_gateway::venue::Ledger;
 use serde_json::Value;
 use std::fs::{self, File};
@@ -341,7 +341,7 @@ impl Rig {
         let fills = serde_json::from_value(fills).unwrap();
         let ledger = Ledger::read(&self.dir().join("v")).unwrap();
         let ids = if whole { "q".to_owned() } else { ids_of(&self.dir().join("g")).unwrap() };
-        difference(&status, &fills, &ledger, &ids)
+        difference(&status, &fills, &Theirs::of(&ledger), &ids)
     }
 
     /// `replay --journal --verify` of the ended gateway.

@@ -30,6 +30,9 @@ pub struct Link {
     pub(super) asked: Option<Timestamp>,
     /// When the last complete one was merged; zero where none was since the link came up.
     pub(super) merged: Timestamp,
+    /// When the first complete snapshot in the life of these books was asked for, and the last: what a
+    /// broker told of between them is in the books.
+    pub told: Option<(Timestamp, Timestamp)>,
     /// When the link last went down.
     pub(super) down: Timestamp,
     /// By how much the last report was made later than it came: the broker's clock is ahead of ours.

@@ -39,6 +39,7 @@ impl Oms {
         let link = &mut self.links[broker.index()];
         link.asked = None;
         link.merged = at;
+        link.told = Some((link.told.map_or(asked, |(first, _)| first), asked));
         link.mismatches = if agree { 0 } else { link.mismatches.saturating_add(1) };
         link.reconciled = agree;
         link.known |= agree;

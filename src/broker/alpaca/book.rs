@@ -87,9 +87,12 @@ impl Book {
             match order.venue_order_id {
                 Some(id) => {
                     let node = book.node(Uuid(id.0), now);
-                    node.name = Some(order.cl_ord_id);
                     node.terms = Some(order.terms);
-                    book.names.insert(order.cl_ord_id, Uuid(id.0));
+                    // A name that was made up here is not the broker's.
+                    if !order.cl_ord_id.is_made_up() {
+                        node.name = Some(order.cl_ord_id);
+                        book.names.insert(order.cl_ord_id, Uuid(id.0));
+                    }
                 }
                 None => match order.leg_of {
                     Some(parent) => {

@@ -15,6 +15,9 @@ mod stream;
 mod terms;
 mod updates;
 
+#[cfg(test)]
+mod tests;
+
 pub use book::Known;
 
 use super::session::Output;
@@ -96,13 +99,21 @@ pub struct AlpacaConfig {
     pub symbols: Vec<String>,
     /// What the gateway holds for live.
     pub known: Vec<Known>,
-    /// What ended since, and was submitted since then, is part of the first snapshot.
-    pub since: Timestamp,
+    /// What was submitted before this, and ended, is in the positions that the gateway began with: it
+    /// is never told.
+    pub floor: Timestamp,
+    /// When the last complete snapshot of an earlier session was asked for.
+    pub told: Timestamp,
     /// Waits between tries to connect.
     pub backoff: Backoff,
 }
 
 impl AlpacaConfig {
+    /// What ended, and was submitted since then, is part of the first snapshot.
+    fn since(&self) -> Timestamp {
+        self.floor.max(self.told - resync::MARGIN)
+    }
+
     /// Where each channel of a session connects to.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         let mut all = vec![self.endpoint.clone(); lanes::CHANNELS];

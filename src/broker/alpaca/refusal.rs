@@ -24,6 +24,8 @@ pub(super) fn read(error: &ApiError) -> Answer {
         (401, _) | (403, Some(40_110_000)) => Answer::Unauthorized,
         (403, None) if error.message.starts_with("forbidden") => Answer::Unauthorized,
         (429, _) => Answer::Throttled,
+        // A server that waited too long, or was asked too early: whatever number it gives.
+        (408 | 425, _) => Answer::Unknown,
         (400..=499, Some(code)) => Answer::Refused(reason(code, &error.message)),
         _ => Answer::Unknown,
     }

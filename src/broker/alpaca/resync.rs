@@ -25,7 +25,7 @@ const MOST_PAGES: u32 = 50;
 /// Positions are read again so often at most.
 const READINGS: u32 = 5;
 /// Orders are submitted later than they are made; clocks differ.
-const MARGIN: Nanos = Nanos::from_secs(30);
+pub(super) const MARGIN: Nanos = Nanos::from_secs(30);
 
 /// The question that is next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +92,8 @@ impl Resync {
     }
 
     /// What the next snapshot has to go back to.
-    pub fn covers_from(&self) -> Timestamp {
-        self.begun - MARGIN
+    pub fn covers_from(&self, floor: Timestamp) -> Timestamp {
+        floor.max(self.begun - MARGIN)
     }
 
     /// The stream said something of an order.

@@ -56,13 +56,13 @@ impl AlpacaSession {
             stream: Stream::new(config.endpoint.at("/stream"), config.backoff),
             lanes: super::Lanes::new(config.backoff),
             budget: super::Budget::new(config.rate),
-            book: super::Book::new(&config.known, config.since),
+            book: super::Book::new(&config.known, config.floor),
             replacing: BTreeMap::new(),
             sweep: Sweep::default(),
             resync: None,
             resync_at: Timestamp::MAX,
             missed_at: Timestamp::MAX,
-            covered: config.since,
+            covered: config.since(),
             lookups: BTreeMap::new(),
             granted: false,
             refill: Timestamp::MAX,
@@ -291,8 +291,13 @@ impl AlpacaSession {
         }
         let error = ApiError::read(response.status, &response.body);
         let request = response.header("x-request-id").unwrap_or_default();
-        tracing::warn!(?asked, status = error.status, code = error.code, message = %error.message,
-            request, "Alpaca refused a request");
+        // A look for an order that never arrived finds nothing.
+        if error.status == 404 && matches!(asked, Asked::Resync | Asked::Lookup { .. }) {
+            tracing::debug!(?asked, "Alpaca does not have it");
+        } else {
+            tracing::warn!(?asked, status = error.status, code = error.code,
+                message = %error.message, request, "Alpaca refused a request");
+        }
         match refusal::read(&error) {
             Answer::Unauthorized => {
                 self.on_lost(now, asked);
@@ -399,7 +404,7 @@ impl AlpacaSession {
                 self.resync = Some(resync);
             }
             Ok(Next::Done(snapshot)) => {
-                self.covered = resync.covers_from();
+                self.covered = resync.covers_from(self.config.floor);
                 self.resync_at = Timestamp::MAX;
                 self.book.prune(now);
                 self.report(Report::Snapshot(snapshot));

@@ -1,6 +1,6 @@
 //! Options of `qtos chaos`.
 
-use crate::chaos::{Amount, Direction, Dose, Framing, Partition};
+use crate::chaos::{Amount, Direction, Dose, Framing, Partition, VenueKind};
 use crate::types::Nanos;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
@@ -78,6 +78,12 @@ pub struct Kill9Args {
     /// File that remembers how far the campaign has come; a run goes on where it stands
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
+    /// Which venue the gateways trade at
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    pub venue: VenueKind,
+    /// The venue also misbehaves between the kills, where it can (alpaca)
+    #[arg(long)]
+    pub faults: bool,
     /// Pairs of a gateway and a venue at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub worlds: u64,

@@ -356,3 +356,21 @@ pub enum AuditCommand {
     /// Check the chain of hashes and name the first line that does not fit
     Verify,
 }
+
+/// `token`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
+    /// Make a key and its secret, and print both once
+    New {
+        /// In whose name it trades: an agent of kind `remote`
+        #[arg(long, value_name = "NAME")]
+        agent: String,
+    },
+    /// List the keys
+    List,
+    /// Take a key's power away at once, for ever
+    Revoke {
+        /// Its id
+        key: String,
+    },
+}

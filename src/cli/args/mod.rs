@@ -13,8 +13,8 @@ pub use client::{
 pub use engine::{
     AlpacaArgs, AuditCommand, BackupArgs, BenchArgs, CheckArgs, ClockArg, DemoArgs, ExportArgs,
     ImportAlpaca, ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs,
-    JournalCommand, RecordArgs, ReplayArgs, RestoreArgs, RunArgs, ShowArgs, SimArgs, VenueArgs,
-    VenueCommand, WatchdogArgs,
+    JournalCommand, RecordArgs, ReplayArgs, RestoreArgs, RunArgs, ShowArgs, SimArgs, TokenCommand,
+    VenueArgs, VenueCommand, WatchdogArgs,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -96,6 +96,9 @@ pub enum EngineCommand {
     /// Look into the audit file: who did what to this gateway
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Keys of programs that trade through the order entry
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Cut a recording out of a journal
     Export(ExportArgs),
     /// Copy a state folder into one file, also while its gateway runs

@@ -41,9 +41,22 @@ pub fn serve(
     on_bound: impl FnOnce(SocketAddr),
     stop: &AtomicBool,
 ) -> Result<(), AlpacaServeError> {
-    let taken = |error| AlpacaServeError::Listen(listen, error);
-    let listener = TcpListener::bind(listen).map_err(taken)?;
-    let address = listener.local_addr().map_err(taken)?;
+    let listener =
+        TcpListener::bind(listen).map_err(|error| AlpacaServeError::Listen(listen, error))?;
+    serve_on(listener, backend, on_bound, stop)
+}
+
+/// [`serve`] on a socket that listens already.
+///
+/// # Errors
+/// [`AlpacaServeError`].
+pub fn serve_on(
+    listener: TcpListener,
+    backend: Box<dyn Backend>,
+    on_bound: impl FnOnce(SocketAddr),
+    stop: &AtomicBool,
+) -> Result<(), AlpacaServeError> {
+    let address = listener.local_addr()?;
     let (inlet, runner) = Runner::new(backend);
     std::thread::scope(|scope| {
         let running = scope.spawn(|| runner.run(stop));

@@ -3,7 +3,7 @@
 use super::floor::AlpacaVenue;
 use super::ids;
 use super::record::RecordId;
-use super::show::side_word;
+use crate::alpaca::terms::side_word;
 use crate::alpaca::{Activity, ApiError, Params, Reply, Time, Uuid};
 use crate::types::{AccountId, Price, Qty, Timestamp};
 use serde::{Deserialize, Serialize};

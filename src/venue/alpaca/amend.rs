@@ -2,12 +2,9 @@
 
 use super::floor::AlpacaVenue;
 use super::record::RecordId;
-use super::rules;
-use crate::alpaca::{ApiError, Event, Number, OrderClass, OrderStatus, PatchOrder, Uuid};
+use crate::alpaca::{ApiError, Event, OrderClass, OrderStatus, PatchOrder, Uuid, rules};
 use crate::msg::{CancelOrder, OrderTerms, ReplaceOrder};
-use crate::types::{
-    AccountId, OrdType, OrderQty, Qty, Reason, TimeInForce, Timestamp, TrailingOffset,
-};
+use crate::types::{AccountId, OrderQty, Qty, Reason, Timestamp};
 use serde_json::{Value, json};
 
 const NOT_ROUTED: &str = "unable to replace order, order isn't sent to exchange yet";
@@ -125,76 +122,13 @@ impl AlpacaVenue {
         self.check_wash(record.account, record.asset, terms, &record.class)
     }
 
-    /// The terms of an order after a patch.
+    /// The terms of an order after a patch. A notional order that names units since stays one.
     fn new_terms(&self, id: RecordId, patch: &PatchOrder) -> Result<OrderTerms, ApiError> {
         let record = self.records.get(id);
         let crypto = self.assets.is_crypto(record.asset);
-        let mut terms = record.terms;
-        if let Some(Number(units)) = patch.qty {
-            let qty = Number(units).qty().filter(|qty| qty.is_positive());
-            let qty = qty.ok_or_else(|| ApiError::invalid("qty must be > 0"))?;
-            match record.qty {
-                None => {
-                    return Err(ApiError::unprocessable(
-                        "qty cannot be changed for notional orders",
-                    ));
-                }
-                Some(before) if before != qty && !crypto => {
-                    if !rules::is_whole(qty) || !rules::is_whole(before) {
-                        return Err(ApiError::unprocessable(
-                            "qty cannot be changed for fractional orders",
-                        ));
-                    }
-                }
-                Some(_) => {}
-            }
-            if qty <= record.cum {
-                return Err(ApiError::unprocessable("qty must be > filled_qty"));
-            }
-            terms.qty = OrderQty::Units(qty);
-        } else if let Some(qty) = record.qty {
-            terms.qty = OrderQty::Units(qty);
-        }
-        if patch.time_in_force.is_some() {
-            let tif = rules::time_in_force(patch.time_in_force.as_ref())?;
-            let rests = |tif| matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
-            if tif != terms.tif && !(rests(tif) && rests(terms.tif)) {
-                return Err(ApiError::unprocessable("time_in_force cannot be changed to that"));
-            }
-            terms.tif = tif;
-        }
-        let limit = |given| rules::price("limit_price", given, "", crypto);
-        let stop = |given| rules::price("stop_price", given, "", crypto);
-        let no = |what: &str| {
-            Err(ApiError::unprocessable(format!("{} orders have no {what}", terms.ord_type.name())))
-        };
-        terms.ord_type = match terms.ord_type {
-            OrdType::Limit { price } => {
-                if patch.stop_price.is_some() {
-                    return no("stop_price");
-                }
-                OrdType::Limit { price: patch.limit_price.map_or(Ok(price), |p| limit(Some(p)))? }
-            }
-            OrdType::Stop { stop_px } => {
-                if patch.limit_price.is_some() {
-                    return no("limit_price");
-                }
-                OrdType::Stop { stop_px: patch.stop_price.map_or(Ok(stop_px), |p| stop(Some(p)))? }
-            }
-            OrdType::StopLimit { stop_px, price } => OrdType::StopLimit {
-                stop_px: patch.stop_price.map_or(Ok(stop_px), |p| stop(Some(p)))?,
-                price: patch.limit_price.map_or(Ok(price), |p| limit(Some(p)))?,
-            },
-            OrdType::TrailingStop { offset } => OrdType::TrailingStop {
-                offset: match (patch.trail, offset) {
-                    (None, offset) => offset,
-                    (trail, TrailingOffset::Price(_)) => rules::trail(trail, None)?,
-                    (trail, TrailingOffset::BasisPoints(_)) => rules::trail(None, trail)?,
-                },
-            },
-            OrdType::Market => OrdType::Market,
-        };
-        Ok(terms)
+        let qty = record.qty.map_or(record.terms.qty, OrderQty::Units);
+        let before = OrderTerms { qty, ..record.terms };
+        rules::patched(&before, record.cum, patch, crypto)
     }
 
     /// Takes an order back, and those that hang together with it. Repeating it is no error.

@@ -1,7 +1,6 @@
 //! The venue behind the seam: requests, sockets and time come in here and go to their rooms.
 
 use super::activities::Activities;
-use super::assets::{self, Assets};
 use super::config::{AlpacaConfig, MarketClock, Pace};
 use super::faults::Faults;
 use super::market::{Market, Source};
@@ -11,11 +10,15 @@ use super::record::{RecordId, Records};
 use super::sockets::Sockets;
 use super::state::Note;
 use super::tape::Tape;
+use crate::alpaca::assets::{Assets, is_coin};
 use crate::alpaca::{
-    ApiError, Backend, Call, Credentials, Output, Reply, Request, SocketId, Stream, Ticket, Uuid,
+    ApiError, Backend, CalendarDay, Call, Clock, Credentials, Output, Reply, Request, SocketId,
+    Stream, Ticket, Uuid,
 };
 use crate::msg::FillSnapshot;
-use crate::types::{AccountId, Calendar, InstrumentTable, Nanos, Reason, Timestamp};
+use crate::types::{
+    AccountId, Calendar, Instrument, InstrumentTable, Nanos, Price, Qty, Reason, Timestamp,
+};
 use crate::venue::{Commit, Exchange, ExchangeConfig, Ledger, OrderIndex, Outbox, ServeError};
 use std::collections::BTreeSet;
 
@@ -84,7 +87,7 @@ impl AlpacaVenue {
             MarketClock::Open => Calendar::Always,
             MarketClock::Session => Calendar::UsEquity,
         };
-        let traded = instruments.iter().map(|(_, one)| assets::traded(one, calendar)).collect();
+        let traded = instruments.iter().map(|(_, one)| traded(one, calendar)).collect();
         let traded = InstrumentTable::new(traded).map_err(ServeError::Config)?;
         let (ledger, state) = Ledger::open(&config.state_dir, &traded)?;
         let notes = Note::read_all(&state).map_err(ServeError::Config)?;
@@ -237,7 +240,7 @@ impl AlpacaVenue {
             Call::ClosePositions { cancel_orders } => {
                 Ok(Reply::with(207, self.close_positions(account, cancel_orders)))
             }
-            Call::Assets(query) => Ok(Reply::ok(self.list_assets(&query))),
+            Call::Assets(query) => Ok(Reply::ok(self.assets.list(&query))),
             Call::Asset(symbol) => {
                 let missing = || ApiError::not_found(format!("asset not found for {symbol}"));
                 self.assets
@@ -245,8 +248,8 @@ impl AlpacaVenue {
                     .map(|id| Reply::ok(self.assets.get(id)))
                     .ok_or_else(missing)
             }
-            Call::Clock => self.show_clock().map(Reply::ok),
-            Call::Calendar(query) => self.list_calendar(&query).map(Reply::ok),
+            Call::Clock => Clock::at(self.now, self.clock == MarketClock::Open).map(Reply::ok),
+            Call::Calendar(query) => CalendarDay::list(&query).map(Reply::ok),
             Call::Watchlists => Ok(Reply::ok(self.list_watchlists(account))),
             Call::PostWatchlist(body) => self.make_watchlist(account, &body).map(Reply::ok),
             Call::Watchlist { key, action } => self.watchlist(account, &key, &action),
@@ -402,5 +405,17 @@ impl Backend for AlpacaVenue {
         }
         let frames = self.sockets.take_frames();
         Ok(self.faults.release(self.wall, frames))
+    }
+}
+
+/// The steps that the exchange trades an instrument in: fractions of a share, and a hundredth of a
+/// cent below one dollar. What of them an order may use is checked before it gets there.
+fn traded(instrument: &Instrument, calendar: Calendar) -> Instrument {
+    let crypto = is_coin(&instrument.symbol);
+    Instrument {
+        tick: Price::from_raw(if crypto { 1 } else { 100_000 }),
+        lot: Qty::from_raw(1),
+        calendar: if crypto { Calendar::Always } else { calendar },
+        ..instrument.clone()
     }
 }

@@ -2,7 +2,6 @@
 
 use super::activities::Fill;
 use super::floor::AlpacaVenue;
-use super::ids;
 use super::record::RecordId;
 use crate::alpaca::{Event, Number, OrderClass, OrderStatus, TradeUpdate, Uuid};
 use crate::msg::{ExecutionReport, Report};
@@ -185,7 +184,7 @@ impl AlpacaVenue {
     pub(super) fn tell(&mut self, id: RecordId, event: Event) {
         self.events += 1;
         let number = format!("{}/{}", self.now.nanos(), self.events);
-        let update = self.update(id, event, ids::of_text("event", &number));
+        let update = self.update(id, event, Uuid::of_text("event", &number));
         let account = self.records.get(id).account;
         self.send_update(account, &update);
     }

@@ -1,8 +1,7 @@
 //! The accounts: who they are, their settings, their budget of requests.
 
 use super::config::Login;
-use super::ids;
-use crate::alpaca::{Configuration, ConfigurationPatch, Credentials, Uuid};
+use crate::alpaca::{Budget, Configuration, ConfigurationPatch, Credentials, Uuid};
 use crate::types::{AccountId, InstrumentId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -28,18 +27,7 @@ pub(super) struct List {
 
 impl MemberState {
     pub fn new(created: Timestamp) -> Self {
-        let config = Configuration {
-            dtbp_check: "entry".to_owned(),
-            fractional_trading: true,
-            max_margin_multiplier: "2".to_owned(),
-            no_shorting: false,
-            suspend_trade: false,
-            trade_confirm_email: "all".to_owned(),
-            ptp_no_exception_entry: false,
-            pdt_check: "entry".to_owned(),
-            max_options_trading_level: 0,
-            disable_overnight_trading: false,
-        };
+        let config = Configuration::default();
         Self { created, config, watchlists: Vec::new(), tokens: Vec::new() }
     }
 
@@ -97,14 +85,13 @@ pub(super) struct Member {
 impl Member {
     pub fn new(account: AccountId, login: Login, state: MemberState, rate: u32) -> Self {
         let id = Self::id_of(&login);
-        let budget = |limit| Budget { limit, used: 0, ends: 0 };
-        let (budget, data_budget) = (budget(rate), budget(rate.max(DATA_RATE)));
+        let (budget, data_budget) = (Budget::new(rate), Budget::new(rate.max(DATA_RATE)));
         Self { account, id, login, state, changed: true, budget, data_budget }
     }
 
     /// The id of the account of a key: the same after every restart.
     pub fn id_of(login: &Login) -> Uuid {
-        ids::of_text("account", &login.key)
+        Uuid::of_text("account", &login.key)
     }
 
     /// Whether these are its credentials. A data stream gives a token as the secret of `oauth`.
@@ -119,33 +106,5 @@ impl Member {
     /// What an account is called by people.
     pub fn number(&self) -> String {
         format!("PA{:09}", self.id.0 % 1_000_000_000)
-    }
-}
-
-/// Requests in the running minute of the machine's clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
-    limit: u32,
-    used: u32,
-    /// Second at which the minute ends.
-    ends: u64,
-}
-
-impl Budget {
-    /// Takes one request; the headers that tell of it, and whether there was one left.
-    pub fn take(&mut self, now: Timestamp) -> (Vec<(&'static str, String)>, bool) {
-        let second = now.nanos() / 1_000_000_000;
-        if second >= self.ends {
-            self.used = 0;
-            self.ends = second + 60;
-        }
-        let granted = self.used < self.limit;
-        self.used += u32::from(granted);
-        let headers = vec![
-            ("X-RateLimit-Limit", self.limit.to_string()),
-            ("X-RateLimit-Remaining", (self.limit - self.used).to_string()),
-            ("X-RateLimit-Reset", self.ends.to_string()),
-        ];
-        (headers, granted)
     }
 }

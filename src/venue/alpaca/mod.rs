@@ -5,7 +5,6 @@
 mod account;
 mod activities;
 mod amend;
-mod assets;
 mod bars;
 mod config;
 mod faults;
@@ -20,9 +19,7 @@ mod news;
 mod oauth;
 mod positions;
 mod record;
-mod reference;
 mod reserves;
-mod rules;
 mod show;
 mod sim;
 mod sockets;

@@ -2,8 +2,7 @@
 //! it. The user of the page is this venue's first account, and says yes.
 
 use super::floor::AlpacaVenue;
-use super::ids;
-use crate::alpaca::{ApiError, Params, Reply};
+use crate::alpaca::{ApiError, Params, Reply, Uuid};
 use crate::types::AccountId;
 use serde_json::json;
 
@@ -24,7 +23,7 @@ impl AlpacaVenue {
         let (client, back) = (need("client_id")?, need("redirect_uri")?);
         let state = query.get("state").unwrap_or_default();
         let stamp = self.stamp().nanos();
-        let code = ids::of_text("code", &format!("{}/{client}/{stamp}", self.seed)).to_string();
+        let code = Uuid::of_text("code", &format!("{}/{client}/{stamp}", self.seed)).to_string();
         let scope = query.get("scope").unwrap_or_default().to_owned();
         self.codes.push((code.clone(), client, back.clone(), scope, account));
         let joint = if back.contains('?') { '&' } else { '?' };
@@ -52,7 +51,7 @@ impl AlpacaVenue {
             return no("invalid_grant");
         };
         let (code, _, _, scope, account) = self.codes.remove(at);
-        let token = ids::of_text("token", &code).to_string();
+        let token = Uuid::of_text("token", &code).to_string();
         let member = self.member_mut(account);
         member.state.tokens.push(token.clone());
         member.changed = true;

@@ -2,7 +2,7 @@
 
 use super::floor::AlpacaVenue;
 use super::record::Record;
-use super::rules::{self, Asked};
+use crate::alpaca::rules::{self, Asked};
 use crate::alpaca::{ApiError, Number, OrderClass};
 use crate::msg::OrderTerms;
 use crate::types::{AccountId, InstrumentId, Notional, OrdType, OrderQty, Price, Qty, Side};

@@ -2,9 +2,8 @@
 
 use super::floor::AlpacaVenue;
 use super::record::{Record, RecordId};
-use crate::alpaca::{
-    Number, Opt, Order, OrderStatus, OrderType, PositionIntent, SideWord, Tif, Time,
-};
+use crate::alpaca::terms::{intent, kind, side_word, tif_word, trail};
+use crate::alpaca::{Number, Opt, Order, OrderStatus, PositionIntent, Time};
 use crate::types::{
     AccountId, InstrumentId, Nanos, OrdType, OrderQty, Price, Side, TimeInForce, Timestamp,
     TrailingOffset,
@@ -14,13 +13,6 @@ use rust_decimal::Decimal;
 
 /// How long an order that is good till cancelled stands.
 const GTC: Nanos = Nanos::from_secs(90 * 86_400);
-
-pub(super) fn side_word(side: Side) -> SideWord {
-    match side {
-        Side::Buy => SideWord::Buy,
-        Side::Sell => SideWord::Sell,
-    }
-}
 
 impl AlpacaVenue {
     /// An order, with its legs below it where that was asked for.
@@ -156,49 +148,5 @@ impl AlpacaVenue {
             Side::Buy => best + distance,
             Side::Sell => best - distance,
         }))
-    }
-}
-
-/// The word for a side that opens or closes.
-pub(super) const fn intent(side: Side, closes: bool) -> PositionIntent {
-    match (side, closes) {
-        (Side::Buy, true) => PositionIntent::BuyToClose,
-        (Side::Buy, false) => PositionIntent::BuyToOpen,
-        (Side::Sell, true) => PositionIntent::SellToClose,
-        (Side::Sell, false) => PositionIntent::SellToOpen,
-    }
-}
-
-fn kind(ord_type: &OrdType) -> OrderType {
-    match ord_type {
-        OrdType::Market => OrderType::Market,
-        OrdType::Limit { .. } => OrderType::Limit,
-        OrdType::Stop { .. } => OrderType::Stop,
-        OrdType::StopLimit { .. } => OrderType::StopLimit,
-        OrdType::TrailingStop { .. } => OrderType::TrailingStop,
-    }
-}
-
-fn trail(ord_type: &OrdType) -> (Opt, Opt) {
-    match ord_type {
-        OrdType::TrailingStop { offset: TrailingOffset::Price(price) } => {
-            (Some((*price).into()), None)
-        }
-        OrdType::TrailingStop { offset: TrailingOffset::BasisPoints(points) } => {
-            (None, Some(Number(Decimal::new(i64::from(*points), 2))))
-        }
-        _ => (None, None),
-    }
-}
-
-fn tif_word(tif: TimeInForce) -> Tif {
-    match tif {
-        TimeInForce::Day => Tif::Day,
-        // No request of this wire makes an order with a date; it stands until then or a cancel.
-        TimeInForce::Gtc | TimeInForce::Gtd => Tif::Gtc,
-        TimeInForce::Opg => Tif::Opg,
-        TimeInForce::Cls => Tif::Cls,
-        TimeInForce::Ioc => Tif::Ioc,
-        TimeInForce::Fok => Tif::Fok,
     }
 }

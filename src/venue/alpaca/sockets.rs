@@ -2,8 +2,9 @@
 
 use super::floor::AlpacaVenue;
 use crate::alpaca::{
-    Channel, ControlMessage, Credentials, DataError, Feed, Output, SocketId, Stream, StreamRequest,
-    Subscription, TradeUpdate, decode_msgpack, encode_msgpack,
+    Channel, ControlMessage, Credentials, DataError, Feed, Output, SocketId, Stream, StreamCall,
+    Subscription, TradeUpdate, authorization, decode_msgpack, encode_msgpack, listening,
+    stream_error,
 };
 use crate::types::{AccountId, Nanos, Timestamp};
 use serde_json::{Value, json};
@@ -112,6 +113,12 @@ impl Sockets {
         }
     }
 
+    /// Sends a message of the trading stream: paper accounts get JSON in binary frames.
+    fn say(&mut self, id: SocketId, message: String) {
+        let output = Output::Binary(id, message.into_bytes());
+        self.frames.push(Frame { update: false, output });
+    }
+
     /// Gives a data socket its name; one socket for each endpoint and account.
     fn admit(&mut self, id: SocketId, account: AccountId) {
         let Some(feed) = self.open.get(&id).and_then(feed_of) else { return };
@@ -159,8 +166,7 @@ impl Sockets {
 
     /// Sends a trade update to all who listen for this account.
     pub fn update(&mut self, account: AccountId, update: &TradeUpdate) {
-        let Ok(data) = serde_json::to_string(update) else { return };
-        let text = format!(r#"{{"stream":"trade_updates","data":{data}}}"#);
+        let Some(text) = update.message() else { return };
         for (&id, socket) in &self.open {
             if socket.listens && socket.account == Some(account) {
                 let output = Output::Binary(id, text.clone().into_bytes());
@@ -194,16 +200,8 @@ fn encode(id: SocketId, stream: &Stream, message: &Value) -> Output {
             Output::Binary(id, bytes)
         }
         Stream::Data { msgpack: false, .. } => Output::Text(id, message.to_string()),
-        // Paper accounts get JSON in binary frames.
-        Stream::Trading => Output::Binary(id, tagged(message).into_bytes()),
-    }
-}
-
-/// A message of the trading stream, its tag first: a client may read it in one pass.
-fn tagged(message: &Value) -> String {
-    match message.get("stream") {
-        Some(stream) => format!(r#"{{"stream":{stream},"data":{}}}"#, message["data"]),
-        None => message.to_string(),
+        // The trading stream has messages of its own form.
+        Stream::Trading => Output::Binary(id, message.to_string().into_bytes()),
     }
 }
 
@@ -225,48 +223,31 @@ impl AlpacaVenue {
     }
 
     fn on_trading(&mut self, id: SocketId, message: &[u8]) {
-        let Ok(request) = serde_json::from_slice::<StreamRequest>(message) else {
-            let text = json!({"action": "error", "data": {"error_message": "invalid syntax"}});
-            self.sockets.send(id, &text);
-            return self.sockets.close(id);
-        };
-        let field = |name: &str| request.data[name].as_str().map(str::to_owned);
-        let state = |status: &str, action: &str| json!({"stream": "authorization", "data": {"status": status, "action": action}});
-        match request.action.as_str() {
-            "auth" | "authenticate" => {
-                let key = request.key.clone().or_else(|| field("key_id"));
-                let secret = request.secret.clone().or_else(|| field("secret_key"));
-                let given = match (key, secret, field("oauth_token")) {
-                    (Some(key), Some(secret), _) => Some(Credentials::Key(key, secret)),
-                    (_, _, Some(token)) => Some(Credentials::Bearer(token)),
-                    _ => None,
-                };
+        match StreamCall::read(message) {
+            StreamCall::Garbled => {
+                self.sockets.say(id, stream_error("invalid syntax"));
+                self.sockets.close(id);
+            }
+            StreamCall::Auth(given) => {
                 let account = given.and_then(|given| self.whose(&given));
                 if let Some(socket) = self.sockets.open.get_mut(&id) {
                     socket.account = account;
                 }
-                let status = if account.is_some() { "authorized" } else { "unauthorized" };
-                self.sockets.send(id, &state(status, "authenticate"));
+                self.sockets.say(id, authorization(account.is_some(), "authenticate"));
                 if account.is_none() {
                     self.sockets.close(id);
                 }
             }
-            "listen" => {
+            StreamCall::Listen(updates) => {
                 let Some(socket) = self.sockets.open.get_mut(&id) else { return };
                 if socket.account.is_none() {
-                    self.sockets.send(id, &state("unauthorized", "listen"));
+                    self.sockets.say(id, authorization(false, "listen"));
                     return self.sockets.close(id);
                 }
-                let streams = request.data["streams"].as_array().cloned().unwrap_or_default();
-                socket.listens = streams.iter().any(|name| name == "trade_updates");
-                let known: &[&str] = if socket.listens { &["trade_updates"] } else { &[] };
-                let ack = json!({"stream": "listening", "data": {"streams": known}});
-                self.sockets.send(id, &ack);
+                socket.listens = updates;
+                self.sockets.say(id, listening(updates));
             }
-            _ => {
-                let text = json!({"action": "error", "data": {"error_message": "unknown action"}});
-                self.sockets.send(id, &text);
-            }
+            StreamCall::Unknown => self.sockets.say(id, stream_error("unknown action")),
         }
     }
 

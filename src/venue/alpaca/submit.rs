@@ -3,9 +3,8 @@
 use super::floor::AlpacaVenue;
 use super::ids;
 use super::record::{Record, RecordId};
-use super::rules::{self, Asked};
-use super::show;
-use crate::alpaca::{ApiError, OrderClass, OrderStatus, PostOrder};
+use crate::alpaca::rules::{self, Asked};
+use crate::alpaca::{ApiError, OrderClass, OrderStatus, PostOrder, terms};
 use crate::msg::{Contingent, Leg, NewOrder, OrderTerms};
 use crate::types::{
     AccountId, AgentId, Calendar, ClientOrderId, InstrumentId, Nanos, Notional, OrderQty, Qty,
@@ -71,7 +70,7 @@ impl AlpacaVenue {
             record.status = if is_leg { OrderStatus::Held } else { status.clone() };
             if is_leg {
                 record.parent = Some(head);
-                record.intent = show::intent(terms.side, true);
+                record.intent = terms::intent(terms.side, true);
             } else {
                 record.legs.clone_from(&legs);
             }

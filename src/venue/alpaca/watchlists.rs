@@ -1,10 +1,9 @@
 //! Watchlists.
 
 use super::floor::AlpacaVenue;
-use super::ids;
 use super::members::List;
 use crate::alpaca::{
-    ApiError, Reply, Time, Watchlist, WatchlistAction, WatchlistBody, WatchlistKey,
+    ApiError, Reply, Time, Uuid, Watchlist, WatchlistAction, WatchlistBody, WatchlistKey,
 };
 use crate::types::{AccountId, InstrumentId};
 
@@ -45,7 +44,7 @@ impl AlpacaVenue {
         self.check_name(account, &name, None)?;
         let assets = self.symbols(body.symbols.as_deref().unwrap_or_default())?;
         let now = self.stamp();
-        let id = ids::of_text("watchlist", &format!("{name}/{}", now.nanos()));
+        let id = Uuid::of_text("watchlist", &format!("{name}/{}", now.nanos()));
         let list = List { id, name, created: now, updated: now, assets };
         let shown = self.show_list(account, &list);
         let member = self.member_mut(account);

@@ -1,29 +1,18 @@
-//! Assets, clock and calendar.
+//! Clock and calendar of the US exchanges, as this wire shows them.
 
-use super::config::MarketClock;
-use super::floor::AlpacaVenue;
-use crate::alpaca::{ApiError, Asset, CalendarDay, Clock, Eastern, Params, read_date};
+use super::{ApiError, CalendarDay, Clock, Eastern, Params, read_date};
 use crate::types::calendar::{Session, Zone};
 use crate::types::{Calendar, Date, Timestamp};
 
 const CALENDAR: Calendar = Calendar::UsEquity;
 
-impl AlpacaVenue {
-    /// `GET /v2/assets`.
-    pub(super) fn list_assets(&self, query: &Params) -> Vec<&Asset> {
-        let fits = |key: &str, own: &str| query.get(key).is_none_or(|wanted| wanted == own);
-        let all = self.assets.all().iter();
-        all.filter(|asset| {
-            fits("status", &asset.status)
-                && fits("asset_class", asset.class.as_str())
-                && fits("exchange", &asset.exchange)
-        })
-        .collect()
-    }
-
-    /// `GET /v2/clock`. A market that is always open shows the real sessions' coming moments.
-    pub(super) fn show_clock(&self) -> Result<Clock, ApiError> {
-        let now = self.now;
+impl Clock {
+    /// `GET /v2/clock` of a market that keeps the hours of the US exchanges, or of one that never
+    /// closes (`open`), which shows their coming moments.
+    ///
+    /// # Errors
+    /// 500: there is no calendar for this year.
+    pub fn at(now: Timestamp, open: bool) -> Result<Self, ApiError> {
         let unknown = || ApiError::new(500, 50_010_000, "no calendar for this year");
         let session = CALENDAR.session(now).ok_or_else(unknown)?;
         let after = |session: &Session| CALENDAR.session(session.post);
@@ -35,24 +24,28 @@ impl AlpacaVenue {
             let next = after(&session).ok_or_else(unknown)?;
             (false, next.open, next.close)
         };
-        let (is_open, next_open) = match self.clock {
-            // Open: it closes before it opens again.
-            MarketClock::Open if !is_open => {
-                let closing = CALENDAR.session(next_open).ok_or_else(unknown)?;
-                (true, after(&closing).ok_or_else(unknown)?.open)
-            }
-            _ => (is_open, next_open),
+        // One that is always open closes before it opens again.
+        let (is_open, next_open) = if open && !is_open {
+            let closing = CALENDAR.session(next_open).ok_or_else(unknown)?;
+            (true, after(&closing).ok_or_else(unknown)?.open)
+        } else {
+            (is_open, next_open)
         };
-        Ok(Clock {
+        Ok(Self {
             timestamp: Eastern(now),
             is_open,
             next_open: Eastern(next_open),
             next_close: Eastern(next_close),
         })
     }
+}
 
+impl CalendarDay {
     /// `GET /v2/calendar`: trading days from `start` to `end`, both included.
-    pub(super) fn list_calendar(&self, query: &Params) -> Result<Vec<CalendarDay>, ApiError> {
+    ///
+    /// # Errors
+    /// A date that is none.
+    pub fn list(query: &Params) -> Result<Vec<Self>, ApiError> {
         let date = |key: &str, otherwise: Date| match query.get(key) {
             None => Ok(otherwise),
             Some(text) => text

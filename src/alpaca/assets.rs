@@ -1,8 +1,7 @@
-//! What this venue trades: one asset for each instrument of its market.
+//! One asset for each instrument.
 
-use super::ids;
-use crate::alpaca::{Asset, AssetClass, Number, Uuid};
-use crate::types::{Calendar, Instrument, InstrumentId, InstrumentTable, Price, Qty};
+use super::{Asset, AssetClass, Number, Params, Uuid};
+use crate::types::{InstrumentId, InstrumentTable};
 use rust_decimal::Decimal;
 
 /// Assets whose id, name and exchange are public knowledge; ids of others are made of their symbol.
@@ -21,25 +20,41 @@ const AAPL: Uuid = Uuid(0xb0b6_dd9d_8b9b_48a9_ba46_b9d5_4906_e415);
 
 /// The assets, by instrument.
 #[derive(Debug)]
-pub(super) struct Assets {
+pub struct Assets {
     list: Vec<Asset>,
 }
 
 impl Assets {
+    /// The assets of these instruments.
     pub fn new(instruments: &InstrumentTable) -> Self {
-        Self { list: instruments.iter().map(|(_, one)| asset(&one.symbol)).collect() }
+        Self { list: instruments.iter().map(|(_, one)| describe(&one.symbol)).collect() }
     }
 
+    /// That of an instrument.
     pub fn get(&self, id: InstrumentId) -> &Asset {
         &self.list[id.index()]
     }
 
+    /// All of them, by instrument.
     pub fn all(&self) -> &[Asset] {
         &self.list
     }
 
+    /// Whether it is a coin.
     pub fn is_crypto(&self, id: InstrumentId) -> bool {
         self.get(id).class == AssetClass::Crypto
+    }
+
+    /// `GET /v2/assets`.
+    pub fn list(&self, query: &Params) -> Vec<&Asset> {
+        let fits = |key: &str, own: &str| query.get(key).is_none_or(|wanted| wanted == own);
+        let all = self.list.iter();
+        all.filter(|asset| {
+            fits("status", &asset.status)
+                && fits("asset_class", asset.class.as_str())
+                && fits("exchange", &asset.exchange)
+        })
+        .collect()
     }
 
     /// By symbol (`SPY`, `SPY:ARCA`, `SPY:ARCA:us_equity`, `BTC/USD`, `BTCUSD`) or id.
@@ -56,16 +71,18 @@ impl Assets {
     }
 }
 
-fn is_crypto(symbol: &str) -> bool {
+/// Whether a symbol names a coin: `BTC/USD`.
+pub fn is_coin(symbol: &str) -> bool {
     symbol.contains('/')
 }
 
-fn asset(symbol: &str) -> Asset {
+/// The asset of a symbol.
+pub fn describe(symbol: &str) -> Asset {
     let known = KNOWN.iter().find(|(own, ..)| *own == symbol);
-    let crypto = is_crypto(symbol);
+    let crypto = is_coin(symbol);
     let small = |digits| crypto.then(|| Number(Decimal::new(1, digits)));
     Asset {
-        id: if symbol == "AAPL" { AAPL } else { ids::of_text("asset", symbol) },
+        id: if symbol == "AAPL" { AAPL } else { Uuid::of_text("asset", symbol) },
         class: if crypto { AssetClass::Crypto } else { AssetClass::UsEquity },
         exchange: known.map_or(if crypto { "CRYPTO" } else { "NYSE" }, |row| row.2).to_owned(),
         symbol: symbol.to_owned(),
@@ -83,17 +100,5 @@ fn asset(symbol: &str) -> Asset {
         min_order_size: small(4),
         min_trade_increment: small(9),
         price_increment: small(9),
-    }
-}
-
-/// The steps that the exchange trades an instrument in: fractions of a share, and a hundredth of a
-/// cent below one dollar. What of them an order may use is checked before it gets there.
-pub(super) fn traded(instrument: &Instrument, calendar: Calendar) -> Instrument {
-    let crypto = is_crypto(&instrument.symbol);
-    Instrument {
-        tick: Price::from_raw(if crypto { 1 } else { 100_000 }),
-        lot: Qty::from_raw(1),
-        calendar: if crypto { Calendar::Always } else { calendar },
-        ..instrument.clone()
     }
 }

@@ -1,8 +1,9 @@
 //! Which orders this protocol takes, before anything is asked of account or market: field by field,
 //! then type against class, time in force and kind of asset.
 
-use crate::alpaca::{
-    ApiError, Asset, AssetClass, Number, Opt, OrderClass, OrderType, PostOrder, SideWord, Tif,
+use super::{
+    ApiError, Asset, AssetClass, Number, Opt, OrderClass, OrderType, PatchOrder, PostOrder,
+    SideWord, Tif,
 };
 use crate::msg::OrderTerms;
 use crate::types::{OrdType, OrderQty, Price, Qty, Side, TimeInForce, TrailingOffset};
@@ -10,21 +11,23 @@ use rust_decimal::Decimal;
 
 /// An order that follows the rules.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Asked {
+pub struct Asked {
+    /// How its orders hang together.
     pub class: OrderClass,
+    /// The order itself.
     pub terms: OrderTerms,
     /// The exits of a bracket (take-profit first), the stop of an OCO, the exit of an OTO.
     pub legs: Vec<OrderTerms>,
 }
 
 /// Longest client order id.
-const MAX_CLIENT_ID: usize = 128;
+pub const MAX_CLIENT_ID: usize = 128;
 
 /// The order that a request asks for.
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub(super) fn read(post: &PostOrder, asset: &Asset) -> Result<Asked, ApiError> {
+pub fn read(post: &PostOrder, asset: &Asset) -> Result<Asked, ApiError> {
     if post.client_order_id.as_ref().is_some_and(|id| id.len() > MAX_CLIENT_ID) {
         return Err(ApiError::invalid("client_order_id must be no more than 128 characters"));
     }
@@ -75,8 +78,11 @@ pub(super) fn read(post: &PostOrder, asset: &Asset) -> Result<Asked, ApiError> {
     Ok(Asked { class, terms, legs })
 }
 
-/// The time in force; a day where it is left out.
-pub(super) fn time_in_force(tif: Option<&Tif>) -> Result<TimeInForce, ApiError> {
+/// The time in force.
+///
+/// # Errors
+/// None given, or no such word.
+pub fn time_in_force(tif: Option<&Tif>) -> Result<TimeInForce, ApiError> {
     Ok(match tif {
         None => return Err(ApiError::invalid("time_in_force is required")),
         Some(Tif::Day) => TimeInForce::Day,
@@ -122,12 +128,10 @@ fn quantity(post: &PostOrder, crypto: bool) -> Result<OrderQty, ApiError> {
 }
 
 /// A price on the steps of a stock: cents from one dollar up, hundredths of a cent below.
-pub(super) fn price(
-    field: &str,
-    given: Opt,
-    missing: &str,
-    crypto: bool,
-) -> Result<Price, ApiError> {
+///
+/// # Errors
+/// `missing` without one; the rule that it breaks.
+pub fn price(field: &str, given: Opt, missing: &str, crypto: bool) -> Result<Price, ApiError> {
     let Some(number) = given else { return Err(ApiError::invalid(missing)) };
     let Some(price) = number.price().filter(|price| price.is_positive()) else {
         return Err(ApiError::invalid(format!("{field} must be > 0")));
@@ -176,7 +180,10 @@ fn order_type(post: &PostOrder, kind: &OrderType, crypto: bool) -> Result<OrdTyp
 }
 
 /// The distance of a trailing stop. Per cents go down to a hundredth.
-pub(super) fn trail(by_price: Opt, by_percent: Opt) -> Result<TrailingOffset, ApiError> {
+///
+/// # Errors
+/// Neither or both, or out of range.
+pub fn trail(by_price: Opt, by_percent: Opt) -> Result<TrailingOffset, ApiError> {
     let one = "trailing stop orders must specify one of trail_price or trail_percent";
     match (by_price, by_percent) {
         (Some(distance), None) => match distance.price() {
@@ -201,7 +208,7 @@ fn points_are_whole(percent: Decimal) -> bool {
 }
 
 /// Whether a quantity is a whole number of shares.
-pub(super) const fn is_whole(qty: Qty) -> bool {
+pub const fn is_whole(qty: Qty) -> bool {
     qty.raw() % Qty::whole(1).raw() == 0
 }
 
@@ -315,4 +322,76 @@ fn legs(
             _ => Err(need("either take_profit or stop_loss")),
         },
     }
+}
+
+/// The terms of an order after a patch; `cum` of it is filled.
+///
+/// # Errors
+/// The first rule that the patch breaks.
+pub fn patched(
+    before: &OrderTerms,
+    cum: Qty,
+    patch: &PatchOrder,
+    crypto: bool,
+) -> Result<OrderTerms, ApiError> {
+    let mut terms = *before;
+    if let Some(Number(units)) = patch.qty {
+        let qty = Number(units).qty().filter(|qty| qty.is_positive());
+        let qty = qty.ok_or_else(|| ApiError::invalid("qty must be > 0"))?;
+        match before.qty {
+            OrderQty::Cash(_) => {
+                return Err(ApiError::unprocessable("qty cannot be changed for notional orders"));
+            }
+            OrderQty::Units(before)
+                if before != qty && !crypto && !(is_whole(qty) && is_whole(before)) =>
+            {
+                return Err(ApiError::unprocessable("qty cannot be changed for fractional orders"));
+            }
+            OrderQty::Units(_) => {}
+        }
+        if qty <= cum {
+            return Err(ApiError::unprocessable("qty must be > filled_qty"));
+        }
+        terms.qty = OrderQty::Units(qty);
+    }
+    if patch.time_in_force.is_some() {
+        let tif = time_in_force(patch.time_in_force.as_ref())?;
+        let rests = |tif| matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
+        if tif != terms.tif && !(rests(tif) && rests(terms.tif)) {
+            return Err(ApiError::unprocessable("time_in_force cannot be changed to that"));
+        }
+        terms.tif = tif;
+    }
+    let limit = |given| price("limit_price", given, "", crypto);
+    let stop = |given| price("stop_price", given, "", crypto);
+    let no = |what: &str| {
+        Err(ApiError::unprocessable(format!("{} orders have no {what}", terms.ord_type.name())))
+    };
+    terms.ord_type = match terms.ord_type {
+        OrdType::Limit { price } => {
+            if patch.stop_price.is_some() {
+                return no("stop_price");
+            }
+            OrdType::Limit { price: patch.limit_price.map_or(Ok(price), |p| limit(Some(p)))? }
+        }
+        OrdType::Stop { stop_px } => {
+            if patch.limit_price.is_some() {
+                return no("limit_price");
+            }
+            OrdType::Stop { stop_px: patch.stop_price.map_or(Ok(stop_px), |p| stop(Some(p)))? }
+        }
+        OrdType::StopLimit { stop_px, price } => OrdType::StopLimit {
+            stop_px: patch.stop_price.map_or(Ok(stop_px), |p| stop(Some(p)))?,
+            price: patch.limit_price.map_or(Ok(price), |p| limit(Some(p)))?,
+        },
+        OrdType::TrailingStop { offset } => OrdType::TrailingStop {
+            offset: match (patch.trail, offset) {
+                (None, offset) => offset,
+                (distance, TrailingOffset::Price(_)) => trail(distance, None)?,
+                (distance, TrailingOffset::BasisPoints(_)) => trail(None, distance)?,
+            },
+        },
+        OrdType::Market => OrdType::Market,
+    };
+    Ok(terms)
 }
