@@ -241,7 +241,7 @@ mod tests {
             "HTTP/1.1 429 No\r\nRetry-After: 0\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
             "",
             "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
-            "HTTP/1.1 403 No\r\nContent-Length: 38\r\n\r\n{\"code\":42210000,\"message\":\"too young\"}",
+            "HTTP/1.1 403 No\r\nContent-Length: 39\r\n\r\n{\"code\":42210000,\"message\":\"too young\"}",
         ]);
         let mut fetcher = Fetcher::new(at, "");
         assert_eq!(fetcher.get("/a?b=c", &|| false).unwrap(), b"{}");

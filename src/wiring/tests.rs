@@ -352,7 +352,7 @@ fn every_example_parses_and_prints() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 9);
 }
 
 #[test]
