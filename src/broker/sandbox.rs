@@ -6,9 +6,9 @@
 //!                  +------ Waiting <-----+-------------+   closed, silent, refused, unreadable
 //! ```
 
-use super::reconnect::Backoff;
 use super::session::{BrokerSession, Channel, Frame, Output};
 use crate::msg::{BrokerSnapshot, OrderRequest, Report, SessionStatus};
+use crate::net::Backoff;
 use crate::types::{AccountId, InstrumentId, InstrumentTable, Nanos, Reason, Timestamp};
 use crate::venue::wire::{
     self, ClientMessage, Decoder, Logon, PROTOCOL, Role, SnapshotPart, VenueMessage,

@@ -3,7 +3,7 @@
 use super::args::{EngineCommand, Global};
 use super::{
     CliError, Exit, audit, backup, bench, chaos, check, demo, export, import, info, journal, kill,
-    replay, run, sim, token, venue, watchdog,
+    record, replay, run, sim, token, venue, watchdog,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -24,6 +24,7 @@ pub fn dispatch(
         EngineCommand::Run(args) => run::run(args, global, registry),
         EngineCommand::Replay(args) => replay::run(args, global, registry),
         EngineCommand::Import(args) => import::run(args, global),
+        EngineCommand::Record(args) => record::run(args, global, registry),
         EngineCommand::Info(args) => info::run(args, global),
         EngineCommand::Venue(args) => venue::run(args, global, registry),
         EngineCommand::Chaos(args) => chaos::run(args, global),

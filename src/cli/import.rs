@@ -2,7 +2,8 @@
 
 use super::args::{Global, ImportCommand};
 use super::{CliError, Exit, Progress};
-use crate::feed::import::{capture, csv, lean};
+use crate::feed::frames::FrameReader;
+use crate::feed::import::{capture, csv, frames, lean};
 use crate::view::Import;
 
 /// Makes a recording from other files.
@@ -24,8 +25,14 @@ pub fn run(command: &ImportCommand, global: &Global) -> Result<Exit, CliError> {
             (&args.out, csv::import(&args.file, &args.symbol, &args.out, &mut on_progress))
         }
         ImportCommand::Capture(args) => {
-            (&args.out, capture::import(&args.file, &args.out, &mut on_progress))
+            let imported = if FrameReader::is_one(&args.file) {
+                frames::import(&args.file, &args.out, &mut on_progress)
+            } else {
+                capture::import(&args.file, &args.out, &mut on_progress)
+            };
+            (&args.out, imported)
         }
+        ImportCommand::Alpaca(args) => return super::import_alpaca::run(args, global),
     };
     bar.finish();
     let imported = imported?;

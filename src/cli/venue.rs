@@ -122,7 +122,7 @@ fn server_config(
 fn generated(args: &VenueArgs, topology: &Topology) -> Result<Generated, CliError> {
     let params = topology.feeds.iter().find_map(|feed| match &feed.source {
         FeedSource::Generated(params) => Some(params),
-        FeedSource::Recording(_) | FeedSource::Sandbox(_) => None,
+        _ => None,
     });
     let mut market = topology.generated_market(params)?;
     market.seed = args.seed.unwrap_or(market.seed);

@@ -35,6 +35,15 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("qtos_watchdog_age_seconds", "Time since a watchdog last looked; absent without one", &[]),
     ("qtos_actor_restarts_total", "Restarts since boot", &["actor"]),
     ("qtos_conflated_total", "Market records merged on the way to a lane", &["feed"]),
+    ("qtos_feed_up", "The venue confirmed the subscription of a data stream", &["feed"]),
+    ("qtos_feed_verified", "Data came over the connection of a data stream", &["feed"]),
+    ("qtos_feed_frames_total", "Frames of a data stream", &["feed"]),
+    ("qtos_feed_records_total", "Market records of all data streams", &["kind"]),
+    ("qtos_feed_skipped_total", "Messages of all data streams that became no record", &["kind"]),
+    ("qtos_feed_lost_total", "Connections of a data stream lost, or tried in vain", &["feed"]),
+    ("qtos_feed_errors_total", "Errors that data streams were told, by code", &["code"]),
+    ("qtos_feed_data_age_seconds", "Time since a data stream last brought data", &["feed"]),
+    ("qtos_feed_unverified", "Symbols without data since the last connection", &["feed"]),
     ("qtos_market_gaps_total", "Gaps in market data", &[]),
     (
         "qtos_tick_to_order_seconds",
@@ -88,6 +97,37 @@ pub fn render(handle: &Handle, entry: &Figures) -> String {
     }
 }
 
+/// Of the data streams; those with labels other than the stream's name are summed up.
+fn feeds(handle: &Handle) -> Vec<Sample> {
+    let mut all: Vec<Sample> = Vec::new();
+    let mut sums: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
+    for (name, figures) in handle.feeds() {
+        let mut say = |metric, value| all.push((metric, name.clone(), value));
+        say("qtos_feed_up", f64::from(u8::from(figures.is_up())));
+        say("qtos_feed_verified", f64::from(u8::from(figures.is_verified())));
+        say("qtos_feed_frames_total", figures.frames() as f64);
+        say("qtos_feed_lost_total", figures.lost() as f64);
+        say("qtos_feed_unverified", figures.unverified() as f64);
+        if let Some(at) = figures.last_data() {
+            say("qtos_feed_data_age_seconds", handle.now().since(at).as_secs_f64());
+        }
+        let kinds = figures
+            .records()
+            .map(|(kind, count)| ("qtos_feed_records_total", kind.to_owned(), count));
+        let skipped = figures
+            .skipped()
+            .map(|(kind, count)| ("qtos_feed_skipped_total", kind.to_owned(), count));
+        let errors = figures
+            .errors()
+            .map(|(code, count)| ("qtos_feed_errors_total", code.to_string(), count));
+        for (metric, label, count) in kinds.chain(skipped).chain(errors) {
+            *sums.entry((metric, label)).or_default() += count;
+        }
+    }
+    all.extend(sums.into_iter().map(|((metric, label), count)| (metric, label, count as f64)));
+    all
+}
+
 /// Of the order entry, where there is one.
 fn entry_samples(handle: &Handle, entry: &Figures) -> Vec<Sample> {
     if handle.remote().is_none() {
@@ -124,6 +164,7 @@ fn samples(handle: &Handle) -> Vec<Sample> {
     for (name, count) in handle.merged() {
         all.push(("qtos_conflated_total", name.to_owned(), count as f64));
     }
+    all.extend(feeds(handle));
     for trip in handle.trips() {
         let kind = trip.scope.split(':').next().unwrap_or_default().to_owned();
         all.push(("qtos_kill_level", kind, f64::from(trip.level as u8)));

@@ -35,6 +35,16 @@ impl Counts {
         } += 1;
     }
 
+    /// Adds what another count has.
+    pub const fn merge(&mut self, other: &Self) {
+        self.quotes += other.quotes;
+        self.trades += other.trades;
+        self.bars += other.bars;
+        self.levels += other.levels;
+        self.gaps += other.gaps;
+        self.halts += other.halts;
+    }
+
     /// All together.
     pub const fn records(&self) -> u64 {
         self.quotes + self.trades + self.bars + self.levels + self.gaps + self.halts

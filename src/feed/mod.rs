@@ -4,8 +4,10 @@
 //! A feed numbers instruments on its own; [`Mapped`] gives its records the numbers of a session.
 //! Times of a feed never go backwards. Nothing here reads a clock: [`Pace`] is handed the time.
 
+pub mod alpaca;
 pub mod counts;
 pub mod error;
+pub mod frames;
 pub mod generated;
 pub mod import;
 pub mod info;

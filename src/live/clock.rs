@@ -31,6 +31,11 @@ impl Clock {
     }
 }
 
+/// The wall clock, for commands that only want to know when they run.
+pub fn now() -> Timestamp {
+    Clock::new().now()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

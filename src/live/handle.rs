@@ -3,6 +3,7 @@
 use super::audit::{Act, Audit};
 use super::broker_io::CommandEdge;
 use super::clock::Clock;
+use super::data_io::FeedFigures;
 use super::edge::{RemoteEdge, Waker};
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub brokers: Vec<Arc<CommandEdge>>,
     pub journal: Arc<SyncEdge>,
     pub merged: Vec<(String, Arc<AtomicU64>)>,
+    pub feeds: Vec<(String, Arc<FeedFigures>)>,
     pub clock: Clock,
     pub operator: AtomicU32,
     pub instance: u32,
@@ -87,6 +89,11 @@ impl Handle {
     /// Every supervised actor.
     pub fn statuses(&self) -> &[Arc<ActorStatus>] {
         &self.0.statuses
+    }
+
+    /// What each data stream has brought, by its name.
+    pub fn feeds(&self) -> &[(String, Arc<FeedFigures>)] {
+        &self.0.feeds
     }
 
     /// Records merged on the way to a lane, by its name.

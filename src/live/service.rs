@@ -22,9 +22,7 @@ use crate::journal::{Header, HeaderKind, Log, World};
 use crate::kill::{ArmDesk, Latch, LatchError, Trip};
 use crate::msg::KillOrder;
 use crate::types::{BrokerId, KillLevel, Scope};
-use crate::wiring::{
-    AssemblyError, ConfigError, FeedSource, LaneId, ReferenceFeed, Registry, Topology, Venue,
-};
+use crate::wiring::{AssemblyError, ConfigError, LaneId, ReferenceFeed, Registry, Topology, Venue};
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
 use hdrhistogram::Histogram;
@@ -205,7 +203,12 @@ impl Service {
         let waker = Arc::new(Waker::default());
         let requests = RequestEdge::new(Arc::clone(&waker));
         let asks: Arc<ArrayQueue<Ask>> = Arc::new(ArrayQueue::new(1024));
-        let mut plan = Plan { statuses: Vec::new(), keepers: Vec::new(), merged: Vec::new() };
+        let mut plan = Plan {
+            statuses: Vec::new(),
+            keepers: Vec::new(),
+            merged: Vec::new(),
+            feeds: Vec::new(),
+        };
 
         let gateway = format!("qtos-{:08x}", folder.identity.instance);
         let mut commands = Vec::new();
@@ -276,6 +279,7 @@ impl Service {
                 plan.statuses.clone()
             },
             merged: plan.merged.clone(),
+            feeds: plan.feeds.clone(),
         });
 
         for (broker, session, edge, reports) in remote {
@@ -438,11 +442,10 @@ fn reference(
     if let Some(file) = &options.file {
         return Ok(Some(topology.open_recording(file)?));
     }
-    let is_reference = |source: &FeedSource| !matches!(source, FeedSource::Sandbox(_));
     match topology.feeds.as_slice() {
         [] => Err(ServiceError::NoFeed),
         [one] => Ok(topology.open_feed(one)?),
-        many => match many.iter().find(|feed| is_reference(&feed.source)) {
+        many => match many.iter().find(|feed| feed.source.is_reference()) {
             None => Ok(None),
             Some(feed) => Err(ServiceError::MixedFeeds(feed.name.clone())),
         },

@@ -210,6 +210,21 @@ impl MarketData {
     pub const NOTHING: Self =
         Self::Gap(Gap { ts: Timestamp::ZERO, instrument: InstrumentId(0), missing: 0 });
 
+    /// The same record at another time.
+    #[must_use]
+    pub const fn with_ts(mut self, ts: Timestamp) -> Self {
+        match &mut self {
+            Self::Quote(m) => m.ts = ts,
+            Self::Trade(m) => m.ts = ts,
+            Self::Bar(m) => m.ts = ts,
+            Self::QuoteBar(m) => m.ts = ts,
+            Self::Level(m) => m.ts = ts,
+            Self::Status(m) => m.ts = ts,
+            Self::Gap(m) => m.ts = ts,
+        }
+        self
+    }
+
     /// The same record of another instrument.
     #[must_use]
     pub const fn with_instrument(mut self, id: InstrumentId) -> Self {

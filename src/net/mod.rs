@@ -3,6 +3,8 @@
 
 mod endpoint;
 pub mod http;
+mod reconnect;
 pub mod ws;
 
 pub use endpoint::Endpoint;
+pub use reconnect::Backoff;

@@ -4,6 +4,7 @@
 //! 64 lower-case hex digits. Scripts rely on the names. Each type renders itself for people as well.
 
 mod control;
+mod record;
 mod render;
 mod report;
 mod state;
@@ -14,6 +15,7 @@ pub use control::{
     KillRequest, KillResult, LimitRequest, LimitResult, LimitsVersion, NewOrderRequest,
     OrderDenied, ReplaceOrderRequest, WatchdogAct,
 };
+pub use record::{RecordResult, RecordedFeed};
 pub use render::{Render, Table, word};
 pub use report::{
     AgentSummary, Bench, BenchRow, Check, Copied, Divergence, Import, JournalCheck, JournalRecord,

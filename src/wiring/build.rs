@@ -1,14 +1,12 @@
 //! From what a file says to what it means: names become numbers, dangling ones become errors.
 
-use super::config::{
-    Config, FeedKind, FeedSection, FxSection, InstrumentSection, Mode, Name, SuperviseSection,
-};
+use super::config::{Config, FxSection, InstrumentSection, Mode, Name, SuperviseSection};
 use super::names::{EXTERNAL, Names, OPERATOR, unknown};
 use super::session;
 use super::source::{ConfigError, Params, Source};
 use super::topology::{
-    AccountSpec, AgentSpec, Backoff, ControlSpec, FeedSource, FeedSpec, FxMark, LaneId, LaneSpec,
-    RestartPolicy, Topology, Vocabulary,
+    AccountSpec, AgentSpec, Backoff, ControlSpec, FxMark, LaneId, LaneSpec, RestartPolicy,
+    Topology, Vocabulary,
 };
 use crate::actors::risk::check::SESSION;
 use crate::agents::REMOTE;
@@ -16,10 +14,8 @@ use crate::types::text::Text;
 use crate::types::{
     AgentId, Currency, Instrument, InstrumentTable, LimitRow, Nanos, Notional, Price, Qty,
 };
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use toml::Spanned;
 
 /// The lane that always exists.
@@ -144,7 +140,7 @@ pub(super) fn build(source: Source, vocabulary: &Vocabulary) -> Result<Topology,
         restarts: read.restarts(config.supervise)?,
         guardian: super::guardian::read(&read, config.guardian)?,
         fx: read.fx(config.fx, currency, names.instruments())?,
-        feeds: read.feeds(feeds)?,
+        feeds: read.feeds(feeds, names.instruments())?,
         brokers: brokers
             .into_iter()
             .map(|(index, broker)| read.broker(index, broker, config.mode, names.instruments()))
@@ -314,30 +310,6 @@ impl Reader<'_> {
             }
         }
         Ok(marks.into_values().collect())
-    }
-
-    fn feeds(&self, sections: Vec<(usize, FeedSection)>) -> Result<Vec<FeedSpec>, ConfigError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Recording {
-            file: PathBuf,
-        }
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Sandbox {
-            addr: Text<SocketAddr>,
-        }
-        let feed = |(index, section): (usize, FeedSection)| {
-            let name = &section.name;
-            let params = Params::new(self.source, ("feed", index, "params"), name.span().start);
-            let source = match section.kind {
-                FeedKind::Recording => FeedSource::Recording(params.read::<Recording>()?.file),
-                FeedKind::Sandbox => FeedSource::Sandbox(params.read::<Sandbox>()?.addr.0),
-                FeedKind::Generated => FeedSource::Generated(params),
-            };
-            Ok(FeedSpec { name: text(name).to_owned(), source })
-        };
-        sections.into_iter().map(feed).collect()
     }
 
     /// Rows in the order of the controls. A required control without a global row is an error: a limit

@@ -203,6 +203,7 @@ pub(super) enum FeedKind {
     Recording,
     Generated,
     Sandbox,
+    Alpaca,
 }
 
 #[derive(Debug, Deserialize)]

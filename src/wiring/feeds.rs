@@ -1,8 +1,17 @@
-//! Feeds that a journal can refer to: a recording or a seed stands for every record in it.
+//! Feeds as a config file says them, and those that a journal can refer to: a recording or a seed stands
+//! for every record in it.
 
+use super::alpaca_feed::AlpacaFeed;
+use super::build::{Reader, text};
+use super::config::{FeedKind, FeedSection};
+use super::source::{ConfigError, Params};
 use super::topology::{FeedSource, FeedSpec, Topology};
 use crate::feed::{Feed, FeedError, Generated, Mapped, Recording, digest};
-use std::path::Path;
+use crate::types::InstrumentTable;
+use crate::types::text::Text;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// How a journal names a feed of its configuration.
 const FROM_CONFIG: &str = "config:";
@@ -20,6 +29,39 @@ pub struct ReferenceFeed {
 impl std::fmt::Debug for ReferenceFeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReferenceFeed").field("name", &self.name).finish()
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn feeds(
+        &self,
+        sections: Vec<(usize, FeedSection)>,
+        instruments: &InstrumentTable,
+    ) -> Result<Vec<FeedSpec>, ConfigError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Recording {
+            file: PathBuf,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Sandbox {
+            addr: Text<SocketAddr>,
+        }
+        let feed = |(index, section): (usize, FeedSection)| {
+            let name = &section.name;
+            let params = Params::new(self.source, ("feed", index, "params"), name.span().start);
+            let source = match section.kind {
+                FeedKind::Recording => FeedSource::Recording(params.read::<Recording>()?.file),
+                FeedKind::Sandbox => FeedSource::Sandbox(params.read::<Sandbox>()?.addr.0),
+                FeedKind::Generated => FeedSource::Generated(params),
+                FeedKind::Alpaca => {
+                    FeedSource::Alpaca(Box::new(AlpacaFeed::read(&params, instruments)?))
+                }
+            };
+            Ok(FeedSpec { name: text(name).to_owned(), source })
+        };
+        sections.into_iter().map(feed).collect()
     }
 }
 
@@ -42,7 +84,7 @@ impl Topology {
     /// It is not there, or its parameters cannot be used.
     pub fn open_feed(&self, spec: &FeedSpec) -> Result<Option<ReferenceFeed>, FeedError> {
         match &spec.source {
-            FeedSource::Sandbox(_) => Ok(None),
+            FeedSource::Sandbox(_) | FeedSource::Alpaca(_) => Ok(None),
             FeedSource::Recording(path) => self.open_recording(path).map(Some),
             FeedSource::Generated(params) => {
                 let market = self

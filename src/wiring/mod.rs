@@ -2,6 +2,7 @@
 //! nothing is left to check.
 
 mod alpaca;
+mod alpaca_feed;
 mod assemble;
 mod brokers;
 mod build;
@@ -18,6 +19,7 @@ mod source;
 mod topology;
 mod walk;
 
+pub use alpaca_feed::AlpacaFeed;
 pub use assemble::{AssemblyError, Placement, Registry, closed_desk, remembered_desk};
 pub use brokers::RemoteSession;
 pub use config::{Idle, Mode};

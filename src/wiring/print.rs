@@ -62,6 +62,7 @@ impl Topology {
                 FeedSource::Recording(file) => format!("recording {}", file.display()),
                 FeedSource::Generated(_) => "generated".to_owned(),
                 FeedSource::Sandbox(addr) => format!("sandbox venue at {addr}"),
+                FeedSource::Alpaca(feed) => feed.to_string(),
             };
             writeln!(f, "  {:<12} {source}", feed.name)?;
         }

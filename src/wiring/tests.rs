@@ -352,7 +352,41 @@ fn every_example_parses_and_prints() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 9);
+}
+
+#[test]
+fn a_data_stream_keeps_its_key_from_strangers_and_names_what_is_wrong() {
+    let feed = |params: &str| {
+        let feed = format!("[[feed]]\nname = \"f\"\nkind = \"alpaca\"\n[feed.params]\n{params}\n");
+        parse(&GOOD.replacen("currency = \"USD\"\n", &feed, 1))
+            .map(|topology| topology.to_string())
+            .map_err(|error| error.to_string())
+    };
+    let shown =
+        feed("feed = \"sip\"\nchannels = [\"quotes\"]\nsymbols = { IBM = \"IBM.X\" }").unwrap();
+    let line = "Alpaca at https://stream.data.alpaca.markets/v2/sip: quotes of IBM.X";
+    assert!(shown.contains(line), "{shown}");
+    let near = feed("feed = \"crypto\"\nurl = \"ws://127.0.0.1:9100\"").unwrap();
+    assert!(
+        near.contains("http://127.0.0.1:9100/v1beta3/crypto/us: trades, quotes, bars"),
+        "{near}"
+    );
+    for (params, named) in [
+        ("feed = \"sip\"\nurl = \"ws://example.com\"", "encrypted"),
+        ("feed = \"sip\"\nchannels = [\"orderbooks\"]", "`orderbooks` is none of this feed"),
+        ("feed = \"sip\"\nchannels = []", "`channels` needs at least one"),
+        ("feed = \"sip\"\nkey = \"PKSECRET\"", "never the secret itself"),
+        ("feed = \"sip\"\nsymbols = { XX = \"XX\" }", "no instrument is named `XX`"),
+        ("feed = \"sip\"\nsymbols = { IBM = \"A\", EURUSD = \"A\" }", "`A`"),
+        ("feed = \"sip\"\nsilence = \"10ms\"", "`silence`"),
+        ("feed = \"opra\"", "opra"),
+        ("", "feed"),
+    ] {
+        let error = feed(params).unwrap_err();
+        assert!(error.starts_with("t.toml:") && error.contains(named), "{params}: {error}");
+        assert!(!error.contains("PKSECRET"), "{error}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a config file means.
 
+use super::alpaca_feed::AlpacaFeed;
 use super::config::{Idle, Mode};
 use super::names::Names;
 use super::secret::SecretRef;
@@ -135,6 +136,15 @@ pub enum FeedSource {
     Generated(Params),
     /// The market data of a sandbox venue process.
     Sandbox(SocketAddr),
+    /// A data stream of Alpaca.
+    Alpaca(Box<AlpacaFeed>),
+}
+
+impl FeedSource {
+    /// The same whenever it is opened: a journal can refer to it.
+    pub const fn is_reference(&self) -> bool {
+        matches!(self, Self::Recording(_) | Self::Generated(_))
+    }
 }
 
 /// A broker connection.

@@ -21,8 +21,8 @@ mod tests;
 
 pub use book::Known;
 
-use super::reconnect::Backoff;
 use super::session::Output;
+use crate::net::Backoff;
 use crate::net::Endpoint;
 use crate::types::{AccountId, InstrumentId, Timestamp};
 use book::Book;

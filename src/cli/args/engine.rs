@@ -79,8 +79,10 @@ pub enum ImportCommand {
     Lean(ImportLean),
     /// `ts,bid,ask,bid_size,ask_size` or bars, with ns or ISO time
     Csv(ImportCsv),
-    /// Lines of local time and venue JSON
+    /// Lines of local time and venue JSON, or frames of `qtos record`
     Capture(ImportCapture),
+    /// Alpaca's history, by request
+    Alpaca(ImportAlpaca),
 }
 
 /// `import lean`.
@@ -121,6 +123,50 @@ pub struct ImportCapture {
     /// The recording to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+/// `import alpaca`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportAlpaca {
+    /// Which symbols; OURS=THEIRS where the recording's name is another: BTCUSD=BTC/USD
+    #[arg(long = "symbol", value_name = "S", required = true, num_args = 1..)]
+    pub symbols: Vec<String>,
+    /// From when: RFC 3339, or a date in New York
+    #[arg(long, value_name = "T")]
+    pub start: crate::alpaca::Time,
+    /// To when
+    #[arg(long, value_name = "T")]
+    pub end: crate::alpaca::Time,
+    /// What: trades, quotes, bars, news, snapshots
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "trades,quotes")]
+    pub kinds: Vec<crate::feed::import::alpaca::What>,
+    /// Feed of stocks: sip, iex [default: the venue's choice]
+    #[arg(long, value_name = "F")]
+    pub feed: Option<String>,
+    /// Length of bars
+    #[arg(long, value_name = "T", default_value = "1Min")]
+    pub timeframe: crate::feed::import::alpaca::Timeframe,
+    /// The recording to write
+    #[arg(long, value_name = "FILE.qrec")]
+    pub out: PathBuf,
+    /// The data host
+    #[arg(long, value_name = "URL", default_value = "https://data.alpaca.markets")]
+    pub url: String,
+    /// File with the key on its first line and the secret on its second
+    /// [default: APCA_API_KEY_ID and APCA_API_SECRET_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// `record`.
+#[derive(Debug, Clone, Args)]
+pub struct RecordArgs {
+    /// Folder for the recordings: one folder a feed, one pair of files a day
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// End after so many seconds
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub for_seconds: Option<u64>,
 }
 
 /// `info`.

@@ -12,9 +12,9 @@ pub use client::{
 };
 pub use engine::{
     AlpacaArgs, AuditCommand, BackupArgs, BenchArgs, CheckArgs, ClockArg, DemoArgs, ExportArgs,
-    ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs, JournalCommand,
-    ReplayArgs, RestoreArgs, RunArgs, ShowArgs, SimArgs, TokenCommand, VenueArgs, VenueCommand,
-    WatchdogArgs,
+    ImportAlpaca, ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs,
+    JournalCommand, RecordArgs, ReplayArgs, RestoreArgs, RunArgs, ShowArgs, SimArgs, TokenCommand,
+    VenueArgs, VenueCommand, WatchdogArgs,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -80,6 +80,8 @@ pub enum EngineCommand {
     /// Make a recording from other files
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Keep what live feeds bring: frames as they came, and a recording
+    Record(RecordArgs),
     /// Say what is in a recording
     Info(InfoArgs),
     /// Run a venue in its own process

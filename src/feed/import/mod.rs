@@ -3,8 +3,10 @@
 //! All of them stream, stop at the first line they cannot read with its number and field, and leave
 //! no file behind when they fail.
 
+pub mod alpaca;
 pub mod capture;
 pub mod csv;
+pub mod frames;
 pub mod lean;
 pub mod merge;
 

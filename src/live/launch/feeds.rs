@@ -2,7 +2,9 @@
 
 use super::Plan;
 use crate::broker::Backoff;
+use crate::feed::alpaca::FeedSettings;
 use crate::feed::{Feed, FeedError};
+use crate::live::data_io::{self, FeedFigures};
 use crate::live::edge::{MarketEdge, Waker};
 use crate::live::feed_io::{self, FeedEnd};
 use crate::live::keeper::{Factory, Guard};
@@ -14,6 +16,7 @@ use crate::wiring::{FeedSource, ReferenceFeed, Topology};
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,6 +38,13 @@ impl PlannedFeed {
     pub fn factory(self) -> Factory {
         self.start
     }
+}
+
+/// What comes over a socket.
+#[derive(Clone)]
+enum Stream {
+    Venue(SocketAddr),
+    Data(FeedSettings, Arc<FeedFigures>),
 }
 
 /// Plans the reference feed, or else every feed of the configuration.
@@ -90,7 +100,14 @@ pub fn feeds(
         return Ok(planned);
     }
     for spec in &topology.feeds {
-        let FeedSource::Sandbox(addr) = spec.source else { continue };
+        let stream = match &spec.source {
+            FeedSource::Sandbox(addr) => Stream::Venue(*addr),
+            FeedSource::Alpaca(feed) => Stream::Data(
+                feed.settings(topology.names.instruments()).map_err(FeedError::Source)?,
+                plan.figures(&spec.name),
+            ),
+            FeedSource::Recording(_) | FeedSource::Generated(_) => continue,
+        };
         let status = plan.status(format!("feed:{}", spec.name));
         let queue = Arc::new(ArrayQueue::new(65_536));
         let end: Arc<FeedEnd> = Arc::default();
@@ -105,9 +122,25 @@ pub fn feeds(
                 MarketEdge::new(Arc::clone(&own_queue), Arc::clone(&waker), Arc::clone(&merged));
             let (end, status, instruments) =
                 (Arc::clone(&own_end), Arc::clone(&own_status), instruments.clone());
+            let stream = stream.clone();
             arbiter.spawn(async move {
-                let backoff = Backoff::new(first, limit);
-                feed_io::follow_venue(addr, &instruments, backoff, &mut edge, &end, &status).await;
+                match stream {
+                    Stream::Venue(addr) => {
+                        let backoff = Backoff::new(first, limit);
+                        feed_io::follow_venue(
+                            addr,
+                            &instruments,
+                            backoff,
+                            &mut edge,
+                            &end,
+                            &status,
+                        )
+                        .await;
+                    }
+                    Stream::Data(settings, figures) => {
+                        data_io::follow_stream(settings, &mut edge, &end, &status, &figures).await;
+                    }
+                }
                 guard.done();
             });
         });

@@ -10,6 +10,7 @@ pub use core::start_core;
 pub use feeds::feeds;
 pub use lanes::agent_lanes;
 
+use super::data_io::FeedFigures;
 use super::handle::Handle;
 use super::keeper::{Factory, Keeper};
 use super::status::ActorStatus;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub keepers: Vec<Addr<Keeper>>,
     /// Records merged on the way to a lane, by its name.
     pub merged: Vec<(String, Arc<AtomicU64>)>,
+    /// What data streams have brought, by their names.
+    pub feeds: Vec<(String, Arc<FeedFigures>)>,
 }
 
 impl Plan {
@@ -43,6 +46,13 @@ impl Plan {
         let count: Arc<AtomicU64> = Arc::default();
         self.merged.push((name.to_owned(), Arc::clone(&count)));
         count
+    }
+
+    /// Figures of a data stream of this name.
+    pub fn figures(&mut self, name: &str) -> Arc<FeedFigures> {
+        let figures: Arc<FeedFigures> = Arc::default();
+        self.feeds.push((name.to_owned(), Arc::clone(&figures)));
+        figures
     }
 
     /// Puts a child under a keeper, which starts it.
