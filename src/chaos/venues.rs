@@ -63,8 +63,12 @@ impl VenueKind {
         }
     }
 
-    /// The venue's word on everything that it was ever asked for.
-    pub(super) fn theirs(self, dir: &Path, addr: &str) -> Result<Theirs, Trouble> {
+    /// The venue's word on everything that it was ever asked for. `dir` holds its folder `v`, `addr` is where
+    /// it listens.
+    ///
+    /// # Errors
+    /// For people: it does not answer, or its ledger cannot be read.
+    pub fn theirs(self, dir: &Path, addr: &str) -> Result<Theirs, Trouble> {
         match self {
             Self::Sandbox => {
                 let ledger = Ledger::read(&dir.join("v")).map_err(|error| error.to_string())?;

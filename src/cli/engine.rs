@@ -3,7 +3,7 @@
 use super::args::{EngineCommand, Global};
 use super::{
     CliError, Exit, audit, backup, bench, chaos, check, demo, export, import, info, journal, kill,
-    record, replay, run, sim, token, venue, watchdog,
+    login, record, replay, run, sim, token, venue, watchdog,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -34,6 +34,7 @@ pub fn dispatch(
         EngineCommand::Backup(args) => backup::backup(args, global),
         EngineCommand::Restore(args) => backup::restore(args, global),
         EngineCommand::Token(command) => token::run(command, global, registry),
+        EngineCommand::Login(command) => login::run(command, global),
         EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Kill(args) => kill::run(args, global, registry),
         EngineCommand::Watchdog(args) => watchdog::run(args, global, registry),

@@ -25,6 +25,7 @@ pub mod info;
 pub mod journal;
 mod kill;
 mod limits;
+mod login;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod order;

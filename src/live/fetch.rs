@@ -1,7 +1,7 @@
 //! Requests for data over HTTP, one after the other, for commands that wait for each answer.
 
 use super::socket::{Dialing, Socket};
-use crate::net::http::{Method, Response, ResponseDecoder, write_request};
+use crate::net::http::{Body, Method, Response, ResponseDecoder, write_request};
 use crate::net::{Backoff, Endpoint};
 use crate::types::Nanos;
 use std::io;
@@ -65,7 +65,7 @@ impl Fetcher {
         let mut backoff = Backoff::new(Nanos::from_secs(1), Nanos::from_secs(30));
         let mut last = String::new();
         for _ in 0..TRIES {
-            let pause = match self.once(target, stop) {
+            let pause = match self.once(Method::Get, target, None, stop) {
                 Ok(response) if response.status == 200 => {
                     if let Some(wait) = exhausted(&response, epoch()) {
                         rest(wait, stop)?;
@@ -98,7 +98,27 @@ impl Fetcher {
         Err(FetchError::Silent(self.endpoint.authority(), last))
     }
 
-    fn once(&mut self, target: &str, stop: &dyn Fn() -> bool) -> io::Result<Response> {
+    /// The answer to a form, whatever its status. It is sent once.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn post_form(
+        &mut self,
+        target: &str,
+        form: &[u8],
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<(u16, Vec<u8>)> {
+        let response = self.once(Method::Post, target, Some(Body::Form(form)), stop)?;
+        Ok((response.status, response.body))
+    }
+
+    fn once(
+        &mut self,
+        method: Method,
+        target: &str,
+        body: Option<Body<'_>>,
+        stop: &dyn Fn() -> bool,
+    ) -> io::Result<Response> {
         if self.socket.is_none() {
             let dialing = Dialing::begin(self.endpoint.clone(), DIAL, || {});
             self.socket = Some(loop {
@@ -112,7 +132,7 @@ impl Fetcher {
         let Some(socket) = &mut self.socket else { return Err(io::ErrorKind::NotConnected.into()) };
         let target = format!("{}{target}", self.endpoint.path);
         let mut bytes = Vec::new();
-        write_request(&mut bytes, Method::Get, &target, &self.headers, None);
+        write_request(&mut bytes, method, &target, &self.headers, body);
         socket.write(&bytes)?;
         let begin = std::time::Instant::now();
         let mut buffer = vec![0; 1 << 16];

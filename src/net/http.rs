@@ -48,29 +48,46 @@ impl Method {
     }
 }
 
+/// The body of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// JSON.
+    Json(&'a [u8]),
+    /// Fields of a form, percent-encoded.
+    Form(&'a [u8]),
+}
+
 /// Appends a request to `out`. `headers` are whole lines, each with its line end: the same for all
-/// requests of a connection, so they are made once. A body is JSON.
+/// requests of a connection, so they are made once.
 pub fn write_request(
     out: &mut Vec<u8>,
     method: Method,
     target: &str,
     headers: &str,
-    body: Option<&[u8]>,
+    body: Option<Body<'_>>,
 ) {
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(headers.as_bytes());
-    if let Some(body) = body {
+    let (kind, content) = match body {
+        None => ("", &[][..]),
+        Some(Body::Json(content)) => ("json", content),
+        Some(Body::Form(content)) => ("x-www-form-urlencoded", content),
+    };
+    if body.is_some() {
         let mut length = String::with_capacity(64);
         // Writing to a String cannot fail.
-        let _ =
-            write!(length, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        let _ = write!(
+            length,
+            "Content-Type: application/{kind}\r\nContent-Length: {}\r\n",
+            content.len()
+        );
         out.extend_from_slice(length.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(body.unwrap_or_default());
+    out.extend_from_slice(content);
 }
 
 /// An answer.
@@ -361,7 +378,7 @@ mod tests {
     #[test]
     fn a_request_is_what_it_says() {
         let mut out = Vec::new();
-        write_request(&mut out, Method::Post, "/v2/orders", "Host: a\r\n", Some(b"{}"));
+        write_request(&mut out, Method::Post, "/v2/orders", "Host: a\r\n", Some(Body::Json(b"{}")));
         let text = String::from_utf8(out).unwrap();
         let expected = "POST /v2/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
             Content-Length: 2\r\n\r\n{}";

@@ -10,7 +10,7 @@ use crate::alpaca::Uuid;
 use crate::broker::session::{Channel, Output, Pace};
 use crate::broker::{BrokerSession, Frame};
 use crate::msg::{OrderRequest, ReplaceOrder, Report, SessionStatus};
-use crate::net::http::{self, Method};
+use crate::net::http::{self, Body, Method};
 use crate::types::{ClientOrderId, Nanos, Reason, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -372,7 +372,8 @@ impl BrokerSession for AlpacaSession {
         let channel = self.lanes.free(Self::use_of(request)).ok_or(Reason::Busy)?;
         frame.channel = channel;
         frame.bytes.clear();
-        http::write_request(&mut frame.bytes, method, &target, &self.headers, body.as_deref());
+        let body = body.as_deref().map(Body::Json);
+        http::write_request(&mut frame.bytes, method, &target, &self.headers, body);
         self.staged = Some((channel, asked));
         Ok(())
     }

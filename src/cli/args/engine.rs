@@ -311,6 +311,42 @@ pub struct RestoreArgs {
     pub file: PathBuf,
 }
 
+/// `login`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LoginCommand {
+    /// Alpaca by OAuth2: a browser asks you, the token goes into a file
+    Alpaca(LoginArgs),
+}
+
+/// `login alpaca`. The client's id and secret are those of your OAuth2 application at Alpaca.
+#[derive(Debug, Clone, Args)]
+pub struct LoginArgs {
+    /// The application's id
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    /// Where the application's secret is: env:NAME or file:PATH
+    #[arg(long, value_name = "WHERE", default_value = "env:QTOS_OAUTH_CLIENT_SECRET")]
+    pub client_secret: crate::wiring::SecretRef,
+    /// The file for the token; it must not be there
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Which account the token is for: paper or live
+    #[arg(long, value_name = "WHICH", default_value = "paper", value_parser = ["paper", "live"])]
+    pub environment: String,
+    /// Where the browser comes back to: as registered with the application, on this machine
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8400")]
+    pub listen: std::net::SocketAddr,
+    /// The page that asks you
+    #[arg(long, value_name = "URL", default_value = "https://app.alpaca.markets/oauth/authorize")]
+    pub authorize_url: String,
+    /// Where the code becomes a token
+    #[arg(long, value_name = "URL", default_value = "https://api.alpaca.markets/oauth/token")]
+    pub token_url: String,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    pub wait: u64,
+}
+
 /// `bench`.
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {

@@ -13,8 +13,8 @@ pub use client::{
 pub use engine::{
     AlpacaArgs, AuditCommand, BackupArgs, BenchArgs, CheckArgs, ClockArg, DemoArgs, ExportArgs,
     ImportAlpaca, ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs,
-    JournalCommand, RecordArgs, ReplayArgs, RestoreArgs, RunArgs, ShowArgs, SimArgs, TokenCommand,
-    VenueArgs, VenueCommand, WatchdogArgs,
+    JournalCommand, LoginArgs, LoginCommand, RecordArgs, ReplayArgs, RestoreArgs, RunArgs,
+    ShowArgs, SimArgs, TokenCommand, VenueArgs, VenueCommand, WatchdogArgs,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -99,6 +99,9 @@ pub enum EngineCommand {
     /// Keys of programs that trade through the order entry
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Log in at a broker and keep its token
+    #[command(subcommand)]
+    Login(LoginCommand),
     /// Cut a recording out of a journal
     Export(ExportArgs),
     /// Copy a state folder into one file, also while its gateway runs
