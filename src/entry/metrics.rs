@@ -2,6 +2,7 @@
 //! lane one turn, an order nothing.
 
 use super::dropin::Figures;
+use crate::broker::Counted;
 use crate::live::Handle;
 use crate::types::{AccountId, BrokerId, InstrumentId, Scope};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
@@ -44,6 +45,13 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("qtos_feed_errors_total", "Errors that data streams were told, by code", &["code"]),
     ("qtos_feed_data_age_seconds", "Time since a data stream last brought data", &["feed"]),
     ("qtos_feed_unverified", "Symbols without data since the last connection", &["feed"]),
+    ("qtos_broker_requests_total", "Requests written to a broker", &["broker"]),
+    ("qtos_broker_refused_total", "Requests that a broker refused", &["broker"]),
+    ("qtos_broker_unknown_total", "Requests whose outcome had to be looked up", &["broker"]),
+    ("qtos_broker_throttled_total", "Requests refused for being too many", &["broker"]),
+    ("qtos_broker_snapshots_total", "Complete snapshots of a broker", &["broker"]),
+    ("qtos_broker_snapshots_failed_total", "Snapshots that did not come together", &["broker"]),
+    ("qtos_broker_lost_total", "Sessions with a broker that were lost", &["broker"]),
     ("qtos_market_gaps_total", "Gaps in market data", &[]),
     (
         "qtos_tick_to_order_seconds",
@@ -165,6 +173,11 @@ fn samples(handle: &Handle) -> Vec<Sample> {
         all.push(("qtos_conflated_total", name.to_owned(), count as f64));
     }
     all.extend(feeds(handle));
+    for (name, figures) in handle.sessions() {
+        for (what, metric) in Counted::ALL {
+            all.push((metric, name.clone(), figures.of(what) as f64));
+        }
+    }
     for trip in handle.trips() {
         let kind = trip.scope.split(':').next().unwrap_or_default().to_owned();
         all.push(("qtos_kill_level", kind, f64::from(trip.level as u8)));

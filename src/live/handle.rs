@@ -10,6 +10,7 @@ use super::lane::{Ask, Figures, Stop};
 use super::status::ActorStatus;
 use super::watchdog::Beat;
 use crate::actors::Notice;
+use crate::broker::SessionFigures;
 use crate::desk::Desk;
 use crate::kill::two_step::VALID;
 use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, StepError, Trip, TwoStep};
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub journal: Arc<SyncEdge>,
     pub merged: Vec<(String, Arc<AtomicU64>)>,
     pub feeds: Vec<(String, Arc<FeedFigures>)>,
+    /// Of broker sessions that count.
+    pub sessions: Vec<(String, Arc<SessionFigures>)>,
     pub clock: Clock,
     pub operator: AtomicU32,
     pub instance: u32,
@@ -89,6 +92,11 @@ impl Handle {
     /// Every supervised actor.
     pub fn statuses(&self) -> &[Arc<ActorStatus>] {
         &self.0.statuses
+    }
+
+    /// What broker sessions count, by their brokers' names.
+    pub fn sessions(&self) -> &[(String, Arc<SessionFigures>)] {
+        &self.0.sessions
     }
 
     /// What each data stream has brought, by its name.

@@ -253,6 +253,11 @@ impl Service {
         let core_status = plan.status("lane:core".to_owned());
         let feeds =
             feeds(topology, options, (feed, desk.position()), &waker, &threads_stop, &mut plan)?;
+        let counting = remote.iter().filter_map(|(broker, session, ..)| {
+            let name = topology.names.broker(*broker).to_owned();
+            Some((name, Arc::clone(session.figures()?)))
+        });
+        let counting = counting.collect();
         let handle = Handle::new(Shared {
             topology: topology.clone(),
             board: Arc::clone(&board),
@@ -280,6 +285,7 @@ impl Service {
             },
             merged: plan.merged.clone(),
             feeds: plan.feeds.clone(),
+            sessions: counting,
         });
 
         for (broker, session, edge, reports) in remote {

@@ -8,10 +8,11 @@ use super::topology::{AlpacaLogin, AlpacaSpec, BrokerSpec, Topology, Venue};
 use crate::actors::oms::{Oms, Role};
 use crate::broker::{
     AlpacaConfig, AlpacaSession, Backoff, BrokerSession, Credentials, Known, SandboxConfig,
-    SandboxSession,
+    SandboxSession, SessionFigures,
 };
 use crate::net::Endpoint;
 use crate::types::{AccountId, BrokerId, InstrumentTable, Nanos, Timestamp};
+use std::sync::Arc;
 
 impl Reader<'_> {
     /// One `[[broker]]`.
@@ -91,6 +92,14 @@ impl RemoteSession {
                 Box::new(SandboxSession::new(config.clone(), instruments.clone()))
             }
             Kind::Alpaca(config) => Box::new(AlpacaSession::new((**config).clone())),
+        }
+    }
+
+    /// What its sessions count, where they do.
+    pub fn figures(&self) -> Option<&Arc<SessionFigures>> {
+        match &self.kind {
+            Kind::Sandbox(..) => None,
+            Kind::Alpaca(config) => Some(&config.figures),
         }
     }
 
@@ -201,5 +210,6 @@ fn alpaca_config(
         floor: Timestamp::ZERO,
         told: Timestamp::ZERO,
         backoff,
+        figures: Arc::default(),
     })
 }

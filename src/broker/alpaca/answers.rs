@@ -6,6 +6,7 @@ use super::refusal::{self, Answer};
 use super::resync::{Names, Next};
 use super::{AlpacaSession, Sweep, terms};
 use crate::alpaca::{ApiError, Order, Uuid};
+use crate::broker::Counted;
 use crate::msg::{CancelReject, Report, RequestKind};
 use crate::net::http::{Method, Response};
 use crate::types::{ClientOrderId, Nanos, Reason, Timestamp};
@@ -66,6 +67,7 @@ impl AlpacaSession {
 
     /// Nobody knows what became of it.
     fn on_lost(&mut self, now: Timestamp, asked: Asked) {
+        self.config.figures.count(Counted::Unknown);
         match asked {
             Asked::New(name) | Asked::Replace { name, .. } => self.look_up(now, name),
             // The order's own state answers.
@@ -89,6 +91,7 @@ impl AlpacaSession {
 
     fn resync_fails(&mut self, now: Timestamp, why: &str) {
         tracing::warn!(why, "an Alpaca snapshot did not come together; another is begun");
+        self.config.figures.count(Counted::Scattered);
         self.resync = None;
         self.resync_at = now + Nanos::from_secs(1);
     }
@@ -106,6 +109,7 @@ impl AlpacaSession {
         if error.status == 404 && matches!(asked, Asked::Resync | Asked::Lookup { .. }) {
             tracing::debug!(?asked, "Alpaca does not have it");
         } else {
+            self.config.figures.count(Counted::Refused);
             tracing::warn!(?asked, status = error.status, code = error.code,
                 message = %error.message, request, "Alpaca refused a request");
         }
@@ -115,6 +119,7 @@ impl AlpacaSession {
                 self.unauthorized(now);
             }
             Answer::Throttled => {
+                self.config.figures.count(Counted::Throttled);
                 self.budget.refused(now, response.header("retry-after"));
                 self.on_lost(now, asked);
             }
@@ -218,6 +223,7 @@ impl AlpacaSession {
                 self.covered = resync.covers_from(self.config.floor);
                 self.resync_at = Timestamp::MAX;
                 self.book.prune(now);
+                self.config.figures.count(Counted::Snapshots);
                 self.report(Report::Snapshot(snapshot));
             }
             Err(why) => self.resync_fails(now, &why),

@@ -22,6 +22,7 @@ mod tests;
 pub use book::Known;
 
 use super::session::Output;
+use crate::broker::SessionFigures;
 use crate::net::Backoff;
 use crate::net::Endpoint;
 use crate::types::{AccountId, InstrumentId, Timestamp};
@@ -31,6 +32,7 @@ use lanes::Lanes;
 use resync::Resync;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use stream::Stream;
 
 /// How the gateway says who it is.
@@ -107,6 +109,8 @@ pub struct AlpacaConfig {
     pub told: Timestamp,
     /// Waits between tries to connect.
     pub backoff: Backoff,
+    /// What the session counts.
+    pub figures: Arc<SessionFigures>,
 }
 
 impl AlpacaConfig {

@@ -8,7 +8,7 @@ use super::stream::{News, Stream};
 use super::{AlpacaConfig, AlpacaSession, Replacing, Sweep, terms};
 use crate::alpaca::Uuid;
 use crate::broker::session::{Channel, Output, Pace};
-use crate::broker::{BrokerSession, Frame};
+use crate::broker::{BrokerSession, Counted, Frame};
 use crate::msg::{OrderRequest, ReplaceOrder, Report, SessionStatus};
 use crate::net::http::{self, Body, Method};
 use crate::types::{ClientOrderId, Nanos, Reason, Timestamp};
@@ -86,6 +86,7 @@ impl AlpacaSession {
     /// The link is of no use: everything that waits for an answer on it has none.
     fn down(&mut self, now: Timestamp) {
         if std::mem::take(&mut self.up) {
+            self.config.figures.count(Counted::Lost);
             self.report(Report::Session(SessionStatus::Down));
         }
         self.resync = None;
@@ -199,6 +200,7 @@ impl AlpacaSession {
         let target = format!("{}{target}", self.config.endpoint.path);
         http::write_request(&mut bytes, method, &target, &self.headers, None);
         self.outputs.push_back(Output::Send(channel, bytes));
+        self.config.figures.count(Counted::Requests);
         self.lanes.asked(now, channel, asked);
     }
 
@@ -395,6 +397,7 @@ impl BrokerSession for AlpacaSession {
             }
             OrderRequest::Cancel(_) => {}
         }
+        self.config.figures.count(Counted::Requests);
         self.lanes.asked(now, channel, asked);
     }
 

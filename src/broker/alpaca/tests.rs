@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use tungstenite::{Message, WebSocket};
 
 /// The broker's end of the stream.
@@ -130,6 +131,7 @@ impl Rig {
             floor: now,
             told: now,
             backoff: Backoff::DEFAULT,
+            figures: Arc::default(),
         });
         let mut rig = Self {
             session,
