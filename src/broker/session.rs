@@ -72,7 +72,9 @@ pub trait BrokerSession: Send {
     /// one. Used when the core cannot: cancels need no approval and pass at every kill level.
     fn cancel_all(&mut self, now: Timestamp);
 
-    /// Asks the broker for a complete snapshot; it comes as `Report::Snapshot`.
+    /// Asks the broker for a complete snapshot; it comes as `Report::Snapshot`. Orders that ended may
+    /// be left out where an earlier one of this connection listed them and nothing changed since; the
+    /// first one that is asked for after a `Report::Correction` lists its order all the same.
     fn request_snapshot(&mut self, now: Timestamp);
 
     /// What the session wants done next.
