@@ -96,8 +96,10 @@ pub struct SandboxSession {
     next_heartbeat: Timestamp,
     backoff: Backoff,
     snapshot_id: u64,
-    /// Version of the last complete snapshot of this connection.
+    /// Version of the last complete snapshot of this connection; 0 asks for everything.
     since: u64,
+    /// The last snapshot that was asked for before the last correction.
+    corrected: u64,
     parts: BrokerSnapshot,
 }
 
@@ -116,6 +118,7 @@ impl SandboxSession {
             next_heartbeat: Timestamp::MAX,
             snapshot_id: 0,
             since: 0,
+            corrected: 0,
             parts: BrokerSnapshot::default(),
         }
     }
@@ -163,6 +166,9 @@ impl SandboxSession {
                 self.outputs.push_back(Output::Report(Report::Execution(report)));
             }
             (VenueMessage::Correction(said), State::Up) => {
+                // It may come late: the fills of its order in the snapshots since were read without
+                // it, and what ended is told once. The next one says everything again.
+                (self.since, self.corrected) = (0, self.snapshot_id);
                 self.outputs.push_back(Output::Report(Report::Correction(Box::new(said))));
             }
             (VenueMessage::CancelReject(reject), State::Up) => {
@@ -218,7 +224,10 @@ impl SandboxSession {
             }
         }
         if planted!(PartIsWhole, part.last, true) {
-            self.since = part.version;
+            // The answer to what was asked before a correction moves nothing on.
+            if part.id > self.corrected {
+                self.since = part.version;
+            }
             let snapshot = Box::new(std::mem::take(&mut self.parts));
             self.outputs.push_back(Output::Report(Report::Snapshot(snapshot)));
         }

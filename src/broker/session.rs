@@ -97,7 +97,9 @@ pub trait BrokerSession: Send {
     /// mass cancel that is quicker than they are sends it now.
     fn sweep(&mut self, _now: Timestamp) {}
 
-    /// Asks the broker for a complete snapshot; it comes as `Report::Snapshot`.
+    /// Asks the broker for a complete snapshot; it comes as `Report::Snapshot`. Orders that ended may
+    /// be left out where an earlier one of this connection listed them and nothing changed since; the
+    /// first one that is asked for after a `Report::Correction` lists its order all the same.
     fn request_snapshot(&mut self, now: Timestamp);
 
     /// What the session wants done next.

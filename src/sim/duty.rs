@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The guardian looks once a second and wants the same three times: no less than this.
 const CONFIRMED: Nanos = Nanos::from_secs(1);
+/// Far from its limit for so long, an account was far at one of the guardian's looks.
+const LOOKED: Nanos = Nanos::from_secs(1);
 /// A loss that lasts for so long has been seen.
 const SEEN: Nanos = Nanos::from_secs(20);
 /// More refusals than the guardian lets pass in a minute, with some to spare.
@@ -22,7 +24,12 @@ const STORM_WINDOW: Nanos = Nanos::from_secs(60);
 /// How an account's loss has gone.
 #[derive(Debug, Clone, Copy, Default)]
 struct Course {
-    /// It was seen far from its limit in this process, and not near it before.
+    /// Far from the limit since, by the gateway's clock, and not near it before in this process.
+    far: Option<Timestamp>,
+    /// The guardian has looked meanwhile. Until then it may be counting looks that found the account
+    /// near: its market has a price as soon as one exchange has quoted, [`Shown`] when all have.
+    ///
+    /// [`Shown`]: crate::sim::shown::Shown
     known: bool,
     /// Near the limit for the first time, by the gateway's clock.
     near: Option<Timestamp>,
@@ -211,7 +218,10 @@ impl Duty {
             let idle = core.risk.halts.level_of(Scope::Account(account)) == KillLevel::Normal;
             if lost.raw() * 10 < limit.raw() * 8 {
                 // What was near before it was seen far may have been near for longer.
-                course.known |= course.near.is_none();
+                if course.near.is_none() {
+                    let far = *course.far.get_or_insert(at);
+                    course.known |= at.since(far) >= LOOKED;
+                }
             } else {
                 course.near.get_or_insert(at);
                 // Whoever arms what stands meanwhile accepts the loss.

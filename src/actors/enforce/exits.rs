@@ -3,7 +3,7 @@
 //!
 //! An exit belongs to the agent whose position it closes, so that its books say what is left; where
 //! several agents hold the account's position, each gets its part. What others at the broker hold is
-//! closed as the operator's.
+//! closed as the operator's, in one exit with what is the operator's own.
 
 use crate::actors::core::{Core, CoreOut};
 use crate::actors::market::{Market, MarketState};
@@ -119,21 +119,24 @@ impl Core {
         let net = self.oms.books.account(account, instrument).position;
         // What is on the other side of the account's position is no way out of it: the gate says so.
         let only = if let Scope::Agent(id) = scope { Some(id) } else { None };
-        let holders: Vec<(AgentId, Qty)> = self
-            .oms
-            .books
-            .positions()
-            .filter(|((a, agent, i), position)| {
-                (*a, *i) == (account, instrument)
-                    && only.is_none_or(|only| only == *agent)
-                    && !position.qty.is_zero()
-                    && (only.is_some() || position.qty.is_positive() == net.is_positive())
-            })
-            .map(|((_, agent, _), position)| (agent, position.qty))
-            .collect();
+        let held = self.oms.books.positions().filter(|((a, agent, i), position)| {
+            (*a, *i) == (account, instrument)
+                && only.is_none_or(|only| only == *agent)
+                && !position.qty.is_zero()
+                && (only.is_some() || position.qty.is_positive() == net.is_positive())
+        });
+        // Whose exit it is: what the operator's own exits of before have left goes with the strangers'.
+        let mut holders: Vec<(AgentId, Qty)> = Vec::new();
+        for ((_, agent, _), position) in held {
+            let owner = if agent == AgentId::EXTERNAL { AgentId::OPERATOR } else { agent };
+            match holders.iter_mut().find(|(known, _)| *known == owner) {
+                Some((_, qty)) => *qty = qty.saturating_add(position.qty),
+                None => holders.push((owner, position.qty)),
+            }
+        }
         let mut left = net.abs();
         let mut tried = Vec::new();
-        for (agent, held) in holders {
+        for (owner, held) in holders {
             let qty = if only.is_some() && held.is_positive() != net.is_positive() {
                 held.abs()
             } else {
@@ -143,7 +146,6 @@ impl Core {
                 continue;
             }
             left = left.saturating_sub(qty);
-            let owner = if agent == AgentId::EXTERNAL { AgentId::OPERATOR } else { agent };
             let side = if held.is_positive() { Side::Sell } else { Side::Buy };
             tried.push(self.send_exit(at, (account, instrument), owner, side, qty, market, out));
         }

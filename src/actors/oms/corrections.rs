@@ -1,5 +1,6 @@
 //! Fills that a broker takes back or states anew (FIX 150 = H, G): told in the stream, or found out
-//! as its snapshots go on listing other fills than these books hold.
+//! as its snapshots go on listing other fills than these books hold. In the same way an end is taken
+//! back: an order that they go on listing as open lives.
 //!
 //! A fill that was booked stays in the list of fills; one of negative quantity takes it back. Names of
 //! executions are not trusted to differ: a broker may correct a fill under its own name.
@@ -8,16 +9,20 @@ use super::order::OrderIndex;
 use super::transition::{Event, Oddity};
 use super::{Fill, News, Oms};
 use crate::msg::{FillSnapshot, OrderSnapshot, TradeCorrection};
-use crate::types::{BrokerId, ExecId, ExecType, Notional, OrdStatus, OrderQty, Qty, Timestamp};
+use crate::types::{
+    BrokerId, ExecId, ExecType, Notional, OrdStatus, OrderQty, Price, Qty, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What a snapshot says of an order's fills, where the books say otherwise.
+/// What a snapshot says of an order's fills or of its end, where the books say otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Dispute {
     /// When it was said first.
     pub(super) since: Timestamp,
     theirs: OrderSnapshot,
+    /// It is open there and ended here.
+    lives: bool,
 }
 
 impl Oms {
@@ -161,8 +166,9 @@ impl Oms {
         }
     }
 
-    /// Compares an order's fills with a snapshot's. A list that differs is what is true if a snapshot
-    /// that was asked for a while later says the same, and nothing was booked in between.
+    /// Compares an order's fills with a snapshot's, and whether it has ended. What differs is what is
+    /// true if a snapshot that was asked for a while later says the same, and nothing was booked in
+    /// between. One alone may be old, or cross the report of the end.
     pub(super) fn dispute(
         &mut self,
         at: Timestamp,
@@ -179,16 +185,18 @@ impl Oms {
             return;
         }
         let fees: Notional = theirs.fills.iter().map(|fill| fill.fee).sum();
-        if (whole, value, fees) == (order.filled(), order.value, order.fees) {
+        let lives = order.state.was_ended() && theirs.leaves_qty.is_positive();
+        if !lives && (whole, value, fees) == (order.filled(), order.value, order.fees) {
             self.disputes.remove(&index);
             return;
         }
-        let said = self.disputes.get(&index).filter(|said| said.theirs.fills == theirs.fills);
+        let same = |said: &&Dispute| said.theirs.fills == theirs.fills && said.lives == lives;
+        let said = self.disputes.get(&index).filter(same);
         let since = said.map_or(at, |said| said.since);
         if said.is_some() && self.is_proof(order.route.broker, since, asked) {
             self.restate(at, index, theirs, news);
         } else {
-            self.disputes.insert(index, Dispute { since, theirs: theirs.clone() });
+            self.disputes.insert(index, Dispute { since, theirs: theirs.clone(), lives });
         }
     }
 
@@ -238,7 +246,12 @@ impl Oms {
         for fill in &missing {
             self.book_again(at, index, fill, news);
         }
-        self.go_on(index, theirs.ord_status, theirs.leaves_qty);
+        if self.orders[index as usize].state.was_ended() && theirs.leaves_qty.is_positive() {
+            self.apply(index, Event::Revived);
+            self.tell(at, index, Some(ExecType::New), Qty::ZERO, Price::ZERO, news);
+        } else {
+            self.go_on(index, theirs.ord_status, theirs.leaves_qty);
+        }
         if theirs.ord_status == OrdStatus::Filled && !self.orders[index as usize].state.is_done() {
             self.apply(index, Event::LastFill);
         }

@@ -61,6 +61,8 @@ pub enum Event {
     Replaced,
     /// The broker took a fill back, and works on.
     Reopened,
+    /// The broker ended it, and its snapshots go on listing it as open.
+    Revived,
     /// We asked for a cancel.
     CancelSent,
     /// We asked for new terms.
@@ -171,6 +173,12 @@ pub fn transition(state: State, event: Event) -> (State, Option<Oddity>) {
         (S::Filled, E::Reopened) => (S::Working, P::None, None),
         (S::Canceled | S::Rejected | S::Expired, E::Reopened) =>
             (stage, P::None, Some(Oddity::Contradiction)),
+        // It lives, whatever was said of its end: an old report told again, or the broker's own change
+        // of mind.
+        (S::Sent | S::InDoubt | S::Working, E::Revived) => (S::Working, pending, None),
+        (S::Canceled | S::Rejected | S::Expired, E::Revived) =>
+            (S::Working, P::None, Some(Oddity::Contradiction)),
+        (S::Filled, E::Revived) => (S::Filled, P::None, Some(Oddity::Duplicate)),
         // Answers to changes of an order that ended meanwhile.
         (S::Filled | S::Canceled | S::Rejected | S::Expired,
             E::CancelRejected | E::ReplaceRejected | E::Lost) => (stage, P::None, None),
@@ -187,6 +195,11 @@ impl State {
     /// Nothing is left to happen but late fills.
     pub const fn is_done(self) -> bool {
         matches!(self.stage, Stage::Filled | Stage::Canceled | Stage::Rejected | Stage::Expired)
+    }
+
+    /// Done on the broker's word that it took the order back or let its time run out.
+    pub const fn was_ended(self) -> bool {
+        matches!(self.stage, Stage::Canceled | Stage::Expired)
     }
 
     /// FIX 39.
@@ -220,7 +233,7 @@ mod tests {
         Stage::Expired,
     ];
     const PENDINGS: [Pending; 3] = [Pending::None, Pending::Cancel, Pending::Replace];
-    const EVENTS: [Event; 13] = [
+    const EVENTS: [Event; 14] = [
         Event::Accepted,
         Event::Fill,
         Event::LastFill,
@@ -229,6 +242,7 @@ mod tests {
         Event::Expired,
         Event::Replaced,
         Event::Reopened,
+        Event::Revived,
         Event::CancelSent,
         Event::ReplaceSent,
         Event::CancelRejected,
@@ -249,7 +263,8 @@ mod tests {
         for (state, event) in all().filter(|(state, _)| state.is_done()) {
             let (next, odd) = transition(state, event);
             let revived = state.stage == Stage::Rejected
-                && matches!(event, Event::Accepted | Event::Replaced);
+                && matches!(event, Event::Accepted | Event::Replaced)
+                || state.stage != Stage::Filled && event == Event::Revived;
             let reopened = state.stage == Stage::Filled && event == Event::Reopened;
             assert_eq!(next.is_done(), !revived && !reopened, "{state:?} {event:?}");
             if revived || matches!(event, Event::Fill | Event::LastFill) {

@@ -198,3 +198,49 @@ fn a_fill_corrected_under_its_own_name_is_corrected_once() {
     assert_eq!(rig.booked(), (Qty::whole(7), Notional::whole(294 + 384)));
     rig.check_books();
 }
+
+#[test]
+fn an_order_that_snapshots_go_on_listing_as_open_lives() {
+    for (exec_type, status) in
+        [(ExecType::Canceled, OrdStatus::Canceled), (ExecType::Expired, OrdStatus::Expired)]
+    {
+        let mut rig = rig(&[]);
+        let (id, _) = rig.order(Side::Buy, 7, "99");
+        rig.accept(id);
+        rig.fill(id, 3, 3, "98", OrdStatus::PartiallyFilled);
+        rig.report(Report::Execution(execution(id, exec_type, status, 3, 0, "0")));
+        let stage = |rig: &Rig| rig.core.oms.find(id).unwrap().1.state.stage;
+        let ended = stage(&rig);
+        rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "98")]);
+        assert_eq!(stage(&rig), ended, "one may be old");
+        rig.shown(id, status, &[(3, "98")]);
+        rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "98")]);
+        assert_eq!(stage(&rig), ended, "one that agrees ends the dispute");
+        rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "98")]);
+        let (_, order) = rig.core.oms.find(id).unwrap();
+        assert_eq!((order.state.stage, order.leaves()), (Stage::Working, Qty::whole(4)));
+        assert_eq!(order.reserved, Qty::whole(4), "it counts again");
+        rig.check_books();
+        rig.report(Report::Execution(execution(id, exec_type, status, 3, 0, "0")));
+        assert_eq!(stage(&rig), ended);
+        rig.check_books();
+    }
+}
+
+/// What counted for the end must not count for the doubt of it.
+#[test]
+fn an_end_between_two_snapshots_is_not_undone_by_the_second() {
+    let (mut rig, id) = filled();
+    rig.report(Report::Correction(Box::new(TradeCorrection {
+        ord_status: OrdStatus::PartiallyFilled,
+        leaves_qty: Qty::whole(4),
+        ..correction(id, 7, None)
+    })));
+    // Another price, in dispute since here.
+    rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "97")]);
+    let canceled = execution(id, ExecType::Canceled, OrdStatus::Canceled, 3, 0, "0");
+    rig.report(Report::Execution(canceled));
+    rig.shown(id, OrdStatus::PartiallyFilled, &[(3, "97")]);
+    assert_eq!(rig.core.oms.find(id).unwrap().1.state.stage, Stage::Canceled);
+    rig.check_books();
+}

@@ -352,6 +352,51 @@ fn an_agents_flatten_closes_its_own_part_and_never_flips_the_account() {
     assert!(exits(&out).is_empty());
 }
 
+/// Strangers hold twenty short; the operator's exit leaves the operator twenty long; then the strangers
+/// buy thirty. What is left is theirs and the operator's, and goes in one order of the operator's.
+#[test]
+fn what_strangers_and_the_operator_hold_goes_in_one_exit() {
+    let mut rig = rig(&[]);
+    let by_hand = |rig: &mut Rig, number: u128, side: Side, qty: i64, net: i64| {
+        let (units, px) = (Qty::whole(qty), price("100"));
+        let fill = crate::msg::FillSnapshot {
+            exec_id: ExecId(number),
+            qty: units,
+            price: px,
+            fee: Notional::ZERO,
+            transact_time: rig.at,
+        };
+        let order = crate::msg::OrderSnapshot {
+            cl_ord_id: None,
+            venue_order_id: VenueOrderId(number),
+            account: ACCOUNT,
+            instrument: IBM,
+            terms: limit_terms(side, qty, "100"),
+            ord_status: OrdStatus::Filled,
+            cum_qty: units,
+            leaves_qty: Qty::ZERO,
+            fills: vec![fill],
+        };
+        let held = PositionSnapshot {
+            account: ACCOUNT,
+            instrument: IBM,
+            qty: Qty::whole(net),
+            avg_px: px,
+        };
+        let snapshot = BrokerSnapshot { orders: vec![order], positions: vec![held] };
+        rig.hear(Report::Snapshot(Box::new(snapshot)));
+    };
+    by_hand(&mut rig, 901, Side::Sell, 20, -20);
+    let out = rig.control(&kill(Scope::Account(ACCOUNT), KillLevel::Flatten, 1));
+    let [(exit, Side::Buy, ..)] = exits(&out)[..] else { panic!("{:?}", out.derived) };
+    rig.fill(exit, 20, 20, "100", OrdStatus::Filled);
+    by_hand(&mut rig, 902, Side::Buy, 30, 30);
+    rig.control(&arm(Scope::Account(ACCOUNT), 1));
+    let out = rig.control(&kill(Scope::Account(ACCOUNT), KillLevel::Flatten, 2));
+    let [(exit, side, qty, _)] = exits(&out)[..] else { panic!("{:?}", out.derived) };
+    assert_eq!((exit.agent, side, qty), (AgentId::OPERATOR, Side::Sell, Qty::whole(30)));
+}
+
 #[derive(Debug, Clone)]
 enum Move {
     Order { other: bool, buy: bool, qty: i64 },

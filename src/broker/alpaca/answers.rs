@@ -222,6 +222,7 @@ impl AlpacaSession {
             Ok(Next::Done(snapshot)) => {
                 self.covered = resync.covers_from(self.config.floor);
                 self.resync_at = Timestamp::MAX;
+                self.book.shown();
                 self.book.prune(now);
                 self.config.figures.count(Counted::Snapshots);
                 self.report(Report::Snapshot(snapshot));

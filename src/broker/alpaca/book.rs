@@ -67,6 +67,8 @@ pub(super) struct Book {
     unnumbered: BTreeMap<ClientOrderId, OrderTerms>,
     /// Whether `filled_qty` of an order counts the fills of those whose place it took.
     carries: bool,
+    /// Orders with a fill that was taken back or corrected: the next snapshot shows them, ended or not.
+    corrected: BTreeSet<Uuid>,
     /// How often the broker did not have a name.
     absences: BTreeMap<ClientOrderId, u32>,
     /// Legs by the name of their order.
@@ -331,8 +333,19 @@ impl Book {
         }
     }
 
-    /// Takes a fill back, or puts another in its place. `false`: it is not known.
-    pub fn correct(&mut self, exec_id: ExecId, corrected: Option<FillSnapshot>) -> bool {
+    /// Orders that the next snapshot has to show.
+    pub fn corrected(&self) -> impl Iterator<Item = Uuid> {
+        self.corrected.iter().copied()
+    }
+
+    /// A snapshot has shown them.
+    pub fn shown(&mut self) {
+        self.corrected.clear();
+    }
+
+    /// Takes a fill of this order back, or puts another in its place.
+    pub fn correct(&mut self, id: Uuid, exec_id: ExecId, corrected: Option<FillSnapshot>) {
+        self.corrected.insert(id);
         for node in self.nodes.values_mut() {
             if !node.fills.values().any(|fill| fill.exec_id == exec_id) {
                 continue;
@@ -348,9 +361,8 @@ impl Book {
                 end = end.saturating_add(fill.qty);
                 node.fills.insert(end, fill);
             }
-            return true;
+            return;
         }
-        false
     }
 
     /// Forgets what ended long ago.

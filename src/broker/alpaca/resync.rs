@@ -248,7 +248,7 @@ impl Resync {
 
     fn find_missing(&mut self, book: &Book) {
         let shown = |id: &Uuid| self.rows.contains_key(id) || self.touched.contains_key(id);
-        let ids = book.open().filter(|id| !shown(id)).map(Missing::Id);
+        let ids = book.open().chain(book.corrected()).filter(|id| !shown(id)).map(Missing::Id);
         let names = book.unnumbered().map(Missing::Name);
         self.missing = ids.chain(names).collect();
     }

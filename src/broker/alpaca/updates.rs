@@ -267,7 +267,7 @@ impl AlpacaSession {
             (Event::TradeCorrect, ..) => return self.want_snapshot(now),
             _ => None,
         };
-        self.book.correct(ExecId(previous), corrected);
+        self.book.correct(order.id, ExecId(previous), corrected);
         let filled = order.filled_qty.qty().unwrap_or(Qty::ZERO);
         self.report(Report::Correction(Box::new(TradeCorrection {
             cl_ord_id: name,

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::broker::{BrokerSession, Frame, Output, SandboxConfig, SandboxSession};
-use crate::venue::wire::{self, ClientMessage, Decoder, Logon, PROTOCOL, Role, VenueMessage};
+use crate::msg::TradeCorrection;
+use crate::venue::wire::{
+    self, ClientMessage, Decoder, Logon, PROTOCOL, Role, SnapshotPart, VenueMessage,
+};
 use crate::venue::{FeedClient, Loopback, Venue};
 
 fn at(nanos: u64) -> Timestamp {
@@ -307,6 +310,61 @@ fn the_session_hangs_up_on_silence_garbage_and_refusal() {
     outputs(&mut session);
     session.on_bytes(now, 0, b"garbage");
     assert_eq!(outputs(&mut session), [Output::Hangup(0), down]);
+}
+
+/// A correction may be older than what snapshots have said since: what they left out is asked for again.
+#[test]
+fn a_correction_has_the_next_snapshot_list_everything() {
+    let mut session = SandboxSession::new(SandboxConfig::tcp("g", vec![]), table());
+    let hear = |session: &mut SandboxSession, message: &VenueMessage| {
+        let mut bytes = Vec::new();
+        wire::encode(message, &mut bytes).unwrap();
+        session.on_bytes(at(0), 0, &bytes);
+        // What it asks for: the number of the snapshot, and since when.
+        let mut asked = None;
+        while let Some(output) = session.poll_output() {
+            let Output::Send(0, bytes) = output else { continue };
+            let mut decoder = Decoder::default();
+            decoder.push(&bytes);
+            if let Some((ClientMessage::SnapshotRequest { id, since }, _)) =
+                decoder.next_message().unwrap()
+            {
+                asked = Some((id, since));
+            }
+        }
+        asked
+    };
+    let ask = |session: &mut SandboxSession| {
+        session.request_snapshot(at(0));
+        hear(session, &VenueMessage::Heartbeat)
+    };
+    let answer = |id, version| {
+        let (orders, positions) = (vec![], vec![]);
+        VenueMessage::Snapshot(SnapshotPart { id, last: true, version, orders, positions })
+    };
+    let correction = VenueMessage::Correction(TradeCorrection {
+        cl_ord_id: id(1),
+        venue_order_id: VenueOrderId(1),
+        exec_id: ExecId(2),
+        exec_ref_id: ExecId(1),
+        corrected: None,
+        ord_status: OrdStatus::Canceled,
+        leaves_qty: Qty::ZERO,
+    });
+    session.start(at(0));
+    session.on_connected(at(0), 0);
+    while session.poll_output().is_some() {}
+    let ack = VenueMessage::LogonAck { instruments: table(), accounts: vec![], now: at(0) };
+    assert_eq!(hear(&mut session, &ack), Some((1, 0)));
+    hear(&mut session, &answer(1, 7));
+    assert_eq!(ask(&mut session), Some((2, 7)));
+    // It crosses a snapshot under way, which says nothing new of what ended.
+    hear(&mut session, &correction);
+    hear(&mut session, &answer(2, 9));
+    assert_eq!(ask(&mut session), Some((3, 0)));
+    assert_eq!(ask(&mut session), Some((4, 0)), "until it is answered");
+    hear(&mut session, &answer(4, 9));
+    assert_eq!(ask(&mut session), Some((5, 9)));
 }
 
 #[test]
