@@ -224,7 +224,10 @@ fn life_of_a_program(venue: bool) {
 
     // One rests, and gets another price.
     let price = shown["filled_avg_price"].as_str().unwrap().parse::<f64>().unwrap();
-    let [low, lower] = [0.9, 0.8].map(|part| format!("{:.2}", price * part));
+    // As the wire writes it: no zeros behind.
+    let cents =
+        |price: f64| format!("{price:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    let [low, lower] = [0.9, 0.8].map(|part| cents(price * part));
     let (_, rest) = desk.ask("POST", "/v2/orders", buy("rest", 1, Some(&low)));
     updates.expect("new", "rest");
     let path = format!("/v2/orders/{}", rest["id"].as_str().unwrap());
