@@ -163,11 +163,22 @@ impl Price {
     }
     /// Exact value of `qty` at this price with a contract `multiplier`, or `None` on overflow.
     pub fn checked_notional(self, qty: Qty, multiplier: u32) -> Option<Notional> {
-        (i128::from(self.0) * i128::from(qty.0)).checked_mul(i128::from(multiplier)).map(Notional)
+        match multiplier {
+            1 => Some(Notional(self.times(qty))),
+            _ => self.times(qty).checked_mul(i128::from(multiplier)).map(Notional),
+        }
     }
     /// Exact value of `qty` at this price, held at the end of the range.
     pub fn notional(self, qty: Qty, multiplier: u32) -> Notional {
-        Notional((i128::from(self.0) * i128::from(qty.0)).saturating_mul(i128::from(multiplier)))
+        match multiplier {
+            1 => Notional(self.times(qty)),
+            _ => Notional(self.times(qty).saturating_mul(i128::from(multiplier))),
+        }
+    }
+    /// A product of two 64-bit numbers always fits 128 bits: the check for overflow, several times as
+    /// long as the product, is left out.
+    const fn times(self, qty: Qty) -> i128 {
+        (self.0 as i128).wrapping_mul(qty.0 as i128)
     }
     /// Exact as a border value.
     pub fn to_decimal(self) -> Decimal {
@@ -209,8 +220,10 @@ impl Notional {
     /// large quantity does not need more than 128 bits.
     pub fn checked_ratio(self, numerator: i64, denominator: i64) -> Option<Self> {
         let (n, d) = (i128::from(numerator), i128::from(denominator));
-        let whole = self.0.checked_div(d)?.checked_mul(n)?;
-        let rest = self.0.checked_rem(d)?.checked_mul(n)?.checked_div(d)?;
+        let quotient = self.0.checked_div(d)?;
+        let rest = self.0.wrapping_sub(quotient.wrapping_mul(d));
+        let whole = quotient.checked_mul(n)?;
+        let rest = rest.checked_mul(n)?.checked_div(d)?;
         whole.checked_add(rest).map(Self)
     }
     /// The price per unit of `qty` (average price), rounded toward zero to 1e-9; zero for no quantity.

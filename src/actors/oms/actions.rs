@@ -226,7 +226,7 @@ impl Books {
             if *of == instrument && !position.qty.is_zero() {
                 let paid: Notional = per_unit.notional(position.qty, multiplier);
                 position.realised = position.realised.saturating_add(paid);
-                let cash = self.cash.entry((*account, instrument)).or_default();
+                let cash = self.cash.entry(*account, instrument);
                 *cash = cash.saturating_add(paid);
             }
         }

@@ -1,5 +1,6 @@
 //! Positions, cash and exposure of every account and agent: a fold over unique fills.
 
+use super::amounts::Amounts;
 use super::day::Day;
 use super::exposure::{Exposure, Exposures};
 use super::position::Position;
@@ -61,9 +62,9 @@ pub struct Books {
     /// By agent and instrument.
     pub(super) agents: Exposures,
     /// Cash by account and instrument in the instrument's currency: what trading it brought in.
-    pub(super) cash: BTreeMap<(AccountId, InstrumentId), Notional>,
+    pub(super) cash: Amounts,
     /// What open buy orders may cost, likewise.
-    open_cost: BTreeMap<(AccountId, InstrumentId), Notional>,
+    open_cost: Amounts,
     /// By account: what it began with, in the account currency.
     #[serde(skip)]
     capital: Vec<Notional>,
@@ -80,8 +81,8 @@ impl Books {
             positions: BTreeMap::new(),
             accounts: Exposures::new(accounts, count),
             agents: Exposures::new(agents, count),
-            cash: BTreeMap::new(),
-            open_cost: BTreeMap::new(),
+            cash: Amounts::default(),
+            open_cost: Amounts::default(),
             capital: Vec::new(),
             day: Day::new(accounts, DayStart::UTC),
         }
@@ -145,7 +146,7 @@ impl Books {
 
     /// Accounts and instruments that ever had a fill or an opening position.
     pub fn traded(&self) -> impl Iterator<Item = (AccountId, InstrumentId)> {
-        self.cash.keys().copied()
+        self.cash.keys()
     }
 
     /// Books a fill; returns the agent's position after it.
@@ -162,7 +163,7 @@ impl Books {
         self.positions.entry(key).or_default().book(side, qty, price, multiplier, fee);
         let value = price.notional(qty, multiplier);
         let flow = if side == Side::Buy { -value } else { value };
-        let cash = self.cash.entry((route.account, route.instrument)).or_default();
+        let cash = self.cash.entry(route.account, route.instrument);
         *cash =
             cash.saturating_add(flow).saturating_sub(planted!(FeeForgotten, fee, Notional::ZERO));
         let signed = side.signed(qty);
@@ -195,7 +196,7 @@ impl Books {
 
     /// Moves what an order may cost, in its instrument's currency.
     pub(super) fn reserve_cost(&mut self, route: Route, from: Notional, to: Notional) {
-        let cost = self.open_cost.entry((route.account, route.instrument)).or_default();
+        let cost = self.open_cost.entry(route.account, route.instrument);
         *cost = cost.saturating_sub(from).saturating_add(to);
     }
 
@@ -218,23 +219,17 @@ impl Books {
     /// without a rate that is needed.
     pub fn cash(&self, account: AccountId, market: &Market) -> Option<Notional> {
         let capital = self.capital.get(account.index()).copied().unwrap_or_default();
-        self.sum(&self.cash, account, market).map(|sum| sum.saturating_add(capital))
+        self.sum(self.cash.of(account), market).map(|sum| sum.saturating_add(capital))
     }
 
     /// What the open buy orders of an account may cost, in its currency; `None` without a rate that
     /// is needed.
     pub fn open_cost(&self, account: AccountId, market: &Market) -> Option<Notional> {
-        self.sum(&self.open_cost, account, market)
+        self.sum(self.open_cost.of(account), market)
     }
 
-    fn sum(
-        &self,
-        amounts: &BTreeMap<(AccountId, InstrumentId), Notional>,
-        account: AccountId,
-        market: &Market,
-    ) -> Option<Notional> {
-        let all = (account, InstrumentId(0))..=(account, InstrumentId(u16::MAX));
-        amounts.range(all).try_fold(Notional::ZERO, |sum, ((_, instrument), amount)| {
+    fn sum(&self, amounts: &[(InstrumentId, Notional)], market: &Market) -> Option<Notional> {
+        amounts.iter().try_fold(Notional::ZERO, |sum, (instrument, amount)| {
             Some(sum.saturating_add(self.fx.convert(*instrument, *amount, market)?))
         })
     }
@@ -249,16 +244,15 @@ impl Books {
     /// a held instrument has no mark or no way to the account currency.
     pub fn pnl(&self, account: AccountId, market: &Market) -> Option<Notional> {
         let mut sum = Notional::ZERO;
-        let range = (account, InstrumentId(0))..=(account, InstrumentId(u16::MAX));
-        for ((_, instrument), &cash) in self.cash.range(range) {
-            let held = self.account(account, *instrument).position;
+        for (instrument, cash) in self.cash.of(account).iter().copied() {
+            let held = self.account(account, instrument).position;
             let value = if held.is_zero() {
                 cash
             } else {
-                let multiplier = self.instruments.get(*instrument).multiplier;
-                cash.saturating_add(market.mark(*instrument)?.notional(held, multiplier))
+                let multiplier = self.instruments.get(instrument).multiplier;
+                cash.saturating_add(market.mark(instrument)?.notional(held, multiplier))
             };
-            sum = sum.saturating_add(self.fx.convert(*instrument, value, market)?);
+            sum = sum.saturating_add(self.fx.convert(instrument, value, market)?);
         }
         Some(sum)
     }

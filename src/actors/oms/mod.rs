@@ -5,6 +5,7 @@
 
 mod accept;
 pub mod actions;
+mod amounts;
 pub mod books;
 mod corrections;
 mod day;

@@ -9,6 +9,10 @@ use crate::msg::OrderTerms;
 use crate::types::{
     AgentId, Instrument, Notional, OrdType, OrderQty, Price, Qty, Reason, Scope, Side, Timestamp,
 };
+use std::cell::OnceCell;
+
+/// Scopes whose worth is kept: that of all, and one more.
+const SCOPES: usize = 2;
 
 /// What is the same for all orders of a list.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +29,7 @@ pub(super) struct Ground<'a, 'c> {
 }
 
 /// One order, or one replace, before the gate.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Case<'a> {
     /// Now.
     pub at: Timestamp,
@@ -68,6 +72,8 @@ pub struct Case<'a> {
     filled: Qty,
     /// What is reserved for the order that it replaces, in the instrument's currency.
     released: Notional,
+    /// What [`Self::worth`] has found: several checks ask for the same scopes.
+    worths: [OnceCell<(Scope, Worth, Worth)>; SCOPES],
     /// For checks that need more.
     pub oms: &'a Oms,
     /// For checks that need more.
@@ -155,6 +161,7 @@ impl<'a> Case<'a> {
             half: ground.half,
             filled: replaces.map_or(Qty::ZERO, |(_, order)| order.filled()),
             released: replaces.map_or(Notional::ZERO, |(index, _)| oms.cost(index)),
+            worths: [const { OnceCell::new() }; SCOPES],
             oms,
             market,
         })
@@ -214,6 +221,21 @@ impl<'a> Case<'a> {
     /// # Errors
     /// Something held or open has no price or no rate; an order that reduces passes without.
     pub fn worth(&self, scope: Scope) -> Result<(Worth, Worth), Reason> {
+        for place in &self.worths {
+            match place.get() {
+                Some(&(known, before, after)) if known == scope => return Ok((before, after)),
+                Some(_) => {}
+                None => {
+                    let (before, after) = self.find_worth(scope)?;
+                    let _ = place.set((scope, before, after));
+                    return Ok((before, after));
+                }
+            }
+        }
+        self.find_worth(scope)
+    }
+
+    fn find_worth(&self, scope: Scope) -> Result<(Worth, Worth), Reason> {
         let before = match self.oms.worth(scope, self.market) {
             Ok(worth) => worth,
             Err(_) if self.effect == Effect::Reduces => return Ok(Default::default()),

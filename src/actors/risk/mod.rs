@@ -154,7 +154,8 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Result<Verdict, Reason> {
-        let (case, legs) = self.weigh_new(at, new, oms, market, false)?;
+        let mut legs = [None, None];
+        let case = self.weigh_new(at, new, oms, market, false, &mut legs)?;
         self.approve_new(new, &case, &legs, case.effect)
     }
 
@@ -170,7 +171,8 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Result<Verdict, Reason> {
-        let (case, legs) = self.weigh_new(at, new, oms, market, false)?;
+        let mut legs = [None, None];
+        let case = self.weigh_new(at, new, oms, market, false, &mut legs)?;
         if case.effect != Effect::Reduces {
             return Err(Reason::Kill);
         }
@@ -186,9 +188,10 @@ impl Risk {
     ) -> Result<Verdict, Reason> {
         let (at, route) = (case.at, case.route);
         self.halts.allow(route, effect)?;
+        let count = planted!(LegsUnchecked, legs.iter().flatten().count(), 0);
         for check in &mut self.checks {
             check.check(case)?;
-            for leg in legs.iter().flatten().take(planted!(LegsUnchecked, 2, 0)) {
+            for leg in legs.iter().take(count).flatten() {
                 check.check(leg)?;
             }
         }
@@ -219,7 +222,8 @@ impl Risk {
         oms: &'a Oms,
         market: &'a Market,
         half: bool,
-    ) -> Result<(Case<'a>, [Option<Case<'a>>; 2]), Reason> {
+        legs: &mut [Option<Case<'a>>; 2],
+    ) -> Result<Case<'a>, Reason> {
         let route = self.route(new).ok_or(Reason::InvalidOrder)?;
         if new.instrument.index() >= oms.books.instruments().len() {
             return Err(Reason::SymbolList);
@@ -237,7 +241,6 @@ impl Risk {
         let mut case = Case::new(&ground, &new.terms, None)?;
         case.opens += new.contingent.legs().count() as u32;
         let waits = !matches!(new.contingent, Contingent::OneCancelsOther(_));
-        let mut legs = [None, None];
         for (slot, leg) in legs.iter_mut().zip(new.contingent.legs()) {
             if matches!(leg.terms.qty, OrderQty::Cash(_)) {
                 return Err(Reason::InvalidOrder);
@@ -248,7 +251,7 @@ impl Risk {
                 case.effect = Effect::Opens;
             }
         }
-        Ok((case, legs))
+        Ok(case)
     }
 
     /// Judges new terms for an open order as if the difference were a new order, with all of the new
@@ -334,12 +337,13 @@ impl Risk {
         oms: &Oms,
         market: &Market,
     ) -> Option<&'static str> {
-        let (case, legs) = match request {
-            OrderRequest::New(new) => self.weigh_new(at, new, oms, market, true).ok()?,
+        let mut legs = [None, None];
+        let case = match request {
+            OrderRequest::New(new) => self.weigh_new(at, new, oms, market, true, &mut legs).ok()?,
             OrderRequest::Replace(replace) => {
                 let from = AgentId::OPERATOR;
                 let weighed = self.weigh_replace(at, from, replace, oms, market, true).ok()?;
-                (weighed.0, [None, None])
+                weighed.0
             }
             OrderRequest::Cancel(_) => return None,
         };

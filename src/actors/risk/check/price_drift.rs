@@ -27,8 +27,8 @@ struct Step {
 }
 
 impl Step {
-    fn is_live(&self, at: Timestamp, drift: &Drift) -> bool {
-        self.high.is_positive() && self.newest + drift.window > at
+    const fn is_live(&self, at: Timestamp, drift: &Drift) -> bool {
+        self.high.is_positive() && at.since(self.newest).0 < drift.window.0
     }
 }
 
