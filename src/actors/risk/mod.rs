@@ -191,9 +191,7 @@ impl Risk {
         let count = planted!(LegsUnchecked, legs.iter().flatten().count(), 0);
         for check in &mut self.checks {
             check.check(case)?;
-            for leg in legs.iter().take(count).flatten() {
-                check.check(leg)?;
-            }
+            legs.iter().take(count).flatten().try_for_each(|leg| check.check(leg))?;
         }
         let displaces = self.displaced(case);
         let mut terms = self.terms(at, route);
@@ -342,8 +340,7 @@ impl Risk {
             OrderRequest::New(new) => self.weigh_new(at, new, oms, market, true, &mut legs).ok()?,
             OrderRequest::Replace(replace) => {
                 let from = AgentId::OPERATOR;
-                let weighed = self.weigh_replace(at, from, replace, oms, market, true).ok()?;
-                weighed.0
+                self.weigh_replace(at, from, replace, oms, market, true).ok()?.0
             }
             OrderRequest::Cancel(_) => return None,
         };

@@ -19,8 +19,10 @@ struct Floor {
 
 impl Floor {
     fn with_fees(self, cost: Notional) -> Option<Notional> {
-        let fees = self.fees.map_or(0, |fees| fees.0);
-        cost.checked_ratio(1_000_000 + fees, 1_000_000)
+        match self.fees {
+            Some(fees) => cost.checked_ratio(1_000_000 + fees.0, 1_000_000),
+            None => Some(cost),
+        }
     }
 }
 

@@ -19,7 +19,11 @@ pub fn build(rows: &[LimitRow], known: &Known) -> Result<Box<dyn Check>, LimitEr
 }
 
 fn holds(gross: Notional, equity: Notional, most: Ratio) -> bool {
-    equity.checked_ratio(most.0, 1_000).is_some_and(|allowed| gross <= allowed)
+    // Products instead of a quotient: a division of 128 bits is as long as the rest of the check.
+    match (gross.raw().checked_mul(1_000), equity.raw().checked_mul(most.0.into())) {
+        (Some(gross), Some(allowed)) => gross <= allowed,
+        _ => equity.checked_ratio(most.0, 1_000).is_some_and(|allowed| gross <= allowed),
+    }
 }
 
 impl Check for Leverage {

@@ -94,9 +94,10 @@ impl Check for PriceCollar {
 
     fn margin(&self, route: Route, price: Price, tick: Price) -> Price {
         let of = |collar: &Collar| {
-            let part = collar.part.map(|part| {
-                i64::try_from(i128::from(price.raw()) * i128::from(part.0) / 1_000_000)
-                    .unwrap_or(i64::MAX)
+            let part = collar.part.map(|part| match price.raw().checked_mul(part.0) {
+                Some(product) => product / 1_000_000,
+                None => i64::try_from(i128::from(price.raw()) * i128::from(part.0) / 1_000_000)
+                    .unwrap_or(i64::MAX),
             });
             let ticks = collar.ticks.map(|ticks| tick.raw().saturating_mul(i64::from(ticks)));
             part.into_iter().chain(ticks).min().unwrap_or(i64::MAX)
