@@ -22,8 +22,14 @@ impl Piece {
     /// Appends `value`.
     #[inline]
     pub fn put(&mut self, value: u64) {
-        // All that are not huge without a branch on their length: the way back of `get_word`.
-        let length = (64 - (value | 1).leading_zeros()).div_ceil(7) as usize;
+        // Prices move by a few steps: many values have one byte.
+        if value < 0x80 {
+            self.bytes[self.length] = value as u8;
+            self.length += 1;
+            return;
+        }
+        // The others, but for huge ones, without a branch on their length: the way back of `get_word`.
+        let length = (64 - value.leading_zeros()).div_ceil(7) as usize;
         let word = self.bytes.get_mut(self.length..).and_then(|rest| rest.first_chunk_mut());
         let (Some(word), 1..=8) = (word, length) else {
             return self.put_bytes(value);
