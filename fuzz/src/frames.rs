@@ -174,18 +174,23 @@ pub fn market_seeds() -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// What `put` writes behind the tag of a record.
+fn written(put: impl FnOnce(&mut varint::Piece)) -> Vec<u8> {
+    let mut piece = varint::Piece::new(0);
+    put(&mut piece);
+    piece.bytes()[1..].to_vec()
+}
+
 /// A number that was read is written no longer than it was, and reads the same.
 pub fn varint(data: &[u8]) {
     let mut bytes = data;
     while let Some(value) = varint::get(&mut bytes) {
-        let mut out = Vec::new();
-        varint::put(&mut out, value);
+        let out = written(|piece| piece.put(value));
         assert_eq!(varint::get(&mut out.as_slice()), Some(value));
     }
     let mut bytes = data;
     while let Some(value) = varint::get_signed(&mut bytes) {
-        let mut out = Vec::new();
-        varint::put_signed(&mut out, value);
+        let out = written(|piece| piece.put_signed(value));
         assert_eq!(varint::get_signed(&mut out.as_slice()), Some(value));
     }
 }
@@ -193,9 +198,9 @@ pub fn varint(data: &[u8]) {
 pub fn varint_seeds() -> Vec<Vec<u8>> {
     let mut out = Vec::new();
     for shift in 0..64 {
-        varint::put(&mut out, 1 << shift);
-        varint::put_signed(&mut out, -1 << shift);
+        out.extend(written(|piece| piece.put(1 << shift)));
+        out.extend(written(|piece| piece.put_signed(-1 << shift)));
     }
-    varint::put(&mut out, u64::MAX);
+    out.extend(written(|piece| piece.put(u64::MAX)));
     vec![out]
 }

@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, FrameError, FrameReader, FrameWriter};
 use super::market_codec::{KIND_OTHER, MarketCodec, is_tick};
-use super::varint;
+use super::varint::{self, Piece};
 use crate::msg::{Input, Intervention, MarketData, OrderRequest};
 use crate::types::{BrokerId, ClientOrderId, InstrumentTable, Reason, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -210,8 +210,9 @@ impl<W: Write> EntryWriter<W> {
             }
         };
         let payload = self.frames.payload();
-        payload.push(KIND_OTHER);
-        varint::put(payload, bytes as u64);
+        let mut head = Piece::new(KIND_OTHER);
+        head.put(bytes as u64);
+        payload.extend_from_slice(head.bytes());
         payload.extend_from_slice(&self.scratch[..bytes]);
         self.count += 1;
         Ok(())

@@ -8,10 +8,12 @@
 //! `RAW` says that some price or size is no multiple of its unit and all are in 1e-9.
 
 mod bars;
+mod steps;
 
-use super::varint::{get, get_signed, put, put_signed};
+use super::varint::{Piece, get, get_signed};
 use crate::msg::{BookAction, BookLevel, MarketData, Quote, Trade};
 use crate::types::{ExchangeId, InstrumentId, Price, Qty, Side, Timestamp};
+use steps::Steps;
 
 /// Kind of a record that this codec does not know: an entry in its long form.
 pub const KIND_OTHER: u8 = 7;
@@ -59,7 +61,7 @@ struct Head {
     at: Timestamp,
     instrument: InstrumentId,
     raw: bool,
-    unit: Units,
+    unit: Steps,
     extra: u64,
 }
 
@@ -72,7 +74,7 @@ pub const fn is_tick(tag: u8) -> bool {
 /// Both directions of the codec: what the record before was.
 #[derive(Debug, Clone)]
 pub struct MarketCodec {
-    units: Vec<Units>,
+    steps: Vec<Steps>,
     last: Vec<Last>,
     /// Journals keep the delivery time of each record beside the venue's; recordings do not.
     stamped: bool,
@@ -86,7 +88,8 @@ impl MarketCodec {
     /// A codec for instruments with these units, in the order of their ids.
     pub fn new(units: Vec<Units>, stamped: bool) -> Self {
         let last = vec![Last::default(); units.len()];
-        Self { units, last, stamped, frame: 1, ts: 0, at: 0, instrument: 0 }
+        let steps = units.into_iter().map(Steps::new).collect();
+        Self { steps, last, stamped, frame: 1, ts: 0, at: 0, instrument: 0 }
     }
 
     /// Forgets the record before: call it at the start of each frame.
@@ -110,126 +113,125 @@ impl MarketCodec {
     #[inline]
     pub fn encode(&mut self, at: Timestamp, record: &MarketData, out: &mut Vec<u8>) -> bool {
         let id = record.instrument();
-        let Some(&units) = self.units.get(id.index()) else {
+        let Some(&steps) = self.steps.get(id.index()) else {
             return false;
         };
-        let same = if id.0 == self.instrument { SAME } else { 0 };
-        let fits = |prices: [Price; 2], sizes: [Qty; 2]| {
-            prices.iter().all(|p| p.raw() % units.price == 0 && p.raw().unsigned_abs() < FAR)
-                && sizes.iter().all(|s| s.raw() >= 0 && s.raw() % units.size == 0)
-        };
+        let same = flag(id.0 == self.instrument, SAME);
         match record {
             MarketData::Quote(q) => {
                 if q.bid_size.is_negative() || q.ask_size.is_negative() {
                     return false;
                 }
-                let (raw, unit) = if fits([q.bid, q.ask], [q.bid_size, q.ask_size]) {
-                    (0, units)
-                } else {
-                    (RAW, Units::FINEST)
-                };
-                let no_bid = if q.bid.is_zero() && q.bid_size.is_zero() { NO_BID } else { 0 };
-                let no_ask = if q.ask.is_zero() && q.ask_size.is_zero() { NO_ASK } else { 0 };
+                let last = *self.last(id);
+                let bid = in_steps(&steps, q.bid, q.bid_size, last.bid);
+                let ask = in_steps(&steps, q.ask, q.ask_size, last.ask);
+                let is_raw = bid.is_none() || ask.is_none();
+                let (bid, ask) = bid.zip(ask).unwrap_or_else(|| {
+                    (in_finest(q.bid, q.bid_size, last.bid), in_finest(q.ask, q.ask_size, last.ask))
+                });
+                let no_bid = q.bid.is_zero() && q.bid_size.is_zero();
+                let no_ask = q.ask.is_zero() && q.ask_size.is_zero();
                 let extra = q.exchange.0 != 0 || q.suspicious;
-                out.push(KIND_QUOTE | raw | flag(extra, EXTRA) | same | no_bid | no_ask);
-                self.put_head(at, q.ts, id, same != 0, out);
+                let sides = flag(no_bid, NO_BID) | flag(no_ask, NO_ASK);
+                let tag = KIND_QUOTE | flag(is_raw, RAW) | flag(extra, EXTRA) | same | sides;
+                let mut piece = self.begin(tag, at, q.ts, id);
                 if extra {
-                    put(out, u64::from(q.exchange.0) << 1 | u64::from(q.suspicious));
+                    piece.put(u64::from(q.exchange.0) << 1 | u64::from(q.suspicious));
                 }
                 let last = self.last(id);
-                if no_bid == 0 {
-                    put_signed(out, q.bid.raw().wrapping_sub(last.bid) / divisor(raw, unit.price));
-                    put(out, (q.bid_size.raw() / unit.size) as u64);
+                if !no_bid {
+                    put_level(&mut piece, bid);
                     last.bid = q.bid.raw();
                 }
-                if no_ask == 0 {
-                    put_signed(out, q.ask.raw().wrapping_sub(last.ask) / divisor(raw, unit.price));
-                    put(out, (q.ask_size.raw() / unit.size) as u64);
+                if !no_ask {
+                    put_level(&mut piece, ask);
                     last.ask = q.ask.raw();
                 }
-                if raw != 0 {
+                if is_raw {
                     // A later record in units must start from a multiple: forget what is none.
                     *last = Last { frame: last.frame, ..Last::default() };
                 }
+                out.extend_from_slice(piece.bytes());
             }
             MarketData::Trade(t) => {
                 if t.size.is_negative() {
                     return false;
                 }
-                let (raw, unit) =
-                    if fits([t.price; 2], [t.size; 2]) { (0, units) } else { (RAW, Units::FINEST) };
+                let level = in_steps(&steps, t.price, t.size, self.last(id).price);
                 let extra =
                     t.exchange.0 != 0 || t.suspicious || t.aggressor.is_some() || t.condition != 0;
-                out.push(KIND_TRADE | raw | flag(extra, EXTRA) | same);
-                self.put_head(at, t.ts, id, same != 0, out);
+                let raw = flag(level.is_none(), RAW);
+                let mut piece =
+                    self.begin(KIND_TRADE | raw | flag(extra, EXTRA) | same, at, t.ts, id);
                 if extra {
                     let aggressor = match t.aggressor {
                         None => 0,
                         Some(Side::Buy) => 1,
                         Some(Side::Sell) => 2,
                     };
-                    put(
-                        out,
+                    piece.put(
                         u64::from(t.condition) << 11
                             | u64::from(t.exchange.0) << 3
                             | aggressor << 1
                             | u64::from(t.suspicious),
                     );
                 }
-                let last = self.last(id);
-                let from = if raw != 0 { 0 } else { last.price };
-                put_signed(out, t.price.raw().wrapping_sub(from) / divisor(raw, unit.price));
-                put(out, (t.size.raw() / unit.size) as u64);
-                if raw == 0 {
-                    last.price = t.price.raw();
-                }
+                self.put_price(&mut piece, id, level, t.price, t.size);
+                out.extend_from_slice(piece.bytes());
             }
             MarketData::Level(l) => {
                 if l.size.is_negative() {
                     return false;
                 }
-                let (raw, unit) =
-                    if fits([l.price; 2], [l.size; 2]) { (0, units) } else { (RAW, Units::FINEST) };
+                let level = in_steps(&steps, l.price, l.size, self.last(id).price);
                 let extra = l.exchange.0 != 0 || l.more;
                 let side = flag(l.side == Side::Sell, SELL);
                 let action = flag(l.action == BookAction::Clear, CLEAR);
-                out.push(KIND_LEVEL | raw | flag(extra, EXTRA) | same | side | action);
-                self.put_head(at, l.ts, id, same != 0, out);
+                let raw = flag(level.is_none(), RAW);
+                let tag = KIND_LEVEL | raw | flag(extra, EXTRA) | same | side | action;
+                let mut piece = self.begin(tag, at, l.ts, id);
                 if extra {
-                    put(out, u64::from(l.exchange.0) << 1 | u64::from(l.more));
+                    piece.put(u64::from(l.exchange.0) << 1 | u64::from(l.more));
                 }
-                let last = self.last(id);
-                let from = if raw != 0 { 0 } else { last.price };
-                put_signed(out, l.price.raw().wrapping_sub(from) / divisor(raw, unit.price));
-                put(out, (l.size.raw() / unit.size) as u64);
-                if raw == 0 {
-                    last.price = l.price.raw();
-                }
+                self.put_price(&mut piece, id, level, l.price, l.size);
+                out.extend_from_slice(piece.bytes());
             }
-            MarketData::Bar(b) => return self.encode_bar(at, b, units, same, out),
-            MarketData::QuoteBar(b) => return self.encode_quote_bar(at, b, units, same, out),
+            MarketData::Bar(b) => return self.encode_bar(at, b, steps, same, out),
+            MarketData::QuoteBar(b) => return self.encode_quote_bar(at, b, steps, same, out),
             MarketData::Status(_) | MarketData::Gap(_) => return false,
         }
         true
     }
 
-    fn put_head(
-        &mut self,
-        at: Timestamp,
-        ts: Timestamp,
-        id: InstrumentId,
-        same: bool,
-        out: &mut Vec<u8>,
-    ) {
-        put_signed(out, ts.nanos().wrapping_sub(self.ts) as i64);
+    /// What all records begin with.
+    #[inline]
+    fn begin(&mut self, tag: u8, at: Timestamp, ts: Timestamp, id: InstrumentId) -> Piece {
+        let mut piece = Piece::new(tag);
+        piece.put_signed(ts.nanos().wrapping_sub(self.ts) as i64);
         self.ts = ts.nanos();
         if self.stamped {
-            put_signed(out, at.nanos().wrapping_sub(self.at) as i64);
+            piece.put_signed(at.nanos().wrapping_sub(self.at) as i64);
             self.at = at.nanos();
         }
-        if !same {
-            put(out, u64::from(id.0));
+        if tag & SAME == 0 {
+            piece.put(u64::from(id.0));
             self.instrument = id.0;
+        }
+        piece
+    }
+
+    /// Price and size of a trade or book level; `level` is both in steps, where they are multiples.
+    fn put_price(
+        &mut self,
+        piece: &mut Piece,
+        id: InstrumentId,
+        level: Option<(i64, u64)>,
+        price: Price,
+        size: Qty,
+    ) {
+        put_level(piece, level.unwrap_or_else(|| in_finest(price, size, 0)));
+        if level.is_some() {
+            self.last(id).price = price.raw();
         }
     }
 
@@ -259,10 +261,10 @@ impl MarketCodec {
             self.instrument = u16::try_from(get(bytes)?).ok()?;
         }
         let instrument = InstrumentId(self.instrument);
-        let unit = *self.units.get(instrument.index())?;
+        let unit = *self.steps.get(instrument.index())?;
         let raw = tag & RAW != 0;
         let extra = if tag & EXTRA != 0 { get(bytes)? } else { 0 };
-        Some(Head { ts, at, instrument, raw, unit: if raw { Units::FINEST } else { unit }, extra })
+        Some(Head { ts, at, instrument, raw, unit: if raw { Steps::FINEST } else { unit }, extra })
     }
 
     /// As [`Self::decode`] for the kinds that [`is_tick`] names, which are nearly all there are: kept
@@ -352,22 +354,35 @@ const fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
 }
 
-const fn divisor(raw: u8, unit: i64) -> i64 {
-    if raw != 0 { 1 } else { unit }
+/// A price, as the way from `from`, and a size, both in steps; `None` if one is no multiple.
+#[inline]
+fn in_steps(steps: &Steps, price: Price, size: Qty, from: i64) -> Option<(i64, u64)> {
+    Some((steps.price(price, from)?, steps.size(size)?))
+}
+
+/// The same in 1e-9. The way may wrap; so does the way back.
+const fn in_finest(price: Price, size: Qty, from: i64) -> (i64, u64) {
+    (price.raw().wrapping_sub(from), size.raw() as u64)
 }
 
 #[inline]
-fn price(from: i64, steps: i64, unit: Units) -> Option<i64> {
-    if unit.price == 1 {
+fn put_level(piece: &mut Piece, (price, size): (i64, u64)) {
+    piece.put_signed(price);
+    piece.put(size);
+}
+
+#[inline]
+fn price(from: i64, count: i64, steps: Steps) -> Option<i64> {
+    if steps.price.unit == 1 {
         // Raw differences may wrap; so does the way back.
-        return Some(from.wrapping_add(steps));
+        return Some(from.wrapping_add(count));
     }
-    steps.checked_mul(unit.price)?.checked_add(from)
+    count.checked_mul(steps.price.unit)?.checked_add(from)
 }
 
 #[inline]
-fn size(steps: u64, unit: Units) -> Option<i64> {
-    i64::try_from(steps).ok()?.checked_mul(unit.size)
+fn size(count: u64, steps: Steps) -> Option<i64> {
+    i64::try_from(count).ok()?.checked_mul(steps.size.unit)
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@
 //! carries its instruments and the ids of the accounts asked for; from then on every id in either
 //! direction is the venue's. TCP keeps the order, the checksum of each frame the content.
 
+use crate::journal::Units;
 use crate::journal::frame::{self, Frame, MAX_PAYLOAD, Parsed};
 use crate::journal::market_codec::{KIND_OTHER, MarketCodec};
-use crate::journal::{Units, varint};
+use crate::journal::varint::{self, Piece};
 use crate::msg::{
     CancelReject, ExecutionReport, MarketData, OrderRequest, OrderSnapshot, PositionSnapshot,
     TradeCorrection,
@@ -182,8 +183,9 @@ pub fn encode_market(
         for record in records {
             if !codec.encode(record.ts(), record, out) {
                 let long = postcard::to_stdvec(record).map_err(|_| WireError::Message)?;
-                out.push(KIND_OTHER);
-                varint::put(out, long.len() as u64);
+                let mut head = Piece::new(KIND_OTHER);
+                head.put(long.len() as u64);
+                out.extend_from_slice(head.bytes());
                 out.extend_from_slice(&long);
             }
         }

@@ -8,10 +8,10 @@
 //! difference to the last close, the other prices to the open.
 
 use super::{
-    EXTRA, FAR, Head, KIND_BAR, KIND_QUOTE_BAR, MarketCodec, NO_ASK, NO_BID, RAW, Units, flag,
-    price, size,
+    EXTRA, Head, KIND_BAR, KIND_QUOTE_BAR, MarketCodec, NO_ASK, NO_BID, RAW, Steps, flag, price,
+    size,
 };
-use crate::journal::varint::{get, get_signed, put, put_signed};
+use crate::journal::varint::{Piece, get, get_signed};
 use crate::msg::{Bar, MarketData, Ohlc, QuoteBar};
 use crate::types::{InstrumentId, Nanos, Price, Qty, Timestamp};
 
@@ -20,21 +20,24 @@ impl MarketCodec {
         &mut self,
         at: Timestamp,
         bar: &Bar,
-        units: Units,
+        steps: Steps,
         same: u8,
         out: &mut Vec<u8>,
     ) -> bool {
         if bar.volume.is_negative() {
             return false;
         }
-        let fits = fits(&bar.price, bar.volume, units);
-        let (raw, unit) = if fits { (0, units) } else { (RAW, Units::FINEST) };
-        let extra = flag(self.last(bar.instrument).interval != bar.interval.0, EXTRA);
-        out.push(KIND_BAR | raw | extra | same);
-        self.put_head(at, bar.ts, bar.instrument, same != 0, out);
-        self.put_interval(extra, bar.instrument, bar.interval, out);
-        let last = self.last(bar.instrument);
-        put_side(out, &bar.price, bar.volume, &mut last.price, raw != 0, unit);
+        let last = *self.last(bar.instrument);
+        let side = in_steps(&steps, &bar.price, bar.volume, last.price);
+        let raw = flag(side.is_none(), RAW);
+        let extra = flag(last.interval != bar.interval.0, EXTRA);
+        let mut piece = self.begin(KIND_BAR | raw | extra | same, at, bar.ts, bar.instrument);
+        self.put_interval(&mut piece, extra, bar.instrument, bar.interval);
+        put_side(&mut piece, side.unwrap_or_else(|| in_finest(&bar.price, bar.volume)));
+        if raw == 0 {
+            self.last(bar.instrument).price = bar.price.close.raw();
+        }
+        out.extend_from_slice(piece.bytes());
         true
     }
 
@@ -42,36 +45,43 @@ impl MarketCodec {
         &mut self,
         at: Timestamp,
         bar: &QuoteBar,
-        units: Units,
+        steps: Steps,
         same: u8,
         out: &mut Vec<u8>,
     ) -> bool {
         if bar.bid_size.is_negative() || bar.ask_size.is_negative() {
             return false;
         }
-        let fits = fits(&bar.bid, bar.bid_size, units) && fits(&bar.ask, bar.ask_size, units);
-        let (raw, unit) = if fits { (0, units) } else { (RAW, Units::FINEST) };
-        let none =
-            |side: &Ohlc, size: Qty, bit| flag(*side == Ohlc::default() && size.is_zero(), bit);
-        let no_bid = none(&bar.bid, bar.bid_size, NO_BID);
-        let no_ask = none(&bar.ask, bar.ask_size, NO_ASK);
-        let extra = flag(self.last(bar.instrument).interval != bar.interval.0, EXTRA);
-        out.push(KIND_QUOTE_BAR | raw | extra | same | no_bid | no_ask);
-        self.put_head(at, bar.ts, bar.instrument, same != 0, out);
-        self.put_interval(extra, bar.instrument, bar.interval, out);
+        let last = *self.last(bar.instrument);
+        let bid = in_steps(&steps, &bar.bid, bar.bid_size, last.bid);
+        let ask = in_steps(&steps, &bar.ask, bar.ask_size, last.ask);
+        let raw = flag(bid.is_none() || ask.is_none(), RAW);
+        let (bid, ask) = bid.zip(ask).unwrap_or_else(|| {
+            (in_finest(&bar.bid, bar.bid_size), in_finest(&bar.ask, bar.ask_size))
+        });
+        let no_bid = bar.bid == Ohlc::default() && bar.bid_size.is_zero();
+        let no_ask = bar.ask == Ohlc::default() && bar.ask_size.is_zero();
+        let extra = flag(last.interval != bar.interval.0, EXTRA);
+        let sides = flag(no_bid, NO_BID) | flag(no_ask, NO_ASK);
+        let tag = KIND_QUOTE_BAR | raw | extra | same | sides;
+        let mut piece = self.begin(tag, at, bar.ts, bar.instrument);
+        self.put_interval(&mut piece, extra, bar.instrument, bar.interval);
         let last = self.last(bar.instrument);
-        if no_bid == 0 {
-            put_side(out, &bar.bid, bar.bid_size, &mut last.bid, raw != 0, unit);
+        if !no_bid {
+            put_side(&mut piece, bid);
+            last.bid = if raw == 0 { bar.bid.close.raw() } else { last.bid };
         }
-        if no_ask == 0 {
-            put_side(out, &bar.ask, bar.ask_size, &mut last.ask, raw != 0, unit);
+        if !no_ask {
+            put_side(&mut piece, ask);
+            last.ask = if raw == 0 { bar.ask.close.raw() } else { last.ask };
         }
+        out.extend_from_slice(piece.bytes());
         true
     }
 
-    fn put_interval(&mut self, extra: u8, id: InstrumentId, interval: Nanos, out: &mut Vec<u8>) {
+    fn put_interval(&mut self, piece: &mut Piece, extra: u8, id: InstrumentId, interval: Nanos) {
         if extra != 0 {
-            put(out, interval.0);
+            piece.put(interval.0);
             self.last(id).interval = interval.0;
         }
     }
@@ -113,30 +123,26 @@ impl MarketCodec {
     }
 }
 
-const fn prices(bar: &Ohlc) -> [Price; 4] {
-    [bar.open, bar.high, bar.low, bar.close]
+/// Open as the way from `from`, the other prices as the way from the open, and the size, all in
+/// steps; `None` if one is no multiple.
+fn in_steps(steps: &Steps, bar: &Ohlc, size: Qty, from: i64) -> Option<([i64; 4], u64)> {
+    let open = steps.price(bar.open, from)?;
+    let next = |price: Price| steps.price(price, bar.open.raw());
+    Some(([open, next(bar.high)?, next(bar.low)?, next(bar.close)?], steps.size(size)?))
 }
 
-fn fits(bar: &Ohlc, size: Qty, unit: Units) -> bool {
-    let fits = |p: &Price| p.raw() % unit.price == 0 && p.raw().unsigned_abs() < FAR;
-    prices(bar).iter().all(fits) && size.raw() % unit.size == 0
+/// The same in 1e-9, from zero.
+fn in_finest(bar: &Ohlc, size: Qty) -> ([i64; 4], u64) {
+    let next = |price: Price| price.raw().wrapping_sub(bar.open.raw());
+    ([bar.open.raw(), next(bar.high), next(bar.low), next(bar.close)], size.raw() as u64)
 }
 
-fn put_side(out: &mut Vec<u8>, bar: &Ohlc, size: Qty, last: &mut i64, raw: bool, unit: Units) {
-    let mut from = if raw { 0 } else { *last };
-    for (at, price) in prices(bar).into_iter().enumerate() {
-        put_signed(out, price.raw().wrapping_sub(from) / unit.price);
-        if at == 0 {
-            from = price.raw();
-        }
-    }
-    put(out, (size.raw() / unit.size) as u64);
-    if !raw {
-        *last = bar.close.raw();
-    }
+fn put_side(piece: &mut Piece, (prices, size): ([i64; 4], u64)) {
+    prices.into_iter().for_each(|price| piece.put_signed(price));
+    piece.put(size);
 }
 
-fn get_side(bytes: &mut &[u8], last: &mut i64, raw: bool, unit: Units) -> Option<(Ohlc, Qty)> {
+fn get_side(bytes: &mut &[u8], last: &mut i64, raw: bool, unit: Steps) -> Option<(Ohlc, Qty)> {
     let open = price(if raw { 0 } else { *last }, get_signed(bytes)?, unit)?;
     let mut next = || Some(Price::from_raw(price(open, get_signed(bytes)?, unit)?));
     let bar = Ohlc { open: Price::from_raw(open), high: next()?, low: next()?, close: next()? };
