@@ -42,6 +42,9 @@ pub trait Link: Send {
     /// Asks for a complete snapshot.
     fn request_snapshot(&mut self, now: Timestamp);
 
+    /// Reads what has come, for a link whose sockets are the desk's own thread's.
+    fn listen(&mut self, _now: Timestamp) {}
+
     /// The next thing the broker said.
     fn poll(&mut self) -> Option<Report>;
 

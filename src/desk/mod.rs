@@ -247,9 +247,12 @@ impl Desk {
         }
     }
 
-    /// Takes what links of other threads have said since; whether that was anything.
+    /// Takes what links have said that live on the wall clock; whether that was anything.
     pub fn poll_links(&mut self, at: Timestamp) -> bool {
         self.now = self.now.max(at);
+        for link in &mut self.links {
+            link.listen(self.now);
+        }
         self.follow()
     }
 

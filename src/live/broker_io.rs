@@ -1,24 +1,18 @@
-//! A broker connection: an actix actor that owns its sockets. The only file that writes orders to one.
-//!
-//! Requests arrive cleared (approved and on record) over a bounded queue; pacing and readiness come
-//! first (`BrokerSession::pace`), the kill permit is taken in the call that starts the write, and nothing
-//! queues in between.
+//! A broker connection as an actix actor on a thread of its own. Requests arrive cleared (approved and
+//! on record) over a bounded queue, reports go back over another.
 
 use super::clock::Clock;
+use super::connection::Connection;
 use super::edge::ReportEdge;
 use super::keeper::{Guard, inject};
-use super::sockets::{SocketEvent, Sockets};
 use super::status::{ActorState, ActorStatus};
-use crate::broker::{BrokerSession, Frame, Output, Pace};
-use crate::desk::gate::{Gate, NoWire, Wire};
 use crate::desk::{Cleared, Link, NotSent};
-use crate::kill::{Effect, KillBoard, Permit};
+use crate::kill::{Effect, KillBoard};
 use crate::msg::{Report, SessionStatus};
-use crate::net::Endpoint;
 use crate::types::{BrokerId, Nanos, Reason, Timestamp};
+use crate::wiring::RemoteSession;
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,6 +49,11 @@ impl CommandEdge {
             cancelled: AtomicU64::new(0),
             notify: Notify::new(),
         }
+    }
+
+    /// Whether everything is to be cancelled, once.
+    pub fn take_cancel_all(&self) -> bool {
+        self.cancel_all.swap(false, Ordering::SeqCst)
     }
 
     /// Has the session cancel everything at the broker without the core's help.
@@ -122,11 +121,10 @@ impl Link for RemoteLink {
 }
 
 /// What a broker actor is made of; the keeper makes it anew after a panic.
+#[derive(Clone)]
 pub struct BrokerParts {
     /// The protocol.
-    pub session: Box<dyn BrokerSession>,
-    /// Where to connect, by the session's channels.
-    pub endpoints: Vec<Endpoint>,
+    pub session: RemoteSession,
     /// From the core.
     pub commands: Arc<CommandEdge>,
     /// To the core.
@@ -190,74 +188,52 @@ impl Drop for LinkDown {
     }
 }
 
-/// The way of an order frame to its connection.
-struct SocketWire<'a> {
-    sockets: &'a mut Sockets,
-    /// The peer does not read: an order would wait in a queue behind its permit. A cancel may.
-    may_wait: bool,
-}
-
-impl Wire for SocketWire<'_> {
-    fn write(&mut self, frame: &Frame, _permit: Permit<'_>) -> Result<(), NoWire> {
-        let begun = self.sockets.start(frame.channel, &frame.bytes, self.may_wait);
-        if begun { Ok(()) } else { Err(NoWire) }
-    }
-}
-
 /// Things that happen at most in a turn before the commands are looked at again.
 const BURST: usize = 64;
-/// Requests that wait for the session; the rest waits in the edge.
-const WAITING: usize = 1024;
 /// How long requests may hold up the end of the service.
 const LAST: Nanos = Nanos::from_secs(2);
 
 /// One connection's work, between the edges and the sockets.
 struct Work {
     parts: BrokerParts,
-    sockets: Sockets,
-    gate: Gate,
+    connection: Connection,
     clock: Clock,
-    /// Cleared and not written yet: the session asked for patience.
-    waiting: VecDeque<Cleared>,
-    up: bool,
 }
 
 /// Runs the session until the service ends (`true`).
-async fn serve(mut parts: BrokerParts) -> bool {
+async fn serve(parts: BrokerParts) -> bool {
     // After a panic the old actor may still be on its way out.
-    let gate = loop {
+    let writer = loop {
         match parts.board.writer(parts.broker) {
-            Some(writer) => break Gate::new(writer),
+            Some(writer) => break writer,
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
-    let sockets = Sockets::new(std::mem::take(&mut parts.endpoints));
-    let clock = Clock::new();
-    let mut work = Work { parts, sockets, gate, clock, waiting: VecDeque::new(), up: false };
+    let connection = Connection::new(&parts.session, writer);
+    let mut work = Work { parts, connection, clock: Clock::new() };
     let mut closed = work.parts.commands.closed.load(Ordering::SeqCst);
-    let mut buffer = vec![0u8; 1 << 16];
     let mut ends: Option<Timestamp> = None;
     work.parts.status.set(ActorState::Running);
     if !closed {
-        work.parts.session.start(work.clock.now());
+        work.connection.start(work.clock.now());
     }
     loop {
-        work.carry_out().await;
+        work.tell().await;
         if work.parts.stop.load(Ordering::SeqCst) {
             let now = work.clock.now();
-            let idle = work.parts.commands.requests.is_empty() && work.waiting.is_empty();
+            let idle = work.parts.commands.requests.is_empty() && work.connection.is_idle();
             if idle || now >= *ends.get_or_insert(now + LAST) {
-                work.sockets.flush();
+                work.connection.flush();
                 work.parts.status.set(ActorState::Stopped);
                 return true;
             }
         }
-        let due = work.parts.session.deadline();
+        let due = work.connection.deadline();
         let wait = due.map_or(Nanos::from_millis(50), |at| at.since(work.clock.now()));
         tokio::select! {
             biased;
             () = work.parts.commands.notify.notified() => {}
-            () = work.sockets.ready() => {}
+            () = work.connection.ready() => {}
             () = tokio::time::sleep(Duration::from_nanos(wait.0.min(50_000_000))) => {}
         }
         inject(&work.parts.status.name);
@@ -265,12 +241,9 @@ async fn serve(mut parts: BrokerParts) -> bool {
         work.parts.status.beat(now);
         work.commands(now, &mut closed).await;
         work.requests().await;
-        work.listen(&mut buffer).await;
+        work.listen().await;
         work.requests().await;
-        let now = work.clock.now();
-        if work.parts.session.deadline().is_some_and(|at| at <= now) {
-            work.parts.session.on_deadline(now);
-        }
+        work.connection.on_time(work.clock.now());
     }
 }
 
@@ -282,115 +255,64 @@ impl Work {
         if close != *closed {
             *closed = close;
             match close {
-                true => self.parts.session.close(now),
-                false => self.parts.session.start(now),
+                true => self.connection.close(now),
+                false => self.connection.start(now),
             }
-            self.carry_out().await;
         }
-        if self.up && commands.cancel_all.swap(false, Ordering::SeqCst) {
-            self.parts.session.cancel_all(now);
-            self.carry_out().await;
+        if self.connection.is_up() && commands.take_cancel_all() {
+            self.connection.cancel_all(now);
         }
-        if self.up && commands.sweep.swap(false, Ordering::SeqCst) {
-            self.parts.session.sweep(now);
-            self.carry_out().await;
+        if self.connection.is_up() && commands.sweep.swap(false, Ordering::SeqCst) {
+            self.connection.sweep(now);
             commands.cancelled.store(self.clock.now().nanos(), Ordering::Relaxed);
         }
+        self.tell().await;
     }
 
     /// Writes what the session can take now. A snapshot that is asked for after requests knows of them.
     async fn requests(&mut self) {
         let snapshot = self.parts.commands.snapshot.swap(false, Ordering::SeqCst);
-        while self.waiting.len() < WAITING
+        while self.connection.has_room()
             && let Some(cleared) = self.parts.commands.requests.pop()
         {
-            self.waiting.push_back(cleared);
+            self.connection.push(cleared);
         }
-        let mut at = 0;
-        while at < self.waiting.len() {
-            let now = self.clock.now();
-            let cleared = &self.waiting[at];
-            let effect = cleared.approved().effect();
-            let void = self.gate.is_void(now, cleared);
-            let pace = match void {
-                true => Pace::Now,
-                false => self.parts.session.pace(now, cleared.approved().request()),
-            };
-            if pace == Pace::Later {
-                at += 1;
-                continue;
-            }
-            let Some(cleared) = self.waiting.remove(at) else { return };
-            if pace == Pace::Covered {
-                continue;
-            }
-            let may_wait = effect == Effect::Cancels;
-            let mut wire = SocketWire { sockets: &mut self.sockets, may_wait };
-            let session = self.parts.session.as_mut();
-            match self.gate.release(now, &cleared, session, &mut wire) {
-                Err(refused) => self.push(refused.report()).await,
-                Ok(()) if effect == Effect::Cancels => {
-                    let written = self.clock.now().nanos();
-                    self.parts.commands.cancelled.store(written, Ordering::Relaxed);
-                }
-                Ok(()) => {}
-            }
+        if self.connection.write(self.clock.now()) {
+            let written = self.clock.now().nanos();
+            self.parts.commands.cancelled.store(written, Ordering::Relaxed);
         }
         if snapshot {
-            self.parts.session.request_snapshot(self.clock.now());
-            self.carry_out().await;
+            self.connection.request_snapshot(self.clock.now());
         }
+        self.tell().await;
     }
 
     /// Hands the session what came.
-    async fn listen(&mut self, buffer: &mut [u8]) {
+    async fn listen(&mut self) {
         for _ in 0..BURST {
-            let Some((channel, event)) = self.sockets.next_event(buffer) else { return };
-            let now = self.clock.now();
-            match event {
-                SocketEvent::Connected => self.parts.session.on_connected(now, channel),
-                SocketEvent::Bytes(count) => {
-                    self.parts.session.on_bytes(now, channel, &buffer[..count]);
-                }
-                SocketEvent::Closed(why) => self.parts.session.on_closed(now, channel, &why),
+            if !self.connection.listen(self.clock.now()) {
+                return;
             }
-            self.carry_out().await;
+            self.tell().await;
         }
         // There may be more, and the system tells only of changes.
         self.parts.commands.notify.notify_one();
     }
 
-    /// Does what the session wants.
-    async fn carry_out(&mut self) {
-        while let Some(output) = self.parts.session.poll_output() {
-            match output {
-                Output::Dial(channel) => self.sockets.dial(channel),
-                Output::Hangup(channel) => self.sockets.hang_up(channel),
-                Output::Send(channel, bytes) => self.sockets.send(channel, &bytes),
-                Output::Report(report) => {
-                    if let Report::Session(status) = &report {
-                        self.up = *status == SessionStatus::Up;
-                    }
-                    self.push(report).await;
-                }
-            }
-        }
-    }
-
-    /// Hands a report over; while there is no room no socket is read. A core that takes nothing any
+    /// Hands reports over; while there is no room no socket is read. A core that takes nothing any
     /// more while everything is to be cancelled without it, or the service ends, gets nothing more: the
     /// next boot learns it from the broker's snapshot.
-    async fn push(&self, report: Report) {
-        let parts = &self.parts;
-        let mut report = report;
-        while let Err(back) = parts.reports.push(report) {
-            let given_up = parts.commands.cancel_all.load(Ordering::SeqCst)
-                || parts.stop.load(Ordering::SeqCst);
-            if given_up {
-                return;
+    async fn tell(&mut self) {
+        while let Some(mut report) = self.connection.poll() {
+            while let Err(back) = self.parts.reports.push(report) {
+                let given_up = self.parts.commands.cancel_all.load(Ordering::SeqCst)
+                    || self.parts.stop.load(Ordering::SeqCst);
+                if given_up {
+                    break;
+                }
+                report = back;
+                tokio::time::sleep(Duration::from_micros(200)).await;
             }
-            report = back;
-            tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 const DIAL: Duration = Duration::from_secs(10);
 /// How often deadlines, a dial's outcome and what waits for room are looked at.
-const TURN: Duration = Duration::from_millis(5);
+pub const TURN: Duration = Duration::from_millis(5);
 /// Bytes read before anybody else gets a turn.
 const READ: usize = 1 << 16;
 const READS: usize = 16;
@@ -44,7 +44,8 @@ pub struct FeedFigures {
 }
 
 impl FeedFigures {
-    fn publish(&self, session: &FeedSession) {
+    /// Takes what the session has counted.
+    pub fn publish(&self, session: &FeedSession) {
         let Counters {
             frames, records, others, unusable, lost, errors, last_data, unverified, ..
         } = session.counters();
@@ -140,35 +141,104 @@ pub fn side_by_side<T: 'static>(
 #[error("the runtime takes no socket: {0}")]
 pub struct DriveError(#[from] io::Error);
 
-/// A connection, and the runtime's view of it.
-struct Line {
-    socket: Socket,
-    ready: TcpStream,
-    /// The last look ended before the socket was read dry.
-    more: bool,
+/// A stream's connection without a driver: a task waits for it, or a lane asks it again and again.
+#[derive(Debug)]
+pub struct Line {
+    endpoint: Endpoint,
+    dialing: Option<Dialing>,
+    socket: Option<Socket>,
+    buffer: Vec<u8>,
 }
 
 impl Line {
-    fn new(socket: Socket) -> io::Result<Self> {
-        let ready = TcpStream::from_std(socket.duplicate()?)?;
-        Ok(Self { socket, ready, more: false })
+    /// One to `endpoint`; it is dialled when the session wants it.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, dialing: None, socket: None, buffer: vec![0; READ] }
+    }
+
+    /// Does what the session wants.
+    pub fn carry_out(
+        &mut self,
+        session: &mut FeedSession,
+        now: Timestamp,
+        sink: &mut impl FeedSink,
+    ) {
+        while let Some(want) = session.poll() {
+            match want {
+                Want::Dial => {
+                    self.dialing = Some(Dialing::begin(self.endpoint.clone(), DIAL, || {}));
+                }
+                Want::Hangup => (self.dialing, self.socket) = (None, None),
+                Want::Send(bytes) => {
+                    let sent = self.socket.as_mut().map_or(Ok(()), |socket| socket.write(&bytes));
+                    if let Err(error) = sent {
+                        session.on_closed(now, &error.to_string(), sink);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks after the dial and the session's deadlines; whether a connection has come to stand.
+    pub fn on_time(
+        &mut self,
+        session: &mut FeedSession,
+        now: Timestamp,
+        sink: &mut impl FeedSink,
+    ) -> bool {
+        match self.dialing.as_ref().and_then(Dialing::poll) {
+            Some(Ok(socket)) => {
+                self.dialing = None;
+                self.socket = Some(socket);
+                session.on_connected(now, sink);
+                return true;
+            }
+            Some(Err(error)) => {
+                self.dialing = None;
+                session.on_closed(now, &error.to_string(), sink);
+            }
+            None => session.on_deadline(now, sink),
+        }
+        false
+    }
+
+    /// Reads what is there, up to a bound; whether there may be more.
+    pub fn read(
+        &mut self,
+        session: &mut FeedSession,
+        now: Timestamp,
+        sink: &mut impl FeedSink,
+    ) -> bool {
+        let Some(socket) = &mut self.socket else { return false };
+        match read(socket, &mut self.buffer, |bytes| session.on_bytes(now, bytes, sink)) {
+            Ok(more) => more,
+            Err(error) => {
+                self.socket = None;
+                session.on_closed(now, &error.to_string(), sink);
+                false
+            }
+        }
+    }
+}
+
+/// The runtime's view of a connection.
+struct Watched(TcpStream);
+
+impl Watched {
+    fn new(line: &Line) -> io::Result<Option<Self>> {
+        let duplicate = line.socket.as_ref().map(Socket::duplicate).transpose()?;
+        Ok(duplicate.map(TcpStream::from_std).transpose()?.map(Self))
     }
 
     /// Waits until there may be something to read, or room to write where that is wanted.
-    async fn wait(&mut self) -> io::Result<()> {
-        if self.more {
-            return Ok(());
-        }
-        let interest = if self.socket.has_backlog() {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        };
-        self.ready.ready(interest).await?;
+    async fn wait(&self, writes: bool) -> io::Result<()> {
+        let interest =
+            if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        self.0.ready(interest).await?;
         // The reads are the socket's own: here they only forget what was ready, before they begin.
         for kind in [Interest::READABLE, Interest::WRITABLE] {
             let dry = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-            let _ = self.ready.try_io(kind, dry);
+            let _ = self.0.try_io(kind, dry);
         }
         Ok(())
     }
@@ -186,54 +256,40 @@ pub async fn drive<S: FeedSink>(
     mut turn: impl FnMut(&FeedSession, &mut S, Timestamp) -> bool,
 ) -> Result<(), DriveError> {
     let clock = Clock::new();
-    let mut dialing: Option<Dialing> = None;
-    let mut line: Option<Line> = None;
+    let mut line = Line::new(endpoint.clone());
+    let mut watched: Option<Watched> = None;
+    // The last look ended before the socket was read dry: the runtime will not tell of what is left.
+    let mut more = false;
     let mut tick = tokio::time::interval(TURN);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut buffer = vec![0; READ];
     loop {
-        while let Some(want) = session.poll() {
-            match want {
-                Want::Dial => dialing = Some(Dialing::begin(endpoint.clone(), DIAL, || {})),
-                Want::Hangup => (dialing, line) = (None, None),
-                Want::Send(bytes) => {
-                    let sent = line.as_mut().map_or(Ok(()), |line| line.socket.write(&bytes));
-                    if let Err(error) = sent {
-                        session.on_closed(clock.now(), &error.to_string(), sink);
-                    }
-                }
+        line.carry_out(session, clock.now(), sink);
+        let writes = match &line.socket {
+            Some(socket) => socket.has_backlog(),
+            None => {
+                (watched, more) = (None, false);
+                false
             }
-        }
+        };
         let waits = async {
-            match &mut line {
-                Some(line) => line.wait().await,
+            match &watched {
+                Some(_) if more => Ok(()),
+                Some(watched) => watched.wait(writes).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             waited = waits => {
                 let now = clock.now();
-                let got = waited.and_then(|()| match &mut line {
-                    Some(line) => read(line, &mut buffer, session, now, sink),
-                    None => Ok(()),
-                });
-                if let Err(error) = got {
+                more = line.read(session, now, sink);
+                if let Err(error) = waited {
                     session.on_closed(now, &error.to_string(), sink);
                 }
             }
             _ = tick.tick() => {
                 let now = clock.now();
-                match dialing.as_ref().and_then(Dialing::poll) {
-                    Some(Ok(socket)) => {
-                        dialing = None;
-                        line = Some(Line::new(socket)?);
-                        session.on_connected(now, sink);
-                    }
-                    Some(Err(error)) => {
-                        dialing = None;
-                        session.on_closed(now, &error.to_string(), sink);
-                    }
-                    None => session.on_deadline(now, sink),
+                if line.on_time(session, now, sink) {
+                    watched = Watched::new(&line)?;
                 }
                 if !turn(session, sink, now) {
                     return Ok(());
@@ -243,32 +299,21 @@ pub async fn drive<S: FeedSink>(
     }
 }
 
-/// Reads what is there, up to a bound: the runtime wakes again only where it was read dry, so what is
-/// left after the bound is read in the next turns.
-fn read(
-    line: &mut Line,
-    buffer: &mut [u8],
-    session: &mut FeedSession,
-    now: Timestamp,
-    sink: &mut impl FeedSink,
-) -> io::Result<()> {
-    line.socket.flush()?;
-    line.more = true;
+/// Reads what is there, up to a bound; whether there may be more.
+fn read(socket: &mut Socket, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> io::Result<bool> {
+    socket.flush()?;
     for _ in 0..READS {
-        match line.socket.read(buffer) {
+        match socket.read(buffer) {
             Ok(0) => {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the venue closed it"));
             }
-            Ok(count) => session.on_bytes(now, &buffer[..count], sink),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                line.more = false;
-                return Ok(());
-            }
+            Ok(count) => take(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Writes what a stream meets to the log.
@@ -288,10 +333,13 @@ pub fn log_event(feed: &str, event: &FeedEvent) {
 }
 
 /// To the core lane.
-struct ToLane<'a> {
-    edge: &'a mut MarketEdge,
-    end: &'a FeedEnd,
-    status: &'a ActorStatus,
+pub struct ToLane<'a> {
+    /// The way there.
+    pub edge: &'a mut MarketEdge,
+    /// Counts them.
+    pub end: &'a FeedEnd,
+    /// What supervision sees.
+    pub status: &'a ActorStatus,
 }
 
 impl FeedSink for ToLane<'_> {

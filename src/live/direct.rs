@@ -11,7 +11,7 @@ use super::state::{StateError, instance_of};
 use crate::broker::{Backoff, BrokerSession, Output};
 use crate::msg::{BrokerSnapshot, Report, SessionStatus};
 use crate::types::{BrokerId, Nanos, OrdStatus, Timestamp};
-use crate::wiring::{RemoteSession, Topology};
+use crate::wiring::{BrokerSpec, RemoteSession, Topology};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ pub fn kill_direct(
     let path = state.join("KILL");
     let written = fs::write(&path, format!("{who}: {reason}\n"));
     // A disk that hangs may be why the gateway does: no cancel waits for it.
-    let done = cancel_direct(topology, instance, patience);
+    let done = cancel_direct(topology, instance, patience, |_| true);
     let left = written
         .and_then(|()| fs::File::open(&path)?.sync_all())
         .and_then(|()| fs::File::open(state)?.sync_all());
@@ -80,13 +80,19 @@ pub fn kill_direct(
     Ok(done)
 }
 
-/// Cancels everything at every broker that has a process of its own, all at once, each for at most
+/// Cancels everything at every wanted broker that has a process of its own, all at once, each for at most
 /// `patience`. `instance` is the gateway's tag, which is part of its name at the brokers.
-fn cancel_direct(topology: &Topology, instance: u32, patience: Nanos) -> Vec<Direct> {
+pub fn cancel_direct(
+    topology: &Topology,
+    instance: u32,
+    patience: Nanos,
+    wanted: impl Fn(&BrokerSpec) -> bool,
+) -> Vec<Direct> {
     let gateway = format!("qtos-{instance:08x}");
     let backoff = Backoff::new(Nanos::from_millis(50), Nanos::from_millis(500));
     let mut work: Vec<(Option<Hand>, Direct)> = Vec::new();
-    for (number, spec) in topology.brokers.iter().enumerate() {
+    let brokers = topology.brokers.iter().enumerate();
+    for (number, spec) in brokers.filter(|(_, spec)| wanted(spec)) {
         let (broker, clock) = (BrokerId(number as u8), Clock::new());
         let hand = match topology.remote_session(broker, &gateway, None, clock.now()) {
             Ok(None) => continue,

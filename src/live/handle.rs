@@ -4,6 +4,7 @@ use super::audit::{Act, Audit};
 use super::broker_io::CommandEdge;
 use super::clock::Clock;
 use super::data_io::FeedFigures;
+use super::direct::{Direct, cancel_direct};
 use super::edge::{RemoteEdge, Waker};
 use super::journal_file::SyncEdge;
 use super::lane::{Ask, Figures, Stop};
@@ -15,12 +16,13 @@ use crate::desk::Desk;
 use crate::kill::two_step::VALID;
 use crate::kill::{ArmDesk, ArmError, KillBoard, Latch, LatchError, StepError, Trip, TwoStep};
 use crate::msg::{Act as Done, Control, Input, Intervention, KillOrder, LimitsChange, Rule};
-use crate::types::{AgentId, ClientOrderId, KillLevel, Scope, Timestamp};
+use crate::types::{AgentId, ClientOrderId, KillLevel, Nanos, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A running gateway. Cheap to clone.
@@ -64,6 +66,8 @@ pub struct NoAnswer;
 
 /// How long the control plane waits for the core.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a broker has to confirm that it cancelled without the core.
+const LAST_CALL: Nanos = Nanos::from_secs(5);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -334,11 +338,25 @@ impl Handle {
         }
     }
 
-    /// Has every broker cancel all open orders without asking the core.
-    pub fn cancel_without_core(&self, level: KillLevel) {
-        if level >= KillLevel::Cancel {
-            self.0.brokers.iter().for_each(|broker| broker.cancel_all());
+    /// Has every broker cancel all open orders without asking the core. Where the core lane drives the
+    /// sockets itself, a connection of its own does it, on a thread that is given back.
+    pub fn cancel_without_core(&self, level: KillLevel) -> Option<JoinHandle<()>> {
+        if level < KillLevel::Cancel {
+            return None;
         }
+        self.0.brokers.iter().for_each(|broker| broker.cancel_all());
+        if !self.0.topology.brokers.iter().any(|broker| broker.on_core) {
+            return None;
+        }
+        let (topology, instance) = (self.0.topology.clone(), self.0.instance);
+        let cancel = move || {
+            for done in cancel_direct(&topology, instance, LAST_CALL, |broker| broker.on_core) {
+                let Direct { broker, open_after, confirmed, .. } = done;
+                tracing::warn!(broker, ?open_after, confirmed, "cancelled without the core");
+            }
+        };
+        let spawned = std::thread::Builder::new().name("cancel".to_owned()).spawn(cancel);
+        spawned.map_err(|error| tracing::error!(%error, "no thread to cancel on")).ok()
     }
 
     /// First step of the arm: the code to return and how long it is good.

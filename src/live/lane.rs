@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::edge::{Heard, MarketEdge, RemoteEdge, RequestEdge, Rest, Waker};
 use super::feed_io::FeedEnd;
 use super::journal_file::SyncEdge;
+use super::lane_feed::LaneFeed;
 use super::status::{ActorState, ActorStatus};
 use crate::actors::Notice;
 use crate::actors::oms::Stage;
@@ -73,6 +74,8 @@ pub struct FeedIn {
     pub queue: Arc<ArrayQueue<MarketData>>,
     /// Whether more will come.
     pub end: Arc<FeedEnd>,
+    /// What fills the queue, if that is this lane.
+    pub stream: Option<LaneFeed>,
 }
 
 /// One agent lane, as the core lane feeds it.
@@ -308,6 +311,9 @@ impl CoreLane {
         let closed = self.world == World::Closed;
         let mut worked = false;
         for number in 0..self.feeds.len() {
+            if let Some(stream) = &mut self.feeds[number].stream {
+                stream.turn(now);
+            }
             for _ in 0..BATCH {
                 let Some(record) = self.feeds[number].queue.pop() else { break };
                 worked = true;

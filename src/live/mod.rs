@@ -1,6 +1,6 @@
 //! Layer 8, driver A: real time. Lanes are threads, sockets and supervision are actix actors.
 //!
-//! `service.rs` puts it together, `lane.rs` drives the core lane, `broker_io.rs` is the only file
+//! `service.rs` puts it together, `lane.rs` drives the core lane, `connection.rs` is the only file
 //! that writes orders to a socket, `keeper.rs` is supervision.
 
 mod agent_lane;
@@ -8,6 +8,7 @@ mod audit;
 mod behind;
 mod broker_io;
 mod clock;
+mod connection;
 pub(crate) mod data_io;
 mod direct;
 mod drill;
@@ -18,6 +19,8 @@ mod handle;
 mod journal_file;
 mod keeper;
 mod lane;
+mod lane_broker;
+mod lane_feed;
 mod launch;
 mod recover;
 mod service;

@@ -3,15 +3,17 @@
 
 use super::audit::{Act, Audit};
 use super::behind::{self, Behind};
-use super::broker_io::{CommandEdge, RemoteLink};
+use super::broker_io::{BrokerParts, CommandEdge, RemoteLink};
 use super::clock::Clock;
+use super::connection::Connection;
 use super::edge::{RemoteEdge, ReportEdge, RequestEdge, Waker};
 use super::feed_io::FeedEnd;
 use super::handle::{Handle, Shared};
 use super::journal_file::{JournalFile, Turns};
 use super::keeper::Keeper;
 use super::lane::{Ask, Boot, CoreLane, Snapshots, Stop};
-use super::launch::{BrokerFactory, Plan, agent_lanes, escalation, feeds, start_core};
+use super::lane_broker::LaneLink;
+use super::launch::{Plan, agent_lanes, escalation, feeds, launch_broker, start_core};
 use super::recover::{RecoverError, Recovered, recover};
 use super::state::{StateError, StateFolder};
 use super::watch;
@@ -212,6 +214,7 @@ impl Service {
 
         let gateway = format!("qtos-{:08x}", folder.identity.instance);
         let mut commands = Vec::new();
+        let mut counting = Vec::new();
         let mut remote = Vec::new();
         let mut links: Vec<Box<dyn Link>> = Vec::new();
         for (number, spec) in topology.brokers.iter().enumerate() {
@@ -224,6 +227,23 @@ impl Service {
                         .map_err(ServiceError::Broker)?;
                     let Some(session) = session else { continue };
                     let edge = Arc::new(CommandEdge::new());
+                    let name = topology.names.broker(broker);
+                    if let Some(figures) = session.figures() {
+                        counting.push((name.to_owned(), Arc::clone(figures)));
+                    }
+                    commands.push(Arc::clone(&edge));
+                    if spec.on_core {
+                        let writer = board.writer(broker).ok_or_else(|| {
+                            ServiceError::Broker(format!("broker {name} has a writer already"))
+                        })?;
+                        links.push(Box::new(LaneLink::new(
+                            Connection::new(&session, writer),
+                            edge,
+                            Arc::clone(&board),
+                            plan.status(format!("broker:{name}")),
+                        )));
+                        continue;
+                    }
                     let reports = ReportEdge::new(Arc::clone(&waker));
                     let (edge_end, reports_end) = (Arc::clone(&edge), reports.clone());
                     links.push(Box::new(RemoteLink::new(
@@ -231,7 +251,6 @@ impl Service {
                         reports_end,
                         Arc::clone(&board),
                     )));
-                    commands.push(Arc::clone(&edge));
                     remote.push((broker, session, edge, reports));
                 }
                 Venue::InProcess(_) if world == World::Open => {
@@ -253,11 +272,6 @@ impl Service {
         let core_status = plan.status("lane:core".to_owned());
         let feeds =
             feeds(topology, options, (feed, desk.position()), &waker, &threads_stop, &mut plan)?;
-        let counting = remote.iter().filter_map(|(broker, session, ..)| {
-            let name = topology.names.broker(*broker).to_owned();
-            Some((name, Arc::clone(session.figures()?)))
-        });
-        let counting = counting.collect();
         let handle = Handle::new(Shared {
             topology: topology.clone(),
             board: Arc::clone(&board),
@@ -293,9 +307,9 @@ impl Service {
             let Some(status) = plan.statuses.iter().find(|status| status.name == name) else {
                 continue;
             };
-            let parts = BrokerFactory {
+            let parts = BrokerParts {
                 session,
-                edge,
+                commands: edge,
                 reports,
                 board: Arc::clone(&board),
                 broker,
@@ -304,10 +318,22 @@ impl Service {
             };
             let escalate = escalation(handle.clone(), Scope::Broker(broker));
             let status = Arc::clone(status);
-            plan.keep(topology, status, Box::new(move |guard| parts.launch(guard)), escalate);
+            plan.keep(
+                topology,
+                status,
+                Box::new(move |guard| launch_broker(parts.clone(), guard)),
+                escalate,
+            );
         }
 
         let feed_ends = feeds.iter().map(|(_, feed)| Arc::clone(&feed.end)).collect();
+        let mut inlets = Vec::new();
+        let mut feeders = Vec::new();
+        for (status, feed) in feeds {
+            let (inlet, start) = feed.split();
+            inlets.push(inlet);
+            feeders.extend(start.map(|start| (status, start)));
+        }
         let snapshots = (world == World::Open).then(|| Snapshots {
             state: Arc::clone(&folder.disk),
             setting: snapshot::Setting {
@@ -319,7 +345,7 @@ impl Service {
             desk,
             world,
             snapshots,
-            feeds: feeds.iter().map(|(_, feed)| feed.inlet()).collect(),
+            feeds: inlets,
             requests: requests.clone(),
             lanes: lanes.iter().map(|lane| lane.out(topology)).collect(),
             remote: programs,
@@ -342,9 +368,9 @@ impl Service {
         for lane in lanes {
             lane.start(topology, registry, &requests, &threads_stop, &handle, &mut plan);
         }
-        for (status, feed) in feeds {
+        for (status, start) in feeders {
             let escalate = escalation(handle.clone(), Scope::Global);
-            plan.keep(topology, status, feed.factory(), escalate);
+            plan.keep(topology, status, start, escalate);
         }
         watch::start(handle.clone(), folder.path().to_path_buf(), Arc::clone(&ended))
             .map_err(io("signals"))?;
@@ -392,9 +418,13 @@ impl Service {
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Ok(None) | Err(RecvTimeoutError::Disconnected) => {
                 // Decision 9: cancel everything, then leave; the boot path takes it from there.
-                self.handle.cancel_without_core(KillLevel::Cancel);
+                let cancels = self.handle.cancel_without_core(KillLevel::Cancel);
                 note("the core panicked");
                 std::thread::sleep(Duration::from_millis(500));
+                if let Some(cancels) = cancels {
+                    // It has a bound of its own, and says in the log what came of it.
+                    let _ = cancels.join();
+                }
                 self.ended.store(true, Ordering::SeqCst);
                 Err(ServiceError::CorePanicked)
             }

@@ -46,9 +46,14 @@ impl Reader<'_> {
         if let (BrokerKind::Sandbox, Some(params)) = (section.kind, section.params) {
             return Err(self.at(&params, "a broker of kind `sandbox` has no `params`"));
         }
+        let on_core = self.on_core(section.lane.as_ref())?;
+        if let (Some(lane), false) = (&section.lane, venue.is_remote()) {
+            return Err(self.at(lane, "a sandbox in this process has no sockets to put on a lane"));
+        }
         Ok(BrokerSpec {
             name: text(&section.name).to_owned(),
             venue,
+            on_core,
             ack_timeout: self.span("ack_timeout", section.ack_timeout, Nanos::from_secs(2))?,
             absence_after: self.span(
                 "absence_after",

@@ -215,6 +215,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether what has this `lane` is driven by the core lane; else an actor of its own drives it.
+    pub(super) fn on_core(&self, lane: Option<&Spanned<String>>) -> Result<bool, ConfigError> {
+        match lane {
+            None => Ok(false),
+            Some(lane) if lane.as_ref() == CORE => Ok(true),
+            Some(lane) => Err(self.at(
+                lane,
+                format!("`{}`: sockets are on the lane `{CORE}`, or without `lane` on a thread of their own", lane.as_ref()),
+            )),
+        }
+    }
+
     pub(super) fn backoff(
         &self,
         keys: [&str; 2],

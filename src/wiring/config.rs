@@ -211,6 +211,7 @@ pub(super) enum FeedKind {
 pub(super) struct FeedSection {
     pub name: Spanned<Name>,
     pub kind: FeedKind,
+    pub lane: Option<Spanned<String>>,
     #[serde(rename = "params")]
     _params: Option<IgnoredAny>,
 }
@@ -228,6 +229,7 @@ pub(super) enum BrokerKind {
 pub(super) struct BrokerSection {
     pub name: Spanned<Name>,
     pub kind: BrokerKind,
+    pub lane: Option<Spanned<String>>,
     pub addr: Option<Text<SocketAddr>>,
     pub exchange: Option<Spanned<IgnoredAny>>,
     pub params: Option<Spanned<IgnoredAny>>,

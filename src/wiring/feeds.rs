@@ -59,7 +59,11 @@ impl Reader<'_> {
                     FeedSource::Alpaca(Box::new(AlpacaFeed::read(&params, instruments)?))
                 }
             };
-            Ok(FeedSpec { name: text(name).to_owned(), source })
+            let on_core = self.on_core(section.lane.as_ref())?;
+            if let (Some(lane), false) = (&section.lane, matches!(source, FeedSource::Alpaca(_))) {
+                return Err(self.at(lane, "only a feed of kind `alpaca` can be on a lane"));
+            }
+            Ok(FeedSpec { name: text(name).to_owned(), source, on_core })
         };
         sections.into_iter().map(feed).collect()
     }

@@ -64,7 +64,7 @@ impl Topology {
                 FeedSource::Sandbox(addr) => format!("sandbox venue at {addr}"),
                 FeedSource::Alpaca(feed) => feed.to_string(),
             };
-            writeln!(f, "  {:<12} {source}", feed.name)?;
+            writeln!(f, "  {:<12} {source}{}", feed.name, driven(feed.on_core))?;
         }
         writeln!(f, "    | market data: bounded queue, conflates when full")
     }
@@ -122,10 +122,16 @@ impl Topology {
             let accounts = accounts.join(", ");
             writeln!(
                 f,
-                "  {name:<12} {venue}, accounts {accounts}; in doubt after {}",
+                "  {name:<12} {venue}{}, accounts {accounts}; in doubt after {}",
+                driven(broker.on_core),
                 broker.ack_timeout
             )?;
         }
         Ok(())
     }
+}
+
+/// Who drives a connection, where that is not an actor of its own.
+const fn driven(on_core: bool) -> &'static str {
+    if on_core { ", on lane core" } else { "" }
 }

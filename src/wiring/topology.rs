@@ -125,6 +125,8 @@ pub struct FeedSpec {
     pub name: String,
     /// Its kind with what the kind needs.
     pub source: FeedSource,
+    /// The core lane reads its socket, instead of an actor.
+    pub on_core: bool,
 }
 
 /// A kind of feed.
@@ -154,6 +156,8 @@ pub struct BrokerSpec {
     pub name: String,
     /// What is at the other end.
     pub venue: Venue,
+    /// The core lane drives its sockets, instead of an actor.
+    pub on_core: bool,
     /// A request without an answer for this long is in doubt.
     pub ack_timeout: Nanos,
     /// A snapshot taken this long after a request was sent, and without it, proves that it never

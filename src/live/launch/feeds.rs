@@ -4,11 +4,13 @@ use super::Plan;
 use crate::broker::Backoff;
 use crate::feed::alpaca::FeedSettings;
 use crate::feed::{Feed, FeedError};
+use crate::live::clock::Clock;
 use crate::live::data_io::{self, FeedFigures};
 use crate::live::edge::{MarketEdge, Waker};
 use crate::live::feed_io::{self, FeedEnd};
 use crate::live::keeper::{Factory, Guard};
 use crate::live::lane::FeedIn;
+use crate::live::lane_feed::LaneFeed;
 use crate::live::service::{Options, ServiceError};
 use crate::live::status::{ActorState, ActorStatus};
 use crate::msg::MarketData;
@@ -25,18 +27,25 @@ pub struct PlannedFeed {
     queue: Arc<ArrayQueue<MarketData>>,
     /// Whether more will come.
     pub end: Arc<FeedEnd>,
-    start: Factory,
+    driver: Driver,
+}
+
+/// Who fills the queue.
+enum Driver {
+    /// A thread or actor under a keeper.
+    Own(Factory),
+    /// The core lane.
+    Core(Box<LaneFeed>),
 }
 
 impl PlannedFeed {
-    /// The core lane's end of it.
-    pub fn inlet(&self) -> FeedIn {
-        FeedIn { queue: Arc::clone(&self.queue), end: Arc::clone(&self.end) }
-    }
-
-    /// What starts it.
-    pub fn factory(self) -> Factory {
-        self.start
+    /// The core lane's end of it, and what starts the other one where that is no part of the lane.
+    pub fn split(self) -> (FeedIn, Option<Factory>) {
+        let (stream, start) = match self.driver {
+            Driver::Own(start) => (None, Some(start)),
+            Driver::Core(stream) => (Some(*stream), None),
+        };
+        (FeedIn { queue: self.queue, end: self.end, stream }, start)
     }
 }
 
@@ -96,7 +105,7 @@ pub fn feeds(
                 tracing::error!(%error, "no thread for the feed");
             }
         });
-        planned.push((status, PlannedFeed { queue, end, start }));
+        planned.push((status, PlannedFeed { queue, end, driver: Driver::Own(start) }));
         return Ok(planned);
     }
     for spec in &topology.feeds {
@@ -112,6 +121,16 @@ pub fn feeds(
         let queue = Arc::new(ArrayQueue::new(65_536));
         let end: Arc<FeedEnd> = Arc::default();
         let merged = plan.merged(&spec.name);
+        if let (true, Stream::Data(settings, figures)) = (spec.on_core, &stream) {
+            let edge = MarketEdge::new(Arc::clone(&queue), Arc::clone(waker), merged);
+            let ends = (edge, Arc::clone(&end));
+            let (settings, figures) = (settings.clone(), Arc::clone(figures));
+            let now = Clock::new().now();
+            let feed = LaneFeed::new(settings, ends, Arc::clone(&status), figures, now);
+            let driver = Driver::Core(Box::new(feed));
+            planned.push((status, PlannedFeed { queue, end, driver }));
+            continue;
+        }
         let instruments = topology.names.instruments().clone();
         let (own_queue, own_end, waker, own_status) =
             (Arc::clone(&queue), Arc::clone(&end), Arc::clone(waker), Arc::clone(&status));
@@ -144,7 +163,7 @@ pub fn feeds(
                 guard.done();
             });
         });
-        planned.push((status, PlannedFeed { queue, end, start }));
+        planned.push((status, PlannedFeed { queue, end, driver: Driver::Own(start) }));
     }
     Ok(planned)
 }
