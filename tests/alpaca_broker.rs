@@ -33,15 +33,21 @@ fn venue(dir: &Path) -> (Process, String) {
 
 /// The example with the venue's own prices as its feed, and all patience short.
 fn config(dir: &Path, addr: &str) {
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/venue-alpaca.toml");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/low-latency.toml");
     let text = fs::read_to_string(example).unwrap();
-    let (from, to) = (text.find("[[feed]]").unwrap(), text.find("[[broker]]").unwrap());
-    let feed = format!(
-        "[[feed]]\nname = \"iex\"\nkind = \"alpaca\"\n[feed.params]\nfeed = \"iex\"\nurl = \"ws://{addr}\"\n\
-         channels = [\"trades\", \"quotes\"]\nkey = \"file:key\"\nsecret = \"file:secret\"\n\n"
-    );
-    let text = format!("{}{feed}{}", &text[..from], &text[to..])
-        .replace("http://127.0.0.1:9100", &format!("http://{addr}"))
+    let text = text.replace("lane = \"core\"\n", "");
+    write(dir, addr, &text);
+}
+
+/// The same as it stands, with all sockets on the core lane.
+fn config_on_core(dir: &Path, addr: &str) {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/low-latency.toml");
+    write(dir, addr, &fs::read_to_string(example).unwrap());
+}
+
+fn write(dir: &Path, addr: &str, text: &str) {
+    let text = text
+        .replace("127.0.0.1:9100", addr)
         .replace("env:APCA_API_KEY_ID", "file:key")
         .replace("env:APCA_API_SECRET_KEY", "file:secret")
         .replace("rate = 200 ", "rate = 1000000 ")
@@ -77,6 +83,15 @@ fn agree(dir: &Path, addr: &str) {
 
 #[test]
 fn it_trades_on_the_wire_and_a_mass_cancel_leaves_nothing_open() {
+    trades_and_cancels(config);
+}
+
+#[test]
+fn the_same_with_every_socket_on_the_core_lane() {
+    trades_and_cancels(config_on_core);
+}
+
+fn trades_and_cancels(config: fn(&Path, &str)) {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let (_venue, addr) = venue(dir);

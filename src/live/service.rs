@@ -3,28 +3,25 @@
 
 use super::audit::{Act, Audit};
 use super::behind::{self, Behind};
-use super::broker_io::{BrokerParts, CommandEdge, RemoteLink};
 use super::clock::Clock;
-use super::connection::Connection;
-use super::edge::{RemoteEdge, ReportEdge, RequestEdge, Waker};
+use super::edge::{RemoteEdge, RequestEdge, Waker};
 use super::feed_io::FeedEnd;
 use super::handle::{Handle, Shared};
 use super::journal_file::{JournalFile, Turns};
 use super::keeper::Keeper;
 use super::lane::{Ask, Boot, CoreLane, Snapshots, Stop};
-use super::lane_broker::LaneLink;
-use super::launch::{Plan, agent_lanes, escalation, feeds, launch_broker, start_core};
+use super::launch::{Brokers, Plan, agent_lanes, escalation, feeds, launch_broker, start_core};
 use super::recover::{RecoverError, Recovered, recover};
 use super::state::{StateError, StateFolder};
 use super::watch;
-use crate::desk::{Desk, Link};
+use crate::desk::Desk;
 use crate::desk::{segments, snapshot};
 use crate::feed::{FeedError, Speed};
 use crate::journal::{Header, HeaderKind, Log, World};
 use crate::kill::{ArmDesk, Latch, LatchError, Trip};
 use crate::msg::KillOrder;
-use crate::types::{BrokerId, KillLevel, Scope};
-use crate::wiring::{AssemblyError, ConfigError, LaneId, ReferenceFeed, Registry, Topology, Venue};
+use crate::types::{KillLevel, Scope};
+use crate::wiring::{AssemblyError, ConfigError, LaneId, ReferenceFeed, Registry, Topology};
 use actix::prelude::*;
 use crossbeam_queue::ArrayQueue;
 use hdrhistogram::Histogram;
@@ -212,54 +209,16 @@ impl Service {
             feeds: Vec::new(),
         };
 
-        let gateway = format!("qtos-{:08x}", folder.identity.instance);
-        let mut commands = Vec::new();
-        let mut counting = Vec::new();
-        let mut remote = Vec::new();
-        let mut links: Vec<Box<dyn Link>> = Vec::new();
-        for (number, spec) in topology.brokers.iter().enumerate() {
-            let broker = BrokerId(number as u8);
-            match &spec.venue {
-                Venue::Remote(_) | Venue::Alpaca(_) => {
-                    let oms = desk.lane.core.as_ref().map(|core| &core.oms);
-                    let session = topology
-                        .remote_session(broker, &gateway, oms, clock.now())
-                        .map_err(ServiceError::Broker)?;
-                    let Some(session) = session else { continue };
-                    let edge = Arc::new(CommandEdge::new());
-                    let name = topology.names.broker(broker);
-                    if let Some(figures) = session.figures() {
-                        counting.push((name.to_owned(), Arc::clone(figures)));
-                    }
-                    commands.push(Arc::clone(&edge));
-                    if spec.on_core {
-                        let writer = board.writer(broker).ok_or_else(|| {
-                            ServiceError::Broker(format!("broker {name} has a writer already"))
-                        })?;
-                        links.push(Box::new(LaneLink::new(
-                            Connection::new(&session, writer),
-                            edge,
-                            Arc::clone(&board),
-                            plan.status(format!("broker:{name}")),
-                        )));
-                        continue;
-                    }
-                    let reports = ReportEdge::new(Arc::clone(&waker));
-                    let (edge_end, reports_end) = (Arc::clone(&edge), reports.clone());
-                    links.push(Box::new(RemoteLink::new(
-                        edge_end,
-                        reports_end,
-                        Arc::clone(&board),
-                    )));
-                    remote.push((broker, session, edge, reports));
-                }
-                Venue::InProcess(_) if world == World::Open => {
-                    let books = desk.lane.core.as_ref().map(|core| &core.oms.books);
-                    links.extend(topology.in_process(broker, &board, books)?);
-                }
-                Venue::InProcess(_) => {}
-            }
-        }
+        let core = desk.lane.core.as_ref();
+        let brokers = Brokers::plan(
+            topology,
+            (core.map(|core| &core.oms), folder.identity.instance),
+            world,
+            &board,
+            (&waker, &threads_stop),
+            &mut plan,
+        )?;
+        let Brokers { links, commands, figures, actors } = brokers;
         let lanes = agent_lanes(topology, registry, &desk, &mut plan)?;
         let programs = topology.entry.is_some().then(|| {
             Arc::new(RemoteEdge::new(topology.remote_agents().map(|agent| agent.id).collect()))
@@ -291,39 +250,17 @@ impl Service {
             notices: Arc::clone(&notices),
             remote: programs.clone(),
             watched: AtomicU64::new(0),
-            statuses: {
-                for (broker, ..) in &remote {
-                    plan.status(format!("broker:{}", topology.names.broker(*broker)));
-                }
-                plan.statuses.clone()
-            },
+            statuses: plan.statuses.clone(),
             merged: plan.merged.clone(),
             feeds: plan.feeds.clone(),
-            sessions: counting,
+            sessions: figures,
         });
 
-        for (broker, session, edge, reports) in remote {
-            let name = format!("broker:{}", topology.names.broker(broker));
-            let Some(status) = plan.statuses.iter().find(|status| status.name == name) else {
-                continue;
-            };
-            let parts = BrokerParts {
-                session,
-                commands: edge,
-                reports,
-                board: Arc::clone(&board),
-                broker,
-                status: Arc::clone(status),
-                stop: Arc::clone(&threads_stop),
-            };
-            let escalate = escalation(handle.clone(), Scope::Broker(broker));
-            let status = Arc::clone(status);
-            plan.keep(
-                topology,
-                status,
-                Box::new(move |guard| launch_broker(parts.clone(), guard)),
-                escalate,
-            );
+        for parts in actors {
+            let escalate = escalation(handle.clone(), Scope::Broker(parts.broker));
+            let status = Arc::clone(&parts.status);
+            let start = Box::new(move |guard| launch_broker(parts.clone(), guard));
+            plan.keep(topology, status, start, escalate);
         }
 
         let feed_ends = feeds.iter().map(|(_, feed)| Arc::clone(&feed.end)).collect();

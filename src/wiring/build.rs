@@ -222,7 +222,10 @@ impl Reader<'_> {
             Some(lane) if lane.as_ref() == CORE => Ok(true),
             Some(lane) => Err(self.at(
                 lane,
-                format!("`{}`: sockets are on the lane `{CORE}`, or without `lane` on a thread of their own", lane.as_ref()),
+                format!(
+                    "`{}`: sockets are on the lane `{CORE}`, or without `lane` an actor's own",
+                    lane.as_ref()
+                ),
             )),
         }
     }

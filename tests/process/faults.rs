@@ -1,6 +1,6 @@
 //! What an operating system does to a process: it stops it, and gives it no disk and no descriptors.
 
-use super::rig::{PATIENCE, Process, Rig, json, qtos, signal, wait};
+use super::rig::{ON_CORE, PATIENCE, Process, Rig, json, qtos, signal, wait};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;
@@ -22,7 +22,7 @@ fn trades_on(rig: &mut Rig) {
 
 #[test]
 fn a_stopped_gateway_goes_on() {
-    for config in ["venue-sandbox.toml", "spread.toml"] {
+    for config in ["venue-sandbox.toml", "spread.toml", ON_CORE] {
         let mut rig = Rig::new(config);
         rig.up();
         rig.more_orders(2);

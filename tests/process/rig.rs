@@ -146,9 +146,19 @@ pub fn serve(dir: &Path, name: &str, args: &[&str]) -> (Process, String) {
 }
 
 /// A file of `config/`, its spans made short.
+/// `venue-sandbox.toml` with the broker's socket on the core lane.
+pub const ON_CORE: &str = "on core";
+
 pub fn config(name: &str, addr: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
-    let text = fs::read_to_string(path).unwrap();
+    let (file, on_core) =
+        if name == ON_CORE { ("venue-sandbox.toml", true) } else { (name, false) };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file);
+    let mut text = fs::read_to_string(path).unwrap();
+    if on_core {
+        let broker = "[[broker]]\n";
+        assert!(text.contains(broker));
+        text = text.replace(broker, &format!("{broker}lane = \"core\"\n"));
+    }
     text.replace("127.0.0.1:7001", addr)
         .replace("ack_timeout = \"2s\"", "ack_timeout = \"300ms\"")
         .replace("absence_after = \"5s\"", "absence_after = \"500ms\"\nreconcile_every = \"1s\"")

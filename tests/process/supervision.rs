@@ -1,6 +1,6 @@
 //! Every kind of actor is made to panic once, in the running service. Needs the `inject` feature.
 
-use super::rig::{Process, Rig, json, qtos, wait};
+use super::rig::{ON_CORE, Process, Rig, json, qtos, wait};
 use serde_json::Value;
 use std::fs;
 
@@ -101,7 +101,7 @@ fn an_agent_is_quarantined_until_it_is_resumed() {
 
 #[test]
 fn the_core_panics_cancels_and_recovers() {
-    for config in ["venue-sandbox.toml", "spread.toml"] {
+    for config in ["venue-sandbox.toml", "spread.toml", ON_CORE] {
         let mut rig = Rig::new(config);
         rig.up();
         rig.more_orders(3);

@@ -5,7 +5,7 @@ mod core;
 mod feeds;
 mod lanes;
 
-pub use brokers::launch_broker;
+pub use brokers::{Brokers, launch_broker};
 pub use core::start_core;
 pub use feeds::feeds;
 pub use lanes::agent_lanes;
