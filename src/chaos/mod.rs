@@ -1,4 +1,4 @@
-//! Layer 8, trouble on purpose: a proxy that breaks connections, and a campaign that kills processes.
+//! Layer 8, trouble on purpose: a proxy that breaks connections, and campaigns that kill processes or cut connections.
 
 mod agree;
 mod faults;
@@ -7,6 +7,7 @@ mod kill9;
 mod load;
 mod plan;
 mod proxy;
+mod reconnect;
 mod venues;
 mod world;
 
@@ -17,6 +18,7 @@ pub use kill9::{Campaign, CampaignConfig, CampaignError, Tally, Violation, kill9
 pub use load::{Load, LoadConfig, load};
 pub use plan::{Fate, Plan};
 pub use proxy::{Incident, ProxyConfig, ProxyError, ProxyTotals, proxy};
+pub use reconnect::{Footprint, ReconnectConfig, Reconnects, reconnect};
 pub use venues::VenueKind;
 
 #[cfg(test)]

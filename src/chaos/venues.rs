@@ -91,6 +91,14 @@ impl VenueKind {
         Ok(())
     }
 
+    /// Has the venue hang up on everybody, where it can.
+    pub(super) fn cut(self, addr: &str) -> Result<(), Trouble> {
+        match self {
+            Self::Sandbox => Ok(()),
+            Self::Alpaca => Asker::new(addr).tell("POST", "/__sim/disconnect", &Value::Null),
+        }
+    }
+
     /// Ends what [`Self::spoil`] began.
     pub(super) fn mend(self, addr: &str) -> Result<(), Trouble> {
         match self {

@@ -2,6 +2,7 @@
 //! looks at both with the commands that everybody has.
 
 use super::agree::{Theirs, difference, ids_of};
+use super::reconnect::Footprint;
 use super::venues::VenueKind;
 use crate::types::KillLevel;
 use crate::view::{ArmChallenge, ArmResult, Fills, KillResult, Status, VerifyResult};
@@ -277,6 +278,23 @@ impl World {
     /// Has the venue misbehave for a while, where it can.
     pub fn spoil(&self, random: &mut impl Rng) -> Result<(), Trouble> {
         self.kind.spoil(&self.addr()?, random)
+    }
+
+    /// Has the venue hang up on everybody.
+    pub fn cut(&self) -> Result<(), Trouble> {
+        self.kind.cut(&self.addr()?)
+    }
+
+    /// What a process takes of the machine; zeros where the system does not say.
+    pub fn footprint(&self, who: Who) -> Footprint {
+        let child = if who == Who::Venue { &self.venue } else { &self.gateway };
+        let Some(child) = child else { return Footprint::default() };
+        let of = PathBuf::from(format!("/proc/{}", child.id()));
+        let status = fs::read_to_string(of.join("status")).unwrap_or_default();
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let memory = memory.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok());
+        let descriptors = fs::read_dir(of.join("fd")).map_or(0, |files| files.count() as u64);
+        Footprint { memory_kib: memory.unwrap_or_default(), descriptors }
     }
 
     /// Ends what [`Self::spoil`] began.

@@ -1,15 +1,17 @@
 //! `qtos chaos`.
 
-use super::args::{ChaosCommand, Global, Kill9Args, ProxyArgs};
+use super::args::{ChaosCommand, Global, Kill9Args, ProxyArgs, ReconnectArgs};
 use super::demo::fresh_folder;
 use super::signal::until_signal;
 use super::{CliError, Exit, Progress};
 use crate::chaos::{
-    Campaign, CampaignConfig, Faults, Incident, ProxyConfig, ProxyError, ProxyTotals, kill9, proxy,
+    Campaign, CampaignConfig, Faults, Incident, ProxyConfig, ProxyError, ProxyTotals,
+    ReconnectConfig, Reconnects, kill9, proxy, reconnect,
 };
 use crate::view::Render;
 use serde::Serialize;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Runs a proxy until SIGINT, SIGTERM or the end of its time, or a campaign until its end.
@@ -21,6 +23,7 @@ pub fn run(command: &ChaosCommand, global: &Global) -> Result<Exit, CliError> {
     match command {
         ChaosCommand::Proxy(args) => run_proxy(args, global),
         ChaosCommand::Kill9(args) => run_kill9(args, global),
+        ChaosCommand::Reconnect(args) => run_reconnect(args, global),
     }
 }
 
@@ -102,20 +105,62 @@ impl Render for ProxyResult {
     }
 }
 
+fn unreadable(what: &str, error: &std::io::Error) -> CliError {
+    CliError::input(format!("{what}: {error}"))
+}
+
+/// The text of the config that was named, and this program.
+fn world_of(global: &Global) -> Result<(Option<String>, PathBuf), CliError> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path);
+        text.map_err(|error| unreadable(&path.display().to_string(), &error))
+    };
+    let config = global.config.as_ref().map(read).transpose()?;
+    let qtos = std::env::current_exe().map_err(|error| unreadable("this program", &error))?;
+    Ok((config, qtos))
+}
+
+fn run_reconnect(args: &ReconnectArgs, global: &Global) -> Result<Exit, CliError> {
+    let stop = until_signal()?;
+    let (config, qtos) = world_of(global)?;
+    let fresh = global.state_dir.is_none();
+    let dir = global.state_dir.clone().map_or_else(|| fresh_folder("reconnect"), Ok)?;
+    let span = Duration::from_secs(args.minutes * 60);
+    let bar = Progress::count("seconds", span.as_secs());
+    let config = ReconnectConfig { qtos, span, seed: args.seed, dir: dir.clone(), config };
+    let done = reconnect(&config, &stop, |seconds| bar.set(seconds));
+    bar.finish();
+    let sound = done.violation.is_none();
+    if fresh && sound {
+        // As with kill9.
+        let _ = std::fs::remove_dir_all(&dir);
+    }
+    global.print(&done);
+    Ok(if sound { Exit::Done } else { Exit::False })
+}
+
+impl Render for Reconnects {
+    fn render(&self) -> String {
+        let Self { seed, cuts, compared, orders, fills, first, last, violation } = self;
+        let mut text = format!(
+            "seed {seed}: {cuts} times cut off, {compared} times compared, {orders} orders, {fills} fills\n\
+             the gateway's memory {} then {} KiB, files and sockets {} then {}\n",
+            first.memory_kib, last.memory_kib, first.descriptors, last.descriptors
+        );
+        if let Some(what) = violation {
+            let _ = writeln!(text, "wrong: {what}");
+        }
+        text
+    }
+}
+
 fn run_kill9(args: &Kill9Args, global: &Global) -> Result<Exit, CliError> {
     let stop = until_signal()?;
-    let input = |what: &str, error: std::io::Error| CliError::input(format!("{what}: {error}"));
-    let config = match &global.config {
-        Some(path) => {
-            let text = std::fs::read_to_string(path);
-            Some(text.map_err(|error| input(&path.display().to_string(), error))?)
-        }
-        None => None,
-    };
+    let (config, qtos) = world_of(global)?;
     let fresh = global.state_dir.is_none();
     let dir = global.state_dir.clone().map_or_else(|| fresh_folder("kill9"), Ok)?;
     let config = CampaignConfig {
-        qtos: std::env::current_exe().map_err(|error| input("this program", error))?,
+        qtos,
         count: args.count,
         seed: args.seed,
         worlds: args.worlds,

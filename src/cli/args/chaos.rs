@@ -13,6 +13,8 @@ pub enum ChaosCommand {
     Proxy(Box<ProxyArgs>),
     /// Kill a trading gateway and its venue with kill -9, again and again, and compare them each time
     Kill9(Kill9Args),
+    /// Have an Alpaca venue hang up on a trading gateway and misbehave every 5 to 20 s, and compare them
+    Reconnect(ReconnectArgs),
 }
 
 /// `chaos proxy`. A DOSE is a probability for each piece (0.01) or the numbers of pieces, from 1, in
@@ -87,4 +89,15 @@ pub struct Kill9Args {
     /// Pairs of a gateway and a venue at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     pub worlds: u64,
+}
+
+/// `chaos reconnect`. The world lives below the state folder, by default a temporary one.
+#[derive(Debug, Clone, Args)]
+pub struct ReconnectArgs {
+    /// How long
+    #[arg(long, value_name = "M", default_value_t = 60)]
+    pub minutes: u64,
+    /// Of every draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
