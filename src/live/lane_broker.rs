@@ -3,6 +3,7 @@
 //! at the broker over a connection of its own.
 
 use super::broker_io::CommandEdge;
+use super::clock::Clock;
 use super::connection::Connection;
 use super::status::{ActorState, ActorStatus};
 use crate::desk::{Cleared, Link, NotSent};
@@ -22,23 +23,29 @@ pub struct LaneLink {
     commands: Arc<CommandEdge>,
     board: Arc<KillBoard>,
     status: Arc<ActorStatus>,
+    clock: Clock,
 }
 
 impl LaneLink {
     /// A link of `connection`, which writes under `board`.
-    pub const fn new(
+    pub fn new(
         connection: Connection,
         commands: Arc<CommandEdge>,
         board: Arc<KillBoard>,
         status: Arc<ActorStatus>,
     ) -> Self {
-        Self { connection, commands, board, status }
+        Self { connection, commands, board, status, clock: Clock::new() }
     }
 
     fn write(&mut self, now: Timestamp) {
         if self.connection.write(now) {
-            self.commands.cancelled.store(now.nanos(), Ordering::Relaxed);
+            self.note_cancel();
         }
+    }
+
+    /// Cancels are rare: the time after the write is worth a look at the clock.
+    fn note_cancel(&self) {
+        self.commands.cancelled.store(self.clock.now().nanos(), Ordering::Relaxed);
     }
 }
 
@@ -65,7 +72,7 @@ impl Link for LaneLink {
     fn sweep(&mut self, now: Timestamp) {
         if self.connection.is_up() {
             self.connection.sweep(now);
-            self.commands.cancelled.store(now.nanos(), Ordering::Relaxed);
+            self.note_cancel();
         }
     }
 
