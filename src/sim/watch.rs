@@ -69,6 +69,8 @@ pub struct Watch {
     pub writes: Vec<(u32, ClientOrderId, u64)>,
     /// Fills seen of the running books.
     seen: usize,
+    /// Orders seen of them.
+    known: usize,
     fold: BTreeMap<(AccountId, AgentId, InstrumentId), Qty>,
     cums: Vec<(Qty, bool)>,
     odd: u64,
@@ -116,6 +118,7 @@ impl Watch {
             names: BTreeSet::new(),
             writes: Vec::new(),
             seen: 0,
+            known: 0,
             fold: BTreeMap::new(),
             cums: Vec::new(),
             odd: 0,
@@ -166,6 +169,7 @@ impl Watch {
         self.losses = Losses::default();
         self.held.clear();
         self.seen = 0;
+        self.known = 0;
         self.fold.clear();
         self.cums.clear();
         self.odd = 0;
@@ -254,12 +258,16 @@ impl Watch {
     pub fn inspect(&mut self, at: Timestamp, desk: &Desk, sent: &[Sent], out: &mut Vec<Violation>) {
         let Some(core) = &desk.lane.core else { return };
         let (odd, seen) = (self.odd, self.seen);
+        let orders = core.oms.orders();
+        let fresh = orders.get(self.known..).unwrap_or_default();
+        let stranger = fresh.iter().any(|order| order.route.agent == AgentId::EXTERNAL);
+        self.known = orders.len();
         self.fills(core, out);
         self.lives(at, core, out);
         let held = self.exposure(core, out);
         let before = std::mem::replace(&mut self.held, held);
         // Where something that nobody could foresee came in the same call, nothing can be said.
-        if self.odd == odd {
+        if self.odd == odd && !stranger {
             for sent in sent {
                 self.at_approval(core, sent, out);
             }

@@ -5,8 +5,11 @@ use crate::desk::Desk;
 use crate::msg::{AgentState, Control};
 use crate::sim::oracle;
 use crate::sim::port::DiskFault;
-use crate::types::{AgentId, Nanos};
+use crate::types::{AgentId, KillLevel, Nanos};
 use std::sync::atomic::Ordering;
+
+/// How often an isolation at the end is lifted.
+const ISOLATIONS: u32 = 4;
 
 impl World {
     /// Everything is well from now on, and time passes until it must show.
@@ -21,18 +24,29 @@ impl World {
             self.process.kill(None);
         }
         self.stopped = None;
-        // A broker that stays isolated would never be heard of again.
         if !self.process.is_up() {
             self.restart = None;
             self.boot();
         }
-        self.arm();
+        // A broker that stays isolated would never be heard of again, and a rule whose trouble shows only
+        // now may isolate it once more.
+        for _ in 0..ISOLATIONS {
+            self.arm();
+            self.rest();
+            if self.latch.trips().iter().all(|trip| trip.level < KillLevel::Isolate) {
+                return;
+            }
+        }
+    }
+
+    /// No agent trades, and time passes.
+    fn rest(&mut self) {
         let agents = self.process.topology().names.agents().len() as u16;
         for number in AgentId::FIRST..agents {
             let (agent, state) = (AgentId(number), AgentState::Paused);
             self.control(Control::Agent { agent, state });
         }
-        let end = now + QUIET;
+        let end = self.now + QUIET;
         while self.outcome.violations.is_empty() && self.step(end) {}
         self.now = end;
         let wall = self.wall();
