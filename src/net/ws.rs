@@ -9,6 +9,8 @@ use tungstenite::http::HeaderValue;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
+/// Bytes taken from what came in at a time.
+const READ_BUFFER: usize = 4 << 10;
 /// Longest answer to a handshake.
 const MAX_HEAD: usize = 64 << 10;
 /// Largest message, and largest frame of one.
@@ -113,7 +115,10 @@ impl WsClient {
             value.set_sensitive(true);
             request.headers_mut().insert(*name, value);
         }
+        // The library clears the whole of this before each read: its own 128 KiB would cost more than the
+        // frame, and all that the cache held. A longer frame makes it grow.
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
         match tungstenite::client::client_with_config(request, Pipe::default(), Some(config)) {
