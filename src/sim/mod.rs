@@ -5,6 +5,7 @@
 //! every event, `oracle.rs` compares books and ledgers at the end.
 
 pub mod agent;
+mod alpaca;
 mod approval;
 mod bounds;
 mod broker;

@@ -44,6 +44,8 @@ pub struct Plan {
     pub agents: u64,
     /// Market records.
     pub records: u64,
+    /// The one broker is Alpaca's, byte by byte, and takes so many requests a minute.
+    pub alpaca: Option<u32>,
     /// Limits that hardly ever bite.
     pub generous: bool,
     /// Faults, in the order of their times.
@@ -97,10 +99,24 @@ impl Plan {
             instruments: dice.between(2, 5),
             agents: dice.between(3, 5),
             records,
+            alpaca: None,
             generous: false,
             faults,
             trips,
         }
+    }
+
+    /// The plan of a seed at an Alpaca account.
+    pub fn alpaca(seed: u64) -> Self {
+        let mut plan = Self::swarm(seed);
+        let mut dice = Dice::new(seed, 9);
+        (plan.brokers, plan.accounts) = (1, 1);
+        plan.alpaca = dice.pick(&[200, 1_000, 10_000]).copied();
+        for injection in &mut plan.faults {
+            let kinds = super::alpaca::FAULTS;
+            injection.fault = dice.pick(kinds).copied().unwrap_or(injection.fault);
+        }
+        plan
     }
 
     /// The plan of a seed without faults and kills: what scenarios begin with.
@@ -122,6 +138,14 @@ impl Plan {
         );
         let mut names = Vec::new();
         for number in 0..self.instruments {
+            if self.alpaca.is_some() {
+                names.push(format!("\"S{number}\""));
+                let _ = write!(
+                    text,
+                    "[[instrument]]\nsymbol = \"S{number}\"\ntick = \"0.01\"\nlot = \"1\"\n"
+                );
+                continue;
+            }
             let tick = ["0.01", "0.05", "1"][dice.below(3) as usize];
             let lot = ["1", "1", "10", "0.001"][dice.below(4) as usize];
             names.push(format!("\"S{number}\""));
@@ -133,9 +157,15 @@ impl Plan {
         let symbols = names.join(", ");
         text += "[[feed]]\nname = \"f\"\nkind = \"generated\"\n[feed.params]\nseed = 1\n";
         for broker in 0..self.brokers {
+            let kind = match self.alpaca {
+                None => "kind = \"sandbox\"\naddr = \"127.0.0.1:1\"".to_owned(),
+                Some(rate) => format!(
+                    "kind = \"alpaca\"\nparams = {{ url = \"http://127.0.0.1:1\", rate = {rate} }}"
+                ),
+            };
             let _ = write!(
                 text,
-                "[[broker]]\nname = \"b{broker}\"\nkind = \"sandbox\"\naddr = \"127.0.0.1:1\"\n\
+                "[[broker]]\nname = \"b{broker}\"\n{kind}\n\
                  ack_timeout = \"2s\"\nabsence_after = \"5s\"\nreconcile_every = \"{}s\"\n",
                 dice.between(8, 25)
             );

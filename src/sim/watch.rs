@@ -191,14 +191,27 @@ impl Watch {
         write: &OrderWrite,
         out: &mut Vec<Violation>,
     ) -> Option<Sent> {
-        let mut bad = |invariant, what: String| out.push(Violation::new(invariant, what));
-        self.requests += 1;
         let mut decoder = Decoder::default();
         decoder.push(&write.bytes);
         let Ok(Some((ClientMessage::Request(request), _))) = decoder.next_message() else {
-            bad("I03", "bytes on the wire that are no request".to_owned());
+            let what = "bytes on the wire that are no request".to_owned();
+            out.push(Violation::new("I03", what));
             return None;
         };
+        self.began(at, epoch, write, request, out)
+    }
+
+    /// The write of a request began at `at`, in boot `epoch`.
+    pub fn began(
+        &mut self,
+        at: Timestamp,
+        epoch: u32,
+        write: &OrderWrite,
+        request: OrderRequest,
+        out: &mut Vec<Violation>,
+    ) -> Option<Sent> {
+        let mut bad = |invariant, what: String| out.push(Violation::new(invariant, what));
+        self.requests += 1;
         let level = self.level(write.route);
         if !passes(write.effect, level) {
             self.after_kill += 1;

@@ -1,0 +1,35 @@
+//! The Alpaca wire in a session: the production session of that broker, byte by byte, against the local
+//! venue behind a server without sockets, on the session's own clock.
+//!
+//! `link.rs` is the gateway's end, `server.rs` the broker's, `http.rs` its words, `faults.rs` what goes
+//! wrong between them, `oracle.rs` compares the books with what the venue shows at the end.
+
+mod faults;
+mod http;
+mod link;
+mod oracle;
+mod server;
+mod socket;
+
+pub use link::QueueLink;
+pub use oracle::judge;
+pub use server::AlpacaServer;
+
+use super::fault::Fault;
+
+/// Who the gateway is at the venue.
+pub const KEY: &str = "SIMKEY";
+/// Its secret.
+pub const SECRET: &str = "simsecret";
+
+/// What can go wrong in a session with this broker.
+pub const FAULTS: &[Fault] = &[
+    Fault::Kill9,
+    Fault::Stopped,
+    Fault::QueueFull,
+    Fault::ClockStep,
+    Fault::MarketGap,
+    Fault::MarketSilent,
+    Fault::MarketDuplicate,
+    Fault::MarketOld,
+];
