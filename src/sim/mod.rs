@@ -29,6 +29,6 @@ pub mod world;
 mod worst;
 
 pub use fault::Fault;
-pub use plan::Plan;
+pub use plan::{Broker, Plan};
 pub use watch::Violation;
 pub use world::{Outcome, run};

@@ -5,6 +5,34 @@ use super::fault::Fault;
 use crate::types::{KillLevel, Nanos};
 use std::fmt::Write;
 
+/// Whose brokers a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Broker {
+    /// Sandboxes: two or three of them.
+    #[default]
+    Sandbox,
+    /// One account at Alpaca, byte by byte.
+    Alpaca,
+}
+
+impl Broker {
+    /// The word in options and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Alpaca => "alpaca",
+        }
+    }
+}
+
+impl std::str::FromStr for Broker {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::Sandbox, Self::Alpaca].into_iter().find(|one| one.name() == text);
+        known.ok_or_else(|| format!("`{text}` is no broker: sandbox, alpaca"))
+    }
+}
+
 /// A fault at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Injection {

@@ -5,6 +5,7 @@ use crate::actors::Core;
 use crate::alpaca::{Activity, Method, Order};
 use crate::desk::Desk;
 use crate::sim::watch::{Violation, adopted};
+use crate::wiring::Topology;
 use crate::types::{AccountId, ClientOrderId, InstrumentTable, Notional, Qty, Timestamp};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ const FILLS: usize = 100;
 /// Compares everything; an empty answer means that nothing is lost, invented or doubled.
 pub fn judge(
     desk: &Desk,
-    instruments: &InstrumentTable,
+    topology: &Topology,
     server: &mut AlpacaServer,
     now: Timestamp,
 ) -> Vec<Violation> {
@@ -26,9 +27,9 @@ pub fn judge(
     match Shown::read(server, now) {
         Ok(shown) => {
             orders(core, &shown, &mut out);
-            positions(core, instruments, &shown, &mut out);
+            positions(core, topology.names.instruments(), &shown, &mut out);
             if !adopted(core) {
-                cash(core, desk, &shown, &mut out);
+                cash(core, desk, topology, &shown, &mut out);
             }
         }
         Err(why) => out.push(Violation::new("oracle", why)),
@@ -150,9 +151,16 @@ fn positions(core: &Core, table: &InstrumentTable, shown: &Shown, out: &mut Vec<
 }
 
 /// I08: cash, to the cent.
-fn cash(core: &Core, desk: &Desk, shown: &Shown, out: &mut Vec<Violation>) {
+fn cash(
+    core: &Core,
+    desk: &Desk,
+    topology: &Topology,
+    shown: &Shown,
+    out: &mut Vec<Violation>,
+) {
     let here = core.oms.books.cash(AccountId(0), &desk.lane.market).unwrap_or_default();
-    let there = shown.cash - Notional::whole(100_000);
+    let began = topology.accounts.first().map_or(Notional::ZERO, |account| account.capital);
+    let (here, there) = (here - began, shown.cash - Notional::whole(100_000));
     if here != there {
         let paid: Notional = shown.fills.values().map(|(_, value)| *value).sum();
         let what = format!("cash {here} here, {there} there; {paid} was traded there");

@@ -51,8 +51,7 @@ impl World {
             self.outcome.violations.extend(found);
             self.outcome.inputs = inputs;
             if let (Some(server), Some(desk)) = (&mut self.alpaca, &self.process.desk) {
-                let instruments = self.process.topology().names.instruments();
-                let found = alpaca::judge(desk, instruments, server, self.now);
+                let found = alpaca::judge(desk, self.process.topology(), server, self.now);
                 self.outcome.violations.extend(found);
             }
         }
