@@ -79,6 +79,8 @@ pub struct Watch {
     pub after_kill: u64,
     /// Orders, replaces and cancels on the wire.
     pub requests: u64,
+    /// Requests may wait for their turn behind their approval.
+    waits: bool,
 }
 
 /// A kind of request may have one order name on the wire.
@@ -102,8 +104,8 @@ const fn passes(effect: Effect, level: KillLevel) -> bool {
 }
 
 impl Watch {
-    /// A watch over a gateway with these limits.
-    pub fn new(topology: &Topology) -> Self {
+    /// A watch over a gateway with these limits; whether its requests may wait behind their approval.
+    pub fn new(topology: &Topology, waits: bool) -> Self {
         let bounds = Bounds::new(topology);
         let instruments = topology.names.instruments().len();
         Self {
@@ -123,6 +125,7 @@ impl Watch {
             exits: BTreeMap::new(),
             after_kill: 0,
             requests: 0,
+            waits,
         }
     }
 
@@ -249,7 +252,10 @@ impl Watch {
         {
             bad("I14", format!("{request:?}: a stranger's order, and no kill of its broker"));
         }
-        self.bounds.at_wire(at, (route, effect), &request, &self.shown, out);
+        // What waits for the broker's budget was judged on the prices and rates of before.
+        if !self.waits {
+            self.bounds.at_wire(at, (route, effect), &request, &self.shown, out);
+        }
         let shared = self.level(Route { agent: AgentId(u16::MAX), ..route });
         Some(Sent { route, effect, shared, request })
     }

@@ -71,7 +71,11 @@ impl Brokers {
                 let writer = board.writer(broker).ok_or_else(|| {
                     ServiceError::Broker(format!("broker {} has a writer already", spec.name))
                 })?;
-                let connection = Connection::new(session.make(), Sockets::new(session.endpoints.clone()), writer);
+                let connection = Connection::new(
+                    session.make(),
+                    Sockets::new(session.endpoints.clone()),
+                    writer,
+                );
                 brokers.links.push(Box::new(LaneLink::new(connection, commands, board, status)));
                 continue;
             }

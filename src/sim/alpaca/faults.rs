@@ -190,7 +190,9 @@ impl AlpacaServer {
             return Ok(true);
         }
         let list = request.method == Method::Get && request.path == "/v2/orders";
-        if list && self.spoils(Fault::EmptySnapshot) {
+        let emptied = list && !self.emptied && self.spoils(Fault::EmptySnapshot);
+        self.emptied = if list { emptied } else { self.emptied };
+        if emptied {
             self.say(now, channel, write_reply(&Reply::ok(json!([])), false, false));
             return Ok(true);
         }
@@ -225,7 +227,11 @@ impl AlpacaServer {
         if self.spoils(Fault::WrongTypes) {
             let body = [json!({"id": 5}), json!("ok"), json!([1]), Value::Null];
             let body = self.dice.pick(&body).cloned().unwrap_or_default();
-            return self.say(now, channel, write_reply(&Reply::with(reply.status, body), false, false));
+            return self.say(
+                now,
+                channel,
+                write_reply(&Reply::with(reply.status, body), false, false),
+            );
         }
         let closes = self.spoils(Fault::ClosesEach);
         let chunks = self.dice.chance(100);
@@ -289,7 +295,12 @@ impl AlpacaServer {
     /// The venue books what no market did.
     fn by_hand(&mut self, now: Timestamp, fault: Fault, place: u64) {
         let recent = self.taken.len().min(8) as u64;
-        if recent == 0 {
+        // A correction that the stream does not tell of can only be seen in the positions: such a
+        // session would rightly end with a hold.
+        let told = self.lines[usize::from(STREAM)].is_open()
+            && self.ends[usize::from(STREAM)].socket.is_some()
+            && self.armed.get(&Fault::LostReport).is_none_or(|left| *left == 0);
+        if recent == 0 || !told {
             return;
         }
         let id = self.taken[self.taken.len() - 1 - (place % recent) as usize].clone();

@@ -49,6 +49,8 @@ pub struct AlpacaServer {
     pub struck: Vec<Fault>,
     /// Orders that the venue took, by its numbers.
     pub(super) taken: Vec<String>,
+    /// The last list of orders was said to be empty: two in a row would be evidence.
+    pub(super) emptied: bool,
     /// A trade update that the next one overtakes.
     pub(super) held: Option<Vec<u8>>,
     /// Trade updates of a while ago.
@@ -98,6 +100,7 @@ impl AlpacaServer {
             lasting: BTreeMap::new(),
             struck: Vec::new(),
             taken: Vec::new(),
+            emptied: false,
             held: None,
             history: VecDeque::new(),
             rate: rate as usize,
@@ -333,9 +336,10 @@ impl AlpacaServer {
     }
 
     pub(super) fn channel_of(&self, id: SocketId) -> Option<Channel> {
-        let at = self.ends.iter().position(|end| {
-            end.socket.as_ref().is_some_and(|(socket, _)| *socket == id)
-        })?;
+        let at = self
+            .ends
+            .iter()
+            .position(|end| end.socket.as_ref().is_some_and(|(socket, _)| *socket == id))?;
         Some(at as Channel)
     }
 

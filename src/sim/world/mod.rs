@@ -136,7 +136,7 @@ impl World {
             brokers: Vec::new(),
             alpaca: None,
             market: SimMarket::new(plan.seed, instruments, plan.records, START),
-            watch: Watch::new(&topology),
+            watch: Watch::new(&topology, plan.alpaca.is_some()),
             process,
             remote,
             splits: corporate::Splits::default(),

@@ -19,7 +19,9 @@ use crate::msg::FillSnapshot;
 use crate::types::{
     AccountId, Calendar, Instrument, InstrumentTable, Nanos, Price, Qty, Reason, Timestamp,
 };
-use crate::venue::{Commit, Exchange, ExchangeConfig, Ledger, LedgerState, OrderIndex, Outbox, ServeError};
+use crate::venue::{
+    Commit, Exchange, ExchangeConfig, Ledger, LedgerState, OrderIndex, Outbox, ServeError,
+};
 use std::collections::BTreeSet;
 
 /// The venue. Its fields are the rooms of this folder.
