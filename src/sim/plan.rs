@@ -92,9 +92,11 @@ impl Plan {
         let mut dice = Dice::new(seed, 1);
         let records = dice.between(1_800, 2_600);
         let length = records * INTERVAL.0;
+        let kinds = Fault::ALL.iter().filter(|kind| !super::alpaca::ONLY.contains(kind));
+        let kinds: Vec<Fault> = kinds.copied().collect();
         let mut faults = Vec::new();
         for _ in 0..dice.between(3, 9) {
-            let Some(&fault) = dice.pick(Fault::ALL) else { continue };
+            let Some(&fault) = dice.pick(&kinds) else { continue };
             let most = if is_heavy(fault) { 2 } else { 4 };
             for _ in 0..dice.between(1, most) {
                 let at = Nanos(dice.below(length));

@@ -68,7 +68,7 @@ pub enum Outbound {
     /// Bytes of the session's own.
     Bytes(Channel, Vec<u8>),
     /// An order's bytes: the write has begun.
-    Order(OrderWrite),
+    Order(Box<OrderWrite>),
     /// A kill landed here, between approval and write.
     Tripped(Scope, KillLevel),
 }
@@ -239,7 +239,7 @@ impl Wire for SimWire<'_> {
             return Err(NoWire);
         }
         let write = OrderWrite::new(self.approved, frame, self.disk, self.synced);
-        self.port.say(Outbound::Order(write))
+        self.port.say(Outbound::Order(Box::new(write)))
     }
 }
 

@@ -46,7 +46,8 @@ impl Carrier for Queues {
 
     fn start(&mut self, cleared: &Cleared, frame: &Frame) -> bool {
         let write = OrderWrite::new(cleared.approved(), frame, &self.disk, self.synced);
-        self.open.contains(&frame.channel) && self.port.say(Outbound::Order(write)).is_ok()
+        self.open.contains(&frame.channel)
+            && self.port.say(Outbound::Order(Box::new(write))).is_ok()
     }
 
     fn next_event(&mut self, buffer: &mut [u8]) -> Option<(Channel, Arrived)> {

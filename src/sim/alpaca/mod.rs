@@ -22,6 +22,9 @@ pub const KEY: &str = "SIMKEY";
 /// Its secret.
 pub const SECRET: &str = "simsecret";
 
+/// What can go wrong on this wire alone.
+pub const ONLY: &[Fault] = &[Fault::ProxyRepeats, Fault::ClosesEach];
+
 /// What can go wrong in a session with this broker.
 pub const FAULTS: &[Fault] = &[
     Fault::CleanClose,

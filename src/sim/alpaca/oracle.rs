@@ -73,7 +73,7 @@ impl Shown {
                 let (qty, price) = fill.qty.qty().zip(fill.price.price()).ok_or("a fill")?;
                 let sum: &mut (Qty, Notional) = fills.entry(fill.order_id.to_string()).or_default();
                 sum.0 += qty;
-                sum.1 = sum.1 + price.notional(qty, 1);
+                sum.1 += price.notional(qty, 1);
             }
             let Some(last) = page.last().filter(|_| page.len() == FILLS) else { break };
             token = format!("&page_token={}", last.id);
