@@ -19,6 +19,21 @@ fn sessions_of_many_seeds_hold() {
     assert!(sums.trips > 100 && sums.boots > 60);
 }
 
+/// The same at an Alpaca account, byte by byte. Its seeds repeat as well.
+#[test]
+fn sessions_at_an_alpaca_account_hold() {
+    let mut sums = campaign::Sums::default();
+    for seed in 1..=12 {
+        let plan = Plan::alpaca(seed);
+        sums.add(&plan, run(plan.clone()).unwrap());
+    }
+    assert!(sums.failing.is_empty(), "{:#?}", sums.failing);
+    assert_eq!(sums.after_kill, 0);
+    let median = sums.medians();
+    assert!(median.orders >= 20 && median.fills >= 10 && median.faults >= 3, "{median:?}");
+    assert_eq!(run(Plan::alpaca(3)).unwrap(), run(Plan::alpaca(3)).unwrap());
+}
+
 /// INV-7: a seed is a session, to the last bit of its state.
 #[test]
 fn a_seed_repeats() {

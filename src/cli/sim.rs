@@ -18,6 +18,7 @@ const SHRUNK: usize = 3;
 /// What a campaign prints.
 #[derive(Debug, Serialize)]
 struct Campaign {
+    broker: &'static str,
     sessions: u64,
     violations: u64,
     seconds: f64,
@@ -67,12 +68,13 @@ impl Render for Campaign {
         }
         for failure in &self.failures {
             text += &format!(
-                "FAILED seed {} at {:.3} s: {}: {}\n  needs: {}\n  again: qtos sim --sessions 1 --seed {}   (build {})\n",
+                "FAILED seed {} at {:.3} s: {}: {}\n  needs: {}\n  again: qtos sim --broker {} --sessions 1 --seed {}   (build {})\n",
                 failure.seed,
                 failure.at,
                 failure.invariant,
                 failure.what,
                 failure.faults.join(","),
+                self.broker,
                 failure.seed,
                 self.build,
             );
@@ -156,6 +158,7 @@ fn scenarios(id: &str, global: &Global) -> Result<Exit, CliError> {
 
 fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
     let start = Instant::now();
+    let broker = args.broker.unwrap_or_default();
     let sessions = args.sessions.unwrap_or(SESSIONS);
     let limit = args.minutes.map(|minutes| Duration::from_secs(60 * minutes));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -169,7 +172,7 @@ fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
             if number >= sessions || limit.is_some_and(|limit| start.elapsed() > limit) {
                 return Ok(sums);
             }
-            let plan = campaign::plan(args.seed + number, &args.faults);
+            let plan = campaign::plan(broker, args.seed + number, &args.faults);
             let outcome = crate::sim::run(plan.clone())?;
             sums.add(&plan, outcome);
             bar.set(done.fetch_add(1, Ordering::Relaxed) + 1);
@@ -187,7 +190,7 @@ fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
     bar.finish();
     let mut failures = Vec::new();
     for (seed, violation) in sums.failing.iter().take(SHRUNK) {
-        let plan = campaign::plan(*seed, &args.faults);
+        let plan = campaign::plan(broker, *seed, &args.faults);
         failures.push(campaign::shrink(plan, violation.invariant)?.1);
     }
     let clean = sums.failing.is_empty();
@@ -196,6 +199,7 @@ fn campaign(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
         *invariants.entry(violation.invariant).or_default() += 1;
     }
     let campaign = Campaign {
+        broker: broker.name(),
         sessions: sums.sessions,
         violations: sums.failing.len() as u64,
         seconds,

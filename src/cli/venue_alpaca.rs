@@ -29,7 +29,7 @@ pub(super) fn run(args: &AlpacaArgs, global: &Global) -> Result<Exit, CliError> 
     };
     let config = AlpacaConfig {
         logins: logins(args)?,
-        state_dir: global.state_dir(),
+        state_dir: Some(global.state_dir()),
         clock: match args.clock {
             ClockArg::Open => MarketClock::Open,
             ClockArg::Session => MarketClock::Session,

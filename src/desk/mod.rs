@@ -5,6 +5,7 @@
 //! switch) → bytes, and `gate.rs` is the only file that walks the last two steps.
 
 pub mod backup;
+pub mod connection;
 pub mod gate;
 pub mod link;
 pub mod mark;

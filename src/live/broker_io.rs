@@ -2,10 +2,11 @@
 //! on record) over a bounded queue, reports go back over another.
 
 use super::clock::Clock;
-use super::connection::Connection;
 use super::edge::ReportEdge;
 use super::keeper::{Guard, inject};
+use super::sockets::Sockets;
 use super::status::{ActorState, ActorStatus};
+use crate::desk::connection::Connection;
 use crate::desk::{Cleared, Link, NotSent};
 use crate::kill::{Effect, KillBoard};
 use crate::msg::{Report, SessionStatus};
@@ -196,7 +197,7 @@ const LAST: Nanos = Nanos::from_secs(2);
 /// One connection's work, between the edges and the sockets.
 struct Work {
     parts: BrokerParts,
-    connection: Connection,
+    connection: Connection<Sockets>,
     clock: Clock,
 }
 
@@ -209,7 +210,8 @@ async fn serve(parts: BrokerParts) -> bool {
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
-    let connection = Connection::new(&parts.session, writer);
+    let sockets = Sockets::new(parts.session.endpoints.clone());
+    let connection = Connection::new(parts.session.make(), sockets, writer);
     let mut work = Work { parts, connection, clock: Clock::new() };
     let mut closed = work.parts.commands.closed.load(Ordering::SeqCst);
     let mut ends: Option<Timestamp> = None;
@@ -223,7 +225,7 @@ async fn serve(parts: BrokerParts) -> bool {
             let now = work.clock.now();
             let idle = work.parts.commands.requests.is_empty() && work.connection.is_idle();
             if idle || now >= *ends.get_or_insert(now + LAST) {
-                work.connection.flush();
+                work.connection.carrier_mut().flush();
                 work.parts.status.set(ActorState::Stopped);
                 return true;
             }
@@ -233,7 +235,7 @@ async fn serve(parts: BrokerParts) -> bool {
         tokio::select! {
             biased;
             () = work.parts.commands.notify.notified() => {}
-            () = work.connection.ready() => {}
+            () = work.connection.carrier().ready() => {}
             () = tokio::time::sleep(Duration::from_nanos(wait.0.min(50_000_000))) => {}
         }
         inject(&work.parts.status.name);

@@ -6,9 +6,10 @@
 
 use super::audit::{Act, Audit};
 use super::clock::Clock;
-use super::sockets::{SocketEvent, Sockets};
+use super::sockets::Sockets;
 use super::state::{StateError, instance_of};
 use crate::broker::{Backoff, BrokerSession, Output};
+use crate::desk::connection::Arrived;
 use crate::msg::{BrokerSnapshot, Report, SessionStatus};
 use crate::types::{BrokerId, Nanos, OrdStatus, Timestamp};
 use crate::wiring::{BrokerSpec, RemoteSession, Topology};
@@ -172,11 +173,11 @@ impl Hand {
             };
             let now = self.clock.now();
             match event {
-                SocketEvent::Connected => self.session.on_connected(now, channel),
-                SocketEvent::Bytes(count) => {
+                Arrived::Connected => self.session.on_connected(now, channel),
+                Arrived::Bytes(count) => {
                     self.session.on_bytes(now, channel, &buffer[..count]);
                 }
-                SocketEvent::Closed(why) => self.session.on_closed(now, channel, &why),
+                Arrived::Closed(why) => self.session.on_closed(now, channel, &why),
             }
         }
         self.session.close(self.clock.now());

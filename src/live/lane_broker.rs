@@ -4,8 +4,9 @@
 
 use super::broker_io::CommandEdge;
 use super::clock::Clock;
-use super::connection::Connection;
+use super::sockets::Sockets;
 use super::status::{ActorState, ActorStatus};
+use crate::desk::connection::Connection;
 use crate::desk::{Cleared, Link, NotSent};
 use crate::kill::{Effect, KillBoard};
 use crate::msg::Report;
@@ -18,7 +19,7 @@ const BURST: usize = 64;
 
 /// The connection.
 pub struct LaneLink {
-    connection: Connection,
+    connection: Connection<Sockets>,
     /// What others ask of it, past the core.
     commands: Arc<CommandEdge>,
     board: Arc<KillBoard>,
@@ -29,7 +30,7 @@ pub struct LaneLink {
 impl LaneLink {
     /// A link of `connection`, which writes under `board`.
     pub fn new(
-        connection: Connection,
+        connection: Connection<Sockets>,
         commands: Arc<CommandEdge>,
         board: Arc<KillBoard>,
         status: Arc<ActorStatus>,

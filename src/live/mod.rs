@@ -1,14 +1,13 @@
 //! Layer 8, driver A: real time. Lanes are threads, sockets and supervision are actix actors.
 //!
-//! `service.rs` puts it together, `lane.rs` drives the core lane, `connection.rs` is the only file
-//! that writes orders to a socket, `keeper.rs` is supervision.
+//! `service.rs` puts it together, `lane.rs` drives the core lane, `sockets.rs` carries
+//! the bytes of broker connections (`desk/connection.rs`), `keeper.rs` is supervision.
 
 mod agent_lane;
 mod audit;
 mod behind;
 mod broker_io;
 mod clock;
-mod connection;
 pub(crate) mod data_io;
 mod direct;
 mod drill;

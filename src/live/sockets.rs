@@ -2,7 +2,11 @@
 //! the system wakes it, and for a lane that asks again and again.
 
 use super::socket::{Dialing, Socket};
+use crate::broker::Frame;
 use crate::broker::session::Channel;
+use crate::desk::Cleared;
+use crate::desk::connection::{Arrived, Carrier};
+use crate::kill::Effect;
 use crate::net::Endpoint;
 use std::future::poll_fn;
 use std::io;
@@ -15,17 +19,6 @@ use tokio::sync::Notify;
 
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(3);
-
-/// What happened on a channel.
-#[derive(Debug)]
-pub enum SocketEvent {
-    /// The connection stands.
-    Connected,
-    /// So many bytes are in the buffer.
-    Bytes(usize),
-    /// It ended, or could not be made: why.
-    Closed(String),
-}
 
 #[derive(Debug)]
 enum Slot {
@@ -109,7 +102,7 @@ impl Sockets {
     }
 
     /// The next thing that happened on any channel.
-    pub fn next_event(&mut self, buffer: &mut [u8]) -> Option<(Channel, SocketEvent)> {
+    pub fn next_event(&mut self, buffer: &mut [u8]) -> Option<(Channel, Arrived)> {
         for turn in 0..self.slots.len() {
             let at = (self.next + turn) % self.slots.len();
             if let Some(event) = self.look(at, buffer) {
@@ -120,7 +113,7 @@ impl Sockets {
         None
     }
 
-    fn look(&mut self, at: usize, buffer: &mut [u8]) -> Option<SocketEvent> {
+    fn look(&mut self, at: usize, buffer: &mut [u8]) -> Option<Arrived> {
         let slot = &mut self.slots[at];
         let why = match slot {
             Slot::Closed => return None,
@@ -133,7 +126,7 @@ impl Sockets {
                     match asleep.then(again).transpose() {
                         Ok(watched) => {
                             *slot = Slot::Open { watched, socket };
-                            return Some(SocketEvent::Connected);
+                            return Some(Arrived::Connected);
                         }
                         Err(error) => error.to_string(),
                     }
@@ -144,7 +137,7 @@ impl Sockets {
                 let flushed = if socket.has_backlog() { socket.flush() } else { Ok(()) };
                 match flushed.and_then(|()| socket.read(buffer)) {
                     Ok(0) => "the peer closed the connection".to_owned(),
-                    Ok(count) => return Some(SocketEvent::Bytes(count)),
+                    Ok(count) => return Some(Arrived::Bytes(count)),
                     Err(error) => match error.kind() {
                         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => return None,
                         _ => error.to_string(),
@@ -153,7 +146,7 @@ impl Sockets {
             }
         };
         *slot = Slot::Closed;
-        Some(SocketEvent::Closed(why))
+        Some(Arrived::Closed(why))
     }
 
     /// Waits until [`Self::next_event`] may have something. It must have said that it has nothing before:
@@ -200,6 +193,29 @@ impl Sockets {
     }
 }
 
+impl Carrier for Sockets {
+    fn dial(&mut self, channel: Channel) {
+        Self::dial(self, channel);
+    }
+
+    fn hang_up(&mut self, channel: Channel) {
+        Self::hang_up(self, channel);
+    }
+
+    fn send(&mut self, channel: Channel, bytes: &[u8]) {
+        Self::send(self, channel, bytes);
+    }
+
+    fn start(&mut self, cleared: &Cleared, frame: &Frame) -> bool {
+        let may_wait = cleared.approved().effect() == Effect::Cancels;
+        Self::start(self, frame.channel, &frame.bytes, may_wait)
+    }
+
+    fn next_event(&mut self, buffer: &mut [u8]) -> Option<(Channel, Arrived)> {
+        Self::next_event(self, buffer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,9 +228,9 @@ mod tests {
         for _ in 0..2_000 {
             while let Some((channel, event)) = sockets.next_event(&mut buffer) {
                 let text = match event {
-                    SocketEvent::Connected => "connected".to_owned(),
-                    SocketEvent::Bytes(n) => String::from_utf8_lossy(&buffer[..n]).into_owned(),
-                    SocketEvent::Closed(_) => "closed".to_owned(),
+                    Arrived::Connected => "connected".to_owned(),
+                    Arrived::Bytes(n) => String::from_utf8_lossy(&buffer[..n]).into_owned(),
+                    Arrived::Closed(_) => "closed".to_owned(),
                 };
                 seen.push((channel, text));
             }

@@ -1,7 +1,7 @@
 //! Many sessions: sums over seeds, medians, and the smallest plan that still fails.
 
 use super::fault::Fault;
-use super::plan::Plan;
+use super::plan::{Broker, Plan};
 use super::watch::Violation;
 use super::world::{Outcome, run};
 use crate::wiring::ConfigError;
@@ -114,8 +114,11 @@ impl Sums {
 }
 
 /// The plan of a seed with only `faults`, all of its own where the list is empty.
-pub fn plan(seed: u64, faults: &[Fault]) -> Plan {
-    let mut plan = Plan::swarm(seed);
+pub fn plan(broker: Broker, seed: u64, faults: &[Fault]) -> Plan {
+    let mut plan = match broker {
+        Broker::Sandbox => Plan::swarm(seed),
+        Broker::Alpaca => Plan::alpaca(seed),
+    };
     if !faults.is_empty() {
         plan.only(faults);
     }

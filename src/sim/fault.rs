@@ -81,6 +81,10 @@ faults! {
     VenueError = "venue_error", "F26";
     /// A web page where a message should be.
     WebPage = "web_page", "F27";
+    /// A proxy sends a request twice: done once, and one of the two answers comes back.
+    ProxyRepeats = "proxy_repeats", "F28";
+    /// A proxy closes the connection behind each answer.
+    ClosesEach = "closes_each", "F28";
     /// The broker is away for maintenance.
     Maintenance = "maintenance", "F29";
     /// The fill is told before the acknowledgement.

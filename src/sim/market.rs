@@ -14,6 +14,8 @@ pub struct SimMarket {
     /// Middle of each instrument.
     pub prices: Vec<Price>,
     dice: Dice,
+    /// What goes wrong has chances of its own: the market itself stays the same.
+    trouble: Dice,
     /// When the next record comes.
     pub next: Timestamp,
     left: u64,
@@ -41,6 +43,7 @@ impl SimMarket {
             instruments,
             prices,
             dice,
+            trouble: Dice::new(seed, 8),
             next: start,
             left: records,
             silent: Timestamp::ZERO,
@@ -50,39 +53,46 @@ impl SimMarket {
         }
     }
 
-    fn any(&mut self) -> InstrumentId {
-        InstrumentId(self.dice.below(self.instruments.len() as u64) as u16)
+    /// The market alone, as nothing that goes wrong on the way here changes it.
+    pub fn records(mut self) -> impl Iterator<Item = MarketData> + Send {
+        let mut batch = Vec::new();
+        std::iter::from_fn(move || {
+            while batch.is_empty() && self.next < Timestamp::MAX {
+                self.take(self.next, &mut batch);
+            }
+            batch.pop()
+        })
     }
 
     /// Begins a fault.
     pub fn inject(&mut self, now: Timestamp, fault: Fault) {
-        let id = self.any();
+        let id = InstrumentId(self.trouble.below(self.instruments.len() as u64) as u16);
         match fault {
             Fault::MarketGap => {
                 self.odd.push(MarketData::Gap(Gap { ts: now, instrument: id, missing: 3 }));
             }
             Fault::MarketSilent => {
-                self.silent = now + Nanos::from_millis(self.dice.between(1_000, 12_000));
+                self.silent = now + Nanos::from_millis(self.trouble.between(1_000, 12_000));
             }
             Fault::MarketDuplicate => self.odd.extend(self.last),
             Fault::MarketOld => {
-                let mut quote = self.quote(now, id);
-                let past = now.nanos().saturating_sub(self.dice.between(1, 3_600_000_000_000));
+                let mut quote = self.odd_quote(now, id);
+                let past = now.nanos().saturating_sub(self.trouble.between(1, 3_600_000_000_000));
                 quote.ts = Timestamp::from_nanos(past);
                 self.odd.push(MarketData::Quote(quote));
             }
             Fault::MarketCrossed => {
-                let quote = self.quote(now, id);
+                let quote = self.odd_quote(now, id);
                 self.odd.push(MarketData::Quote(Quote { bid: quote.ask, ask: quote.bid, ..quote }));
             }
             Fault::MarketJump => {
                 let tick = self.instruments.get(id).tick.raw();
-                let factor = self.dice.between(70, 140) as i64;
+                let factor = self.trouble.between(70, 140) as i64;
                 let price = self.prices[id.index()].raw() / 100 * factor / tick * tick;
                 self.prices[id.index()] = Price::from_raw(price.max(100 * tick));
             }
             Fault::MarketHalt => {
-                self.halts[id.index()] = now + Nanos::from_millis(self.dice.between(500, 9_000));
+                self.halts[id.index()] = now + Nanos::from_millis(self.trouble.between(500, 9_000));
                 let status = SecurityStatus { ts: now, instrument: id, halted: true };
                 self.odd.push(MarketData::Status(status));
             }
@@ -110,6 +120,14 @@ impl SimMarket {
         self.prices[id.index()] = Price::from_raw(price.max(100 * tick));
     }
 
+    /// A quote that the market itself does not make.
+    fn odd_quote(&mut self, now: Timestamp, id: InstrumentId) -> Quote {
+        std::mem::swap(&mut self.dice, &mut self.trouble);
+        let quote = self.quote(now, id);
+        std::mem::swap(&mut self.dice, &mut self.trouble);
+        quote
+    }
+
     fn quote(&mut self, now: Timestamp, id: InstrumentId) -> Quote {
         let instrument = self.instruments.get(id);
         let (tick, lot) = (instrument.tick.raw(), instrument.lot.raw());
@@ -135,6 +153,8 @@ impl SimMarket {
         }
         self.left -= 1;
         self.next = now + Nanos(self.dice.between(1, 2 * INTERVAL.0));
+        let id = InstrumentId(self.dice.below(self.instruments.len() as u64) as u16);
+        let record = self.walk(now, id);
         if now < self.silent {
             return;
         }
@@ -150,12 +170,17 @@ impl SimMarket {
                 }));
             }
         }
-        let id = self.any();
+        self.last = Some(record);
+        into.push(record);
+    }
+
+    /// The market's next move.
+    fn walk(&mut self, now: Timestamp, id: InstrumentId) -> MarketData {
         let tick = self.instruments.get(id).tick.raw();
         let step = self.dice.between(0, 6) as i64 - 3;
         let price = &mut self.prices[id.index()];
         *price = Price::from_raw((price.raw() + step * tick).max(100 * tick));
-        let record = if self.dice.chance(150) {
+        if self.dice.chance(150) {
             MarketData::Trade(Trade {
                 ts: now,
                 instrument: id,
@@ -168,8 +193,6 @@ impl SimMarket {
             })
         } else {
             MarketData::Quote(self.quote(now, id))
-        };
-        self.last = Some(record);
-        into.push(record);
+        }
     }
 }

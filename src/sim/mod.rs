@@ -5,6 +5,7 @@
 //! every event, `oracle.rs` compares books and ledgers at the end.
 
 pub mod agent;
+mod alpaca;
 mod approval;
 mod bounds;
 mod broker;
@@ -28,6 +29,6 @@ pub mod world;
 mod worst;
 
 pub use fault::Fault;
-pub use plan::Plan;
+pub use plan::{Broker, Plan};
 pub use watch::Violation;
 pub use world::{Outcome, run};

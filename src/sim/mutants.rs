@@ -2,6 +2,7 @@
 //! (docs/mutants.md).
 
 use super::campaign;
+use super::plan::Broker;
 use super::scenario;
 use super::watch::Violation;
 use super::world::run;
@@ -26,7 +27,7 @@ pub const BEYOND: &[(Bug, &str)] = &[
 /// # Errors
 /// The configuration of the plan.
 pub fn session(seed: u64) -> Result<Option<Violation>, ConfigError> {
-    let ran = catch_unwind(AssertUnwindSafe(|| run(campaign::plan(seed, &[]))));
+    let ran = catch_unwind(AssertUnwindSafe(|| run(campaign::plan(Broker::Sandbox, seed, &[]))));
     match ran {
         Ok(outcome) => Ok(outcome?.violations.into_iter().next()),
         Err(_) => Ok(Some(Violation::new("panic", "the session panicked".to_owned()))),

@@ -5,6 +5,34 @@ use super::fault::Fault;
 use crate::types::{KillLevel, Nanos};
 use std::fmt::Write;
 
+/// Whose brokers a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Broker {
+    /// Sandboxes: two or three of them.
+    #[default]
+    Sandbox,
+    /// One account at Alpaca, byte by byte.
+    Alpaca,
+}
+
+impl Broker {
+    /// The word in options and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Alpaca => "alpaca",
+        }
+    }
+}
+
+impl std::str::FromStr for Broker {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::Sandbox, Self::Alpaca].into_iter().find(|one| one.name() == text);
+        known.ok_or_else(|| format!("`{text}` is no broker: sandbox, alpaca"))
+    }
+}
+
 /// A fault at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Injection {
@@ -44,6 +72,8 @@ pub struct Plan {
     pub agents: u64,
     /// Market records.
     pub records: u64,
+    /// The one broker is Alpaca's, byte by byte, and takes so many requests a minute.
+    pub alpaca: Option<u32>,
     /// Limits that hardly ever bite.
     pub generous: bool,
     /// Faults, in the order of their times.
@@ -62,9 +92,11 @@ impl Plan {
         let mut dice = Dice::new(seed, 1);
         let records = dice.between(1_800, 2_600);
         let length = records * INTERVAL.0;
+        let kinds = Fault::ALL.iter().filter(|kind| !super::alpaca::ONLY.contains(kind));
+        let kinds: Vec<Fault> = kinds.copied().collect();
         let mut faults = Vec::new();
         for _ in 0..dice.between(3, 9) {
-            let Some(&fault) = dice.pick(Fault::ALL) else { continue };
+            let Some(&fault) = dice.pick(&kinds) else { continue };
             let most = if is_heavy(fault) { 2 } else { 4 };
             for _ in 0..dice.between(1, most) {
                 let at = Nanos(dice.below(length));
@@ -97,10 +129,24 @@ impl Plan {
             instruments: dice.between(2, 5),
             agents: dice.between(3, 5),
             records,
+            alpaca: None,
             generous: false,
             faults,
             trips,
         }
+    }
+
+    /// The plan of a seed at an Alpaca account.
+    pub fn alpaca(seed: u64) -> Self {
+        let mut plan = Self::swarm(seed);
+        let mut dice = Dice::new(seed, 9);
+        (plan.brokers, plan.accounts) = (1, 1);
+        plan.alpaca = dice.pick(&[200, 1_000, 10_000]).copied();
+        for injection in &mut plan.faults {
+            let kinds = super::alpaca::FAULTS;
+            injection.fault = dice.pick(kinds).copied().unwrap_or(injection.fault);
+        }
+        plan
     }
 
     /// The plan of a seed without faults and kills: what scenarios begin with.
@@ -122,6 +168,14 @@ impl Plan {
         );
         let mut names = Vec::new();
         for number in 0..self.instruments {
+            if self.alpaca.is_some() {
+                names.push(format!("\"S{number}\""));
+                let _ = write!(
+                    text,
+                    "[[instrument]]\nsymbol = \"S{number}\"\ntick = \"0.01\"\nlot = \"1\"\n"
+                );
+                continue;
+            }
             let tick = ["0.01", "0.05", "1"][dice.below(3) as usize];
             let lot = ["1", "1", "10", "0.001"][dice.below(4) as usize];
             names.push(format!("\"S{number}\""));
@@ -133,9 +187,15 @@ impl Plan {
         let symbols = names.join(", ");
         text += "[[feed]]\nname = \"f\"\nkind = \"generated\"\n[feed.params]\nseed = 1\n";
         for broker in 0..self.brokers {
+            let kind = match self.alpaca {
+                None => "kind = \"sandbox\"\naddr = \"127.0.0.1:1\"".to_owned(),
+                Some(rate) => format!(
+                    "kind = \"alpaca\"\nparams = {{ url = \"http://127.0.0.1:1\", rate = {rate} }}"
+                ),
+            };
             let _ = write!(
                 text,
-                "[[broker]]\nname = \"b{broker}\"\nkind = \"sandbox\"\naddr = \"127.0.0.1:1\"\n\
+                "[[broker]]\nname = \"b{broker}\"\n{kind}\n\
                  ack_timeout = \"2s\"\nabsence_after = \"5s\"\nreconcile_every = \"{}s\"\n",
                 dice.between(8, 25)
             );

@@ -1,12 +1,14 @@
 //! What joins the gateway's side to the world's: links whose bytes go into bounded queues, and a
 //! disk whose bytes do. Both can end the process at any call, as `kill -9` would.
 
+use crate::actors::risk::Approved;
+use crate::broker::session::Channel;
 use crate::broker::{BrokerSession, Frame, Output, SandboxSession};
 use crate::desk::gate::{Cleared, Gate, NoWire, Wire};
 use crate::desk::{Link, NotSent};
 use crate::disk::Disk;
 use crate::kill::{Effect, KillBoard, Permit, Route, Writer};
-use crate::msg::Report;
+use crate::msg::{OrderRequest, Report};
 use crate::types::{BrokerId, KillLevel, Reason, Scope, Timestamp};
 use crossbeam_queue::ArrayQueue;
 use std::collections::VecDeque;
@@ -35,7 +37,7 @@ impl Fuse {
     }
 
     /// A call of the system.
-    fn burn(&self) {
+    pub fn burn(&self) {
         if self.0.load(Ordering::SeqCst) < 0 {
             return;
         }
@@ -60,13 +62,13 @@ pub enum Inbound {
 #[derive(Debug)]
 pub enum Outbound {
     /// Open a connection.
-    Dial,
+    Dial(Channel),
     /// Close it.
-    Hangup,
+    Hangup(Channel),
     /// Bytes of the session's own.
-    Bytes(Vec<u8>),
+    Bytes(Channel, Vec<u8>),
     /// An order's bytes: the write has begun.
-    Order(OrderWrite),
+    Order(Box<OrderWrite>),
     /// A kill landed here, between approval and write.
     Tripped(Scope, KillLevel),
 }
@@ -78,6 +80,10 @@ pub struct OrderWrite {
     pub route: Route,
     /// What risk said that it does.
     pub effect: Effect,
+    /// What was approved.
+    pub request: OrderRequest,
+    /// On which connection.
+    pub channel: Channel,
     /// The bytes.
     pub bytes: Vec<u8>,
     /// Journal bytes written before.
@@ -86,11 +92,26 @@ pub struct OrderWrite {
     pub synced: bool,
 }
 
+impl OrderWrite {
+    /// The write of `frame`, which holds what was approved, now.
+    pub fn new(approved: &Approved, frame: &Frame, disk: &DiskState, synced: bool) -> Self {
+        Self {
+            route: approved.route(),
+            effect: approved.effect(),
+            request: *approved.request(),
+            channel: frame.channel,
+            bytes: frame.bytes.clone(),
+            journaled: disk.written.load(Ordering::SeqCst),
+            synced,
+        }
+    }
+}
+
 /// The queues between one link and the world.
 #[derive(Debug)]
 pub struct Port {
     /// To the session.
-    pub inbound: ArrayQueue<Inbound>,
+    pub inbound: ArrayQueue<(Channel, Inbound)>,
     /// From the session.
     pub outbound: Arc<Outbox>,
     /// Whose link this is.
@@ -119,9 +140,29 @@ impl Port {
         }
     }
 
-    fn say(&self, outbound: Outbound) -> Result<(), NoWire> {
+    /// Tells the world.
+    ///
+    /// # Errors
+    /// The queue is full, which the world never lets it be.
+    pub fn say(&self, outbound: Outbound) -> Result<(), NoWire> {
         // The world empties the queue after every call.
         self.outbound.push((self.broker, outbound)).map_err(|_| NoWire)
+    }
+
+    /// What a request meets on its way to the gate: a full queue, kills that land just now.
+    ///
+    /// # Errors
+    /// The queue is full.
+    pub fn meet(&self, board: &KillBoard, cleared: &Cleared) -> Result<(), NotSent> {
+        if self.full.load(Ordering::SeqCst) > 0 {
+            self.full.fetch_sub(1, Ordering::SeqCst);
+            return Err(NotSent::of(cleared, Reason::Busy));
+        }
+        while let Some((scope, level)) = self.trips.pop() {
+            board.raise(scope, level);
+            let _ = self.say(Outbound::Tripped(scope, level));
+        }
+        Ok(())
     }
 }
 
@@ -165,14 +206,14 @@ impl SimLink {
     fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
             let outbound = match output {
-                Output::Dial(_) => Outbound::Dial,
-                Output::Hangup(_) => {
+                Output::Dial(channel) => Outbound::Dial(channel),
+                Output::Hangup(channel) => {
                     self.connected = false;
-                    Outbound::Hangup
+                    Outbound::Hangup(channel)
                 }
-                Output::Send(_, bytes) => {
+                Output::Send(channel, bytes) => {
                     self.fuse.burn();
-                    Outbound::Bytes(bytes)
+                    Outbound::Bytes(channel, bytes)
                 }
                 Output::Report(report) => {
                     self.reports.push_back(report);
@@ -189,8 +230,7 @@ struct SimWire<'a> {
     disk: &'a DiskState,
     connected: bool,
     synced: bool,
-    route: Route,
-    effect: Effect,
+    approved: &'a Approved,
 }
 
 impl Wire for SimWire<'_> {
@@ -198,14 +238,8 @@ impl Wire for SimWire<'_> {
         if !self.connected {
             return Err(NoWire);
         }
-        let write = OrderWrite {
-            route: self.route,
-            effect: self.effect,
-            bytes: frame.bytes.clone(),
-            journaled: self.disk.written.load(Ordering::SeqCst),
-            synced: self.synced,
-        };
-        self.port.say(Outbound::Order(write))
+        let write = OrderWrite::new(self.approved, frame, self.disk, self.synced);
+        self.port.say(Outbound::Order(Box::new(write)))
     }
 }
 
@@ -222,22 +256,13 @@ impl Link for SimLink {
 
     fn send(&mut self, now: Timestamp, cleared: Cleared) -> Result<(), NotSent> {
         self.fuse.burn();
-        if self.port.full.load(Ordering::SeqCst) > 0 {
-            self.port.full.fetch_sub(1, Ordering::SeqCst);
-            return Err(NotSent::of(&cleared, Reason::Busy));
-        }
-        while let Some((scope, level)) = self.port.trips.pop() {
-            self.board.raise(scope, level);
-            let _ = self.port.say(Outbound::Tripped(scope, level));
-        }
-        let (route, effect) = (cleared.approved().route(), cleared.approved().effect());
+        self.port.meet(&self.board, &cleared)?;
         let mut wire = SimWire {
             port: &self.port,
             disk: &self.disk,
             connected: self.connected,
             synced: self.synced,
-            route,
-            effect,
+            approved: cleared.approved(),
         };
         let sent = self.gate.release(now, &cleared, &mut self.session, &mut wire);
         self.fuse.burn();
@@ -270,7 +295,7 @@ impl Link for SimLink {
     }
 
     fn advance(&mut self, now: Timestamp) {
-        while let Some(inbound) = self.port.inbound.pop() {
+        while let Some((_, inbound)) = self.port.inbound.pop() {
             match inbound {
                 Inbound::Connected => {
                     self.connected = true;

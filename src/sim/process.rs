@@ -1,16 +1,17 @@
 //! The gateway's process in a session: a desk, its journal, its links; killed and started again.
 
 use super::agent;
+use super::alpaca::{self, QueueLink};
 use super::port::{Crash, DiskState, Fuse, Outbox, Port, SimDisk, SimLink};
 use super::watch::Violation;
 use crate::actors::risk::halts::Kill;
-use crate::broker::{SandboxConfig, SandboxSession};
+use crate::broker::{Credentials, SandboxConfig, SandboxSession};
 use crate::desk::{Desk, Link, Rerun};
 use crate::journal::{Durability, EntryReader, Header, HeaderKind, Log, World};
 use crate::kill::{KillBoard, Latch, Trip};
 use crate::msg::{Control, Input, KillOrder};
 use crate::types::{BrokerId, Scope, Timestamp};
-use crate::wiring::{Registry, Topology, remembered_desk};
+use crate::wiring::{Registry, Topology, Venue, remembered_desk};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -150,12 +151,30 @@ impl Process {
             .collect();
         for (number, port) in self.ports.iter().enumerate() {
             let broker = BrokerId(number as u8);
-            let config = SandboxConfig::tcp("sim", self.topology.accounts_of(broker));
-            let session = SandboxSession::new(config, self.topology.names.instruments().clone());
             let writer = self
                 .board
                 .writer(broker)
                 .ok_or_else(|| Violation::new("boot", "two writers".to_owned()))?;
+            if matches!(self.topology.brokers[number].venue, Venue::Alpaca(_)) {
+                let (key, secret) = (alpaca::KEY.to_owned(), alpaca::SECRET.to_owned());
+                let credentials = Credentials::Keys { key, secret };
+                let oms = desk.lane.core.as_ref().map(|core| &core.oms);
+                let session = self
+                    .topology
+                    .alpaca_session(broker, credentials, oms, at)
+                    .map_err(|why| Violation::new("boot", why))?;
+                links.push(Box::new(QueueLink::new(
+                    session.make(),
+                    writer,
+                    Arc::clone(&self.board),
+                    Arc::clone(port),
+                    Arc::clone(&self.disk),
+                    Arc::clone(&self.fuse),
+                )));
+                continue;
+            }
+            let config = SandboxConfig::tcp("sim", self.topology.accounts_of(broker));
+            let session = SandboxSession::new(config, self.topology.names.instruments().clone());
             links.push(Box::new(SimLink::new(
                 session,
                 writer,

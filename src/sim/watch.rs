@@ -81,6 +81,8 @@ pub struct Watch {
     pub after_kill: u64,
     /// Orders, replaces and cancels on the wire.
     pub requests: u64,
+    /// Requests may wait for their turn behind their approval.
+    waits: bool,
 }
 
 /// A kind of request may have one order name on the wire.
@@ -104,8 +106,8 @@ const fn passes(effect: Effect, level: KillLevel) -> bool {
 }
 
 impl Watch {
-    /// A watch over a gateway with these limits.
-    pub fn new(topology: &Topology) -> Self {
+    /// A watch over a gateway with these limits; whether its requests may wait behind their approval.
+    pub fn new(topology: &Topology, waits: bool) -> Self {
         let bounds = Bounds::new(topology);
         let instruments = topology.names.instruments().len();
         Self {
@@ -126,6 +128,7 @@ impl Watch {
             exits: BTreeMap::new(),
             after_kill: 0,
             requests: 0,
+            waits,
         }
     }
 
@@ -195,14 +198,27 @@ impl Watch {
         write: &OrderWrite,
         out: &mut Vec<Violation>,
     ) -> Option<Sent> {
-        let mut bad = |invariant, what: String| out.push(Violation::new(invariant, what));
-        self.requests += 1;
         let mut decoder = Decoder::default();
         decoder.push(&write.bytes);
         let Ok(Some((ClientMessage::Request(request), _))) = decoder.next_message() else {
-            bad("I03", "bytes on the wire that are no request".to_owned());
+            let what = "bytes on the wire that are no request".to_owned();
+            out.push(Violation::new("I03", what));
             return None;
         };
+        self.began(at, epoch, write, request, out)
+    }
+
+    /// The write of a request began at `at`, in boot `epoch`.
+    pub fn began(
+        &mut self,
+        at: Timestamp,
+        epoch: u32,
+        write: &OrderWrite,
+        request: OrderRequest,
+        out: &mut Vec<Violation>,
+    ) -> Option<Sent> {
+        let mut bad = |invariant, what: String| out.push(Violation::new(invariant, what));
+        self.requests += 1;
         let level = self.level(write.route);
         if !passes(write.effect, level) {
             self.after_kill += 1;
@@ -240,7 +256,10 @@ impl Watch {
         {
             bad("I14", format!("{request:?}: a stranger's order, and no kill of its broker"));
         }
-        self.bounds.at_wire(at, (route, effect), &request, &self.shown, out);
+        // What waits for the broker's budget was judged on the prices and rates of before.
+        if !self.waits {
+            self.bounds.at_wire(at, (route, effect), &request, &self.shown, out);
+        }
         let shared = self.level(Route { agent: AgentId(u16::MAX), ..route });
         Some(Sent { route, effect, shared, request })
     }

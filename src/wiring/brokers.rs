@@ -11,7 +11,7 @@ use crate::broker::{
     SandboxSession, SessionFigures,
 };
 use crate::net::Endpoint;
-use crate::types::{AccountId, BrokerId, InstrumentTable, Nanos, Timestamp};
+use crate::types::{BrokerId, InstrumentTable, Nanos, Timestamp};
 use std::sync::Arc;
 
 impl Reader<'_> {
@@ -152,11 +152,11 @@ impl Topology {
         now: Timestamp,
     ) -> Result<Option<RemoteSession>, String> {
         let spec = &self.brokers[broker.index()];
-        let accounts = self.accounts_of(broker);
-        let backoff = Backoff::new(spec.reconnect.min, spec.reconnect.max);
         Ok(Some(match &spec.venue {
             Venue::InProcess(_) => return Ok(None),
             Venue::Remote(addr) => {
+                let accounts = self.accounts_of(broker);
+                let backoff = Backoff::new(spec.reconnect.min, spec.reconnect.max);
                 let config = SandboxConfig { backoff, ..SandboxConfig::tcp(gateway, accounts) };
                 RemoteSession {
                     endpoints: vec![Endpoint::tcp(*addr)],
@@ -164,32 +164,54 @@ impl Topology {
                 }
             }
             Venue::Alpaca(alpaca) => {
-                let config = alpaca_config(spec, alpaca, &accounts, backoff)?;
-                let known = oms.map(|oms| known(oms, broker)).unwrap_or_default();
-                let told = oms.and_then(|oms| oms.links().get(broker.index())?.told);
-                let (floor, told) = told.unwrap_or((now, now));
-                let config = AlpacaConfig { known, floor, told, ..config };
-                RemoteSession {
-                    endpoints: config.endpoints(),
-                    kind: Kind::Alpaca(Box::new(config)),
-                }
+                let credentials = alpaca_login(spec, alpaca)?;
+                self.alpaca_session(broker, credentials, oms, now)?
             }
         }))
     }
+
+    /// The session of an Alpaca broker that logs in with `credentials`, and knows these orders.
+    ///
+    /// # Errors
+    /// The broker is none of Alpaca's, or does not have one account.
+    pub fn alpaca_session(
+        &self,
+        broker: BrokerId,
+        credentials: Credentials,
+        oms: Option<&Oms>,
+        now: Timestamp,
+    ) -> Result<RemoteSession, String> {
+        let spec = &self.brokers[broker.index()];
+        let named = |why: &str| format!("broker `{}`: {why}", spec.name);
+        let Venue::Alpaca(alpaca) = &spec.venue else {
+            return Err(named("it is none of Alpaca's"));
+        };
+        let accounts = self.accounts_of(broker);
+        let [(account, _)] = &accounts[..] else {
+            return Err(named("its credentials open one account, so it needs one [[account]]"));
+        };
+        let told = oms.and_then(|oms| oms.links().get(broker.index())?.told);
+        let (floor, told) = told.unwrap_or((now, now));
+        let config = AlpacaConfig {
+            endpoint: alpaca.endpoint.clone(),
+            credentials,
+            account: *account,
+            number: alpaca.account.clone(),
+            rate: alpaca.rate,
+            symbols: alpaca.symbols.clone(),
+            known: oms.map(|oms| known(oms, broker)).unwrap_or_default(),
+            floor,
+            told,
+            backoff: Backoff::new(spec.reconnect.min, spec.reconnect.max),
+            figures: Arc::default(),
+        };
+        Ok(RemoteSession { endpoints: config.endpoints(), kind: Kind::Alpaca(Box::new(config)) })
+    }
 }
 
-fn alpaca_config(
-    spec: &BrokerSpec,
-    alpaca: &AlpacaSpec,
-    accounts: &[(AccountId, String)],
-    backoff: Backoff,
-) -> Result<AlpacaConfig, String> {
+/// Fetches the secrets of an Alpaca broker.
+fn alpaca_login(spec: &BrokerSpec, alpaca: &AlpacaSpec) -> Result<Credentials, String> {
     let named = |why: String| format!("broker `{}`: {why}", spec.name);
-    let [(account, _)] = accounts else {
-        return Err(named(
-            "its credentials open one account, so it needs one [[account]]".to_owned(),
-        ));
-    };
     let credentials = match &alpaca.login {
         AlpacaLogin::Keys { key, secret } => {
             let key = key.resolve().map_err(named)?;
@@ -201,20 +223,8 @@ fn alpaca_config(
             Credentials::Token(token.resolve().map_err(named)?.expose().to_owned())
         }
     };
-    if !credentials.is_wellformed() {
-        return Err(named("the credentials hold characters that no key has".to_owned()));
+    match credentials.is_wellformed() {
+        true => Ok(credentials),
+        false => Err(named("the credentials hold characters that no key has".to_owned())),
     }
-    Ok(AlpacaConfig {
-        endpoint: alpaca.endpoint.clone(),
-        credentials,
-        account: *account,
-        number: alpaca.account.clone(),
-        rate: alpaca.rate,
-        symbols: alpaca.symbols.clone(),
-        known: Vec::new(),
-        floor: Timestamp::ZERO,
-        told: Timestamp::ZERO,
-        backoff,
-        figures: Arc::default(),
-    })
 }

@@ -439,8 +439,9 @@ impl BrokerSession for AlpacaSession {
             (Some(due), Some(refill)) => Some(due.max(refill)),
             (due, refill) => due.or(refill),
         };
-        let missed = Some(self.missed_at)
-            .filter(|at| live && *at != Timestamp::MAX && self.resync.is_none());
+        // Until a snapshot that is asked for already has begun, there is nothing to do about it.
+        let asked = self.resync.is_some() || self.resync_at != Timestamp::MAX;
+        let missed = Some(self.missed_at).filter(|at| live && *at != Timestamp::MAX && !asked);
         let again = Some(self.refused_until).filter(|at| *at > Timestamp::ZERO);
         let due = [self.stream.deadline(), self.lanes.deadline(), questions, missed, again];
         due.into_iter().flatten().min()

@@ -479,6 +479,25 @@ fn a_snapshot_has_what_the_stream_lost() {
     assert_eq!(snapshot.positions[0].qty, Qty::whole(10));
 }
 
+/// What was missed waits for the snapshot that is asked for already, without a deadline that is past.
+#[test]
+fn nothing_is_due_again_and_again() {
+    let mut rig = Rig::up();
+    for _ in 0..2 {
+        // The second one while the first is not answered.
+        rig.session.request_snapshot(rig.now);
+        rig.drain();
+    }
+    rig.say(&json!({"stream": "trade_updates", "data": {"event": "no order"}}));
+    for _ in 0..3 {
+        let due = rig.session.deadline().unwrap();
+        rig.now = rig.now.max(due);
+        rig.session.on_deadline(rig.now);
+        rig.drain();
+        assert!(rig.session.deadline().unwrap() > rig.now, "due at once, for ever");
+    }
+}
+
 #[test]
 fn a_position_that_moves_without_a_word_is_read_again() {
     let mut rig = Rig::up();

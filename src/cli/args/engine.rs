@@ -364,6 +364,9 @@ pub struct SimArgs {
     /// The first seed; the others follow it
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// Whose wire: `sandbox`, or `alpaca` [default: sandbox]
+    #[arg(long, value_name = "BROKER", conflicts_with_all = ["scenario", "mutants"])]
+    pub broker: Option<crate::sim::Broker>,
     /// Stop after so many minutes
     #[arg(long, value_name = "M")]
     pub minutes: Option<u64>,

@@ -4,15 +4,16 @@ use super::Plan;
 use crate::actors::oms::Oms;
 use crate::broker::SessionFigures;
 use crate::desk::Link;
+use crate::desk::connection::Connection;
 use crate::journal::World;
 use crate::kill::KillBoard;
 use crate::live::broker_io::{BrokerIo, BrokerParts, CommandEdge, RemoteLink};
 use crate::live::clock::Clock;
-use crate::live::connection::Connection;
 use crate::live::edge::{ReportEdge, Waker};
 use crate::live::keeper::Guard;
 use crate::live::lane_broker::LaneLink;
 use crate::live::service::ServiceError;
+use crate::live::sockets::Sockets;
 use crate::types::BrokerId;
 use crate::wiring::{Topology, Venue};
 use actix::prelude::*;
@@ -70,7 +71,11 @@ impl Brokers {
                 let writer = board.writer(broker).ok_or_else(|| {
                     ServiceError::Broker(format!("broker {} has a writer already", spec.name))
                 })?;
-                let connection = Connection::new(&session, writer);
+                let connection = Connection::new(
+                    session.make(),
+                    Sockets::new(session.endpoints.clone()),
+                    writer,
+                );
                 brokers.links.push(Box::new(LaneLink::new(connection, commands, board, status)));
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use super::super::dice::Dice;
 use super::super::port::{Inbound, Port};
+use crate::broker::session::Channel;
 use crate::types::{Nanos, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ enum State {
 #[derive(Debug)]
 pub struct Line {
     port: Arc<Port>,
+    channel: Channel,
     state: State,
     out: VecDeque<(Timestamp, Vec<u8>)>,
     back: VecDeque<(Timestamp, Inbound)>,
@@ -36,9 +38,10 @@ pub struct Line {
 
 impl Line {
     /// A line that is down.
-    pub fn new(port: Arc<Port>, dice: Dice) -> Self {
+    pub fn new(port: Arc<Port>, channel: Channel, dice: Dice) -> Self {
         Self {
             port,
+            channel,
             state: State::Down,
             out: VecDeque::new(),
             back: VecDeque::new(),
@@ -60,6 +63,11 @@ impl Line {
     /// Stands.
     pub fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// Stands, or is about to.
+    pub fn stands(&self) -> bool {
+        self.state != State::Down
     }
 
     /// The network is well again.
@@ -162,7 +170,7 @@ impl Line {
         {
             self.state = if well { State::Open } else { State::Down };
             let inbound = if well { Inbound::Connected } else { Inbound::Closed("no answer") };
-            any |= self.port.inbound.push(inbound).is_ok();
+            any |= self.port.inbound.push((self.channel, inbound)).is_ok();
         }
         if self.deaf.is_some_and(|end| end <= now) {
             self.deaf = None;
@@ -171,7 +179,7 @@ impl Line {
         while self.back.front().is_some_and(|(at, _)| *at <= now) {
             let Some((_, inbound)) = self.back.pop_front() else { break };
             let closed = matches!(inbound, Inbound::Closed(_));
-            any |= self.port.inbound.push(inbound).is_ok();
+            any |= self.port.inbound.push((self.channel, inbound)).is_ok();
             if closed {
                 self.drop_all();
             }

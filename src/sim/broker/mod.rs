@@ -4,7 +4,7 @@
 mod faults;
 mod fills;
 mod ledger;
-mod line;
+pub mod line;
 
 pub use ledger::Ledger;
 
@@ -81,7 +81,7 @@ impl SimBroker {
             ledger: Ledger::default(),
             instruments,
             accounts,
-            line: Line::new(port, Dice::new(seed, 100 + number)),
+            line: Line::new(port, 0, Dice::new(seed, 100 + number)),
             decoder: Decoder::default(),
             dice: Dice::new(seed, 200 + number),
             agenda: BTreeMap::new(),
@@ -109,12 +109,12 @@ impl SimBroker {
     /// Takes what the session wants.
     pub fn on_outbound(&mut self, now: Timestamp, outbound: Outbound) {
         match outbound {
-            Outbound::Dial => {
+            Outbound::Dial(_) => {
                 self.decoder.clear();
                 self.line.dial(now);
             }
-            Outbound::Hangup => self.line.hangup(),
-            Outbound::Bytes(bytes) => self.line.send(now, bytes),
+            Outbound::Hangup(_) => self.line.hangup(),
+            Outbound::Bytes(_, bytes) => self.line.send(now, bytes),
             Outbound::Order(write) => self.line.send(now, write.bytes),
             Outbound::Tripped(..) => {}
         }

@@ -5,6 +5,7 @@ mod restarts;
 mod rules;
 mod script;
 
+use super::alpaca;
 use super::fault::Fault;
 use super::plan::{Injection, Plan};
 use super::watch::Violation;
@@ -65,7 +66,10 @@ pub fn play(id: &str, seeds: u64) -> Result<Option<Verdict>, ConfigError> {
     let Some(&fault) = Fault::ALL.iter().find(|fault| fault.name() == id) else { return Ok(None) };
     let mut violations = Vec::new();
     for seed in 1..=seeds {
-        let mut plan = Plan::calm(seed);
+        let mut plan = match alpaca::ONLY.contains(&fault) {
+            true => Plan { trips: Vec::new(), ..Plan::alpaca(seed) },
+            false => Plan::calm(seed),
+        };
         // Again and again in a session that trades.
         plan.faults = (0..6)
             .map(|number| Injection {

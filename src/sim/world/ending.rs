@@ -3,6 +3,7 @@
 use super::{Outcome, QUIET, START, World};
 use crate::desk::Desk;
 use crate::msg::{AgentState, Control};
+use crate::sim::alpaca;
 use crate::sim::oracle;
 use crate::sim::port::DiskFault;
 use crate::types::{AgentId, KillLevel, Nanos};
@@ -17,6 +18,9 @@ impl World {
         let now = self.now;
         for broker in &mut self.brokers {
             broker.heal(now);
+        }
+        if let Some(server) = &mut self.alpaca {
+            server.heal();
         }
         (self.faults, self.trips) = (self.plan.faults.len(), self.plan.trips.len());
         self.process.disk.fail(DiskFault::None);
@@ -60,12 +64,19 @@ impl World {
             let (found, inputs) = oracle::judge(&self.process, &self.brokers, &self.watch);
             self.outcome.violations.extend(found);
             self.outcome.inputs = inputs;
+            if let (Some(server), Some(desk)) = (&mut self.alpaca, &self.process.desk) {
+                let found = alpaca::judge(desk, self.process.topology(), server, self.now);
+                self.outcome.violations.extend(found);
+            }
         }
         let at = self.now.since(START);
         for violation in &mut self.outcome.violations {
             if violation.at == Nanos(0) {
                 violation.at = at;
             }
+        }
+        for fault in self.alpaca.iter_mut().flat_map(|server| server.struck.drain(..)) {
+            *self.outcome.faults.entry(fault).or_default() += 1;
         }
         for broker in &mut self.brokers {
             for fault in broker.struck.drain(..) {

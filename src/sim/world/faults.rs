@@ -60,6 +60,11 @@ impl World {
                 strike();
                 self.market.inject(self.now, fault);
             }
+            _ if self.alpaca.is_some() => {
+                if let Some(server) = &mut self.alpaca {
+                    server.inject(self.now, fault, place);
+                }
+            }
             _ => {
                 let count = self.brokers.len().max(1) as u64;
                 let now = self.now;

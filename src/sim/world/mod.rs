@@ -8,6 +8,7 @@ mod operator;
 mod remote;
 mod stage;
 
+use super::alpaca::AlpacaServer;
 use super::broker::SimBroker;
 use super::dice::Dice;
 use super::fault::Fault;
@@ -76,6 +77,8 @@ pub struct World {
     pub process: Process,
     /// The brokers.
     pub brokers: Vec<SimBroker>,
+    /// The broker of a session at an Alpaca account; [`Self::brokers`] is empty then.
+    alpaca: Option<AlpacaServer>,
     market: SimMarket,
     watch: Watch,
     remote: Remote,
@@ -131,8 +134,9 @@ impl World {
         };
         Ok(Self {
             brokers: Vec::new(),
+            alpaca: None,
             market: SimMarket::new(plan.seed, instruments, plan.records, START),
-            watch: Watch::new(&topology),
+            watch: Watch::new(&topology, plan.alpaca.is_some()),
             process,
             remote,
             splits: corporate::Splits::default(),
@@ -193,6 +197,8 @@ impl World {
         let trip = self.plan.trips.get(self.trips).map_or(Timestamp::MAX, |t| START + t.at);
         let gateway = self.gateway_due();
         let broker = self.brokers.iter().map(SimBroker::next_event).min().unwrap_or(Timestamp::MAX);
+        let alpaca = self.alpaca.as_ref().map_or(Timestamp::MAX, AlpacaServer::next_event);
+        let broker = broker.min(alpaca);
         let next = self.market.next.min(fault).min(trip).min(gateway).min(broker);
         if next > end || next == Timestamp::MAX {
             return false;
@@ -249,7 +255,22 @@ impl World {
         let started = self.process.start(wall, &mut self.latch);
         self.watch.rebooted(self.process.lost_power());
         let (topology, ports) = (self.process.topology(), &self.process.ports);
-        if self.brokers.is_empty() {
+        if let Some(rate) = self.plan.alpaca {
+            let port = &ports[0];
+            match &mut self.alpaca {
+                Some(server) => server.rewire(port),
+                None => {
+                    let instruments = topology.names.instruments();
+                    let (seed, records) = (self.plan.seed, self.plan.records);
+                    let market = SimMarket::new(seed, instruments.clone(), records, START);
+                    let login = (seed, rate);
+                    match AlpacaServer::new(login, instruments, market, port, self.now) {
+                        Ok(server) => self.alpaca = Some(server),
+                        Err(why) => self.fail(Violation::new("boot", why)),
+                    }
+                }
+            }
+        } else if self.brokers.is_empty() {
             let instruments = topology.names.instruments();
             let seed = self.plan.seed;
             self.brokers = (0..ports.len())
@@ -287,6 +308,10 @@ impl World {
                 self.brokers[number].prices.clone_from(&self.market.prices);
                 any |= self.brokers[number].advance(now);
             }
+        }
+        match self.alpaca.as_mut().map(|server| server.advance(now)).transpose() {
+            Ok(heard) => any |= heard.unwrap_or_default(),
+            Err(why) => self.fail(Violation::new("venue", why)),
         }
         if any && self.stopped.is_none() {
             let wall = self.wall();
@@ -361,6 +386,9 @@ impl World {
         let kills = self.guardian_kills(&mut found);
         while let Some((broker, outbound)) = self.process.outbox.pop() {
             match &outbound {
+                Outbound::Order(write) if self.alpaca.is_some() => {
+                    self.watch.began(wall, epoch, write, write.request, &mut found);
+                }
                 Outbound::Order(write) => {
                     sent.extend(self.watch.wrote(wall, epoch, write, &mut found));
                 }
@@ -370,7 +398,9 @@ impl World {
                 }
                 _ => {}
             }
-            if let Some(broker) = self.brokers.get_mut(broker.index()) {
+            if let Some(server) = &mut self.alpaca {
+                server.on_outbound(now, outbound, &mut found);
+            } else if let Some(broker) = self.brokers.get_mut(broker.index()) {
                 broker.on_outbound(now, outbound);
             }
         }

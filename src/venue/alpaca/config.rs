@@ -42,8 +42,8 @@ pub enum Pace {
 pub struct AlpacaConfig {
     /// One account each.
     pub logins: Vec<Login>,
-    /// Folder of the ledger; made if it is not there.
-    pub state_dir: PathBuf,
+    /// Folder of the ledger; made if it is not there. Without one all is gone with the venue.
+    pub state_dir: Option<PathBuf>,
     /// When the market is open.
     pub clock: MarketClock,
     /// How session time runs.

@@ -19,7 +19,9 @@ use crate::msg::FillSnapshot;
 use crate::types::{
     AccountId, Calendar, Instrument, InstrumentTable, Nanos, Price, Qty, Reason, Timestamp,
 };
-use crate::venue::{Commit, Exchange, ExchangeConfig, Ledger, OrderIndex, Outbox, ServeError};
+use crate::venue::{
+    Commit, Exchange, ExchangeConfig, Ledger, LedgerState, OrderIndex, Outbox, ServeError,
+};
 use std::collections::BTreeSet;
 
 /// The venue. Its fields are the rooms of this folder.
@@ -57,7 +59,7 @@ pub struct AlpacaVenue {
     pub(super) touched: Vec<OrderIndex>,
     pub(super) fills: Vec<(OrderIndex, FillSnapshot)>,
     known_accounts: usize,
-    ledger: Ledger,
+    ledger: Option<Ledger>,
     failed: Option<String>,
 }
 
@@ -89,7 +91,11 @@ impl AlpacaVenue {
         };
         let traded = instruments.iter().map(|(_, one)| traded(one, calendar)).collect();
         let traded = InstrumentTable::new(traded).map_err(ServeError::Config)?;
-        let (ledger, state) = Ledger::open(&config.state_dir, &traded)?;
+        let kept = config.state_dir.as_deref().map(|dir| Ledger::open(dir, &traded)).transpose()?;
+        let (ledger, state) = kept.map_or_else(
+            || (None, LedgerState { instruments: traded.clone(), ..LedgerState::default() }),
+            |(ledger, state)| (Some(ledger), state),
+        );
         let notes = Note::read_all(&state).map_err(ServeError::Config)?;
         let exchange_config = ExchangeConfig { seed: config.seed, ..ExchangeConfig::default() };
         let (position, time) = (state.position, state.time);
@@ -397,11 +403,13 @@ impl Backend for AlpacaVenue {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        if let Some(commit) = self.take_commit()? {
-            self.ledger.append(&commit).map_err(|error| format!("ledger: {error}"))?;
+        if let (Some(commit), Some(ledger)) = (self.take_commit()?, &mut self.ledger) {
+            ledger.append(&commit).map_err(|error| format!("ledger: {error}"))?;
         }
-        if let Some((position, time)) = self.market.take_cursor(self.now) {
-            self.ledger.set_cursor(position, time).map_err(|error| format!("ledger: {error}"))?;
+        if let (Some((position, time)), Some(ledger)) =
+            (self.market.take_cursor(self.now), &mut self.ledger)
+        {
+            ledger.set_cursor(position, time).map_err(|error| format!("ledger: {error}"))?;
         }
         let frames = self.sockets.take_frames();
         Ok(self.faults.release(self.wall, frames))

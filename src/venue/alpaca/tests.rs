@@ -46,7 +46,7 @@ impl Bench {
         let records = vec![quote(start, 0, 100), quote(start, 1, 50_000)];
         let config = AlpacaConfig {
             logins: vec![login("K"), login("K2")],
-            state_dir: dir.to_owned(),
+            state_dir: Some(dir.to_owned()),
             clock,
             pace: Pace::Times(1.0),
             rate,

@@ -1,41 +1,66 @@
-//! A broker connection without its driver: session, sockets, gate, and the requests that wait for their
-//! turn. An actor of its own drives it ([`super::broker_io`]), or the core lane does
-//! ([`super::lane_broker`]). The only file that writes orders to a socket.
+//! A broker connection without its driver: session, bytes, gate, and the requests that wait for their
+//! turn. Every driver has its own [`Carrier`] of bytes under it; nothing else writes orders.
 //!
 //! Pacing and readiness come first ([`BrokerSession::pace`]), the kill permit is taken in the call that
 //! starts the write, and nothing queues in between.
 
-use super::sockets::{SocketEvent, Sockets};
+use super::gate::{Cleared, Gate, NoWire, Wire};
+use crate::broker::session::Channel;
 use crate::broker::{BrokerSession, Frame, Output, Pace};
-use crate::desk::Cleared;
-use crate::desk::gate::{Gate, NoWire, Wire};
 use crate::kill::{Effect, Permit, Writer};
 use crate::msg::{Report, SessionStatus};
 use crate::types::Timestamp;
-use crate::wiring::RemoteSession;
 use std::collections::VecDeque;
+
+/// What happened on a channel.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arrived {
+    /// The connection stands.
+    Connected,
+    /// So many bytes are in the buffer.
+    Bytes(usize),
+    /// It ended, or could not be opened.
+    Closed(String),
+}
+
+/// Carries the bytes of a session's channels: sockets, or the simulator's queues.
+pub trait Carrier: Send {
+    /// Opens the connection of a channel, anew if there is one.
+    fn dial(&mut self, channel: Channel);
+
+    /// Closes it.
+    fn hang_up(&mut self, channel: Channel);
+
+    /// Writes session bytes; what the peer does not take at once goes later, in order.
+    fn send(&mut self, channel: Channel, bytes: &[u8]);
+
+    /// Starts to write an order; `false` if the connection is gone, or the peer does not read and the
+    /// order would queue behind its permit. A cancel may queue.
+    fn start(&mut self, cleared: &Cleared, frame: &Frame) -> bool;
+
+    /// The next thing that happened; bytes go into `buffer`.
+    fn next_event(&mut self, buffer: &mut [u8]) -> Option<(Channel, Arrived)>;
+}
 
 /// Requests that wait for the session; the rest waits with the driver, or is refused.
 const WAITING: usize = 1024;
 
 /// The way of an order frame to its connection.
-struct SocketWire<'a> {
-    sockets: &'a mut Sockets,
-    /// The peer does not read: an order would wait in a queue behind its permit. A cancel may.
-    may_wait: bool,
+struct CarrierWire<'a, C> {
+    carrier: &'a mut C,
+    cleared: &'a Cleared,
 }
 
-impl Wire for SocketWire<'_> {
+impl<C: Carrier> Wire for CarrierWire<'_, C> {
     fn write(&mut self, frame: &Frame, _permit: Permit<'_>) -> Result<(), NoWire> {
-        let begun = self.sockets.start(frame.channel, &frame.bytes, self.may_wait);
-        if begun { Ok(()) } else { Err(NoWire) }
+        if self.carrier.start(self.cleared, frame) { Ok(()) } else { Err(NoWire) }
     }
 }
 
 /// A connection. After every call that takes `&mut self` and a time, [`Self::poll`] may have reports.
-pub struct Connection {
+pub struct Connection<C> {
     session: Box<dyn BrokerSession>,
-    sockets: Sockets,
+    carrier: C,
     gate: Gate,
     /// Cleared and not written yet: the session asked for patience.
     waiting: VecDeque<Cleared>,
@@ -44,19 +69,29 @@ pub struct Connection {
     buffer: Vec<u8>,
 }
 
-impl Connection {
+impl<C: Carrier> Connection<C> {
     /// A connection for a new session; orders leave under the permits of `writer`. It dials with
     /// [`Self::start`].
-    pub fn new(session: &RemoteSession, writer: Writer) -> Self {
+    pub fn new(session: Box<dyn BrokerSession>, carrier: C, writer: Writer) -> Self {
         Self {
-            session: session.make(),
-            sockets: Sockets::new(session.endpoints.clone()),
+            session,
+            carrier,
             gate: Gate::new(writer),
             waiting: VecDeque::new(),
             reports: VecDeque::new(),
             up: false,
             buffer: vec![0; 1 << 16],
         }
+    }
+
+    /// What carries its bytes.
+    pub const fn carrier(&self) -> &C {
+        &self.carrier
+    }
+
+    /// What carries its bytes.
+    pub const fn carrier_mut(&mut self) -> &mut C {
+        &mut self.carrier
     }
 
     /// Connects.
@@ -129,7 +164,7 @@ impl Connection {
                 continue;
             }
             let cancels = cleared.approved().effect() == Effect::Cancels;
-            let mut wire = SocketWire { sockets: &mut self.sockets, may_wait: cancels };
+            let mut wire = CarrierWire { carrier: &mut self.carrier, cleared: &cleared };
             match self.gate.release(now, &cleared, self.session.as_mut(), &mut wire) {
                 Err(refused) => self.reports.push_back(refused.report()),
                 Ok(()) => cancelled |= cancels,
@@ -138,17 +173,17 @@ impl Connection {
         cancelled
     }
 
-    /// Hands the session the next thing that happened on a socket; `false` if nothing did.
+    /// Hands the session the next thing that happened; `false` if nothing did.
     pub fn listen(&mut self, now: Timestamp) -> bool {
-        let Some((channel, event)) = self.sockets.next_event(&mut self.buffer) else {
+        let Some((channel, event)) = self.carrier.next_event(&mut self.buffer) else {
             return false;
         };
         match event {
-            SocketEvent::Connected => self.session.on_connected(now, channel),
-            SocketEvent::Bytes(count) => {
+            Arrived::Connected => self.session.on_connected(now, channel),
+            Arrived::Bytes(count) => {
                 self.session.on_bytes(now, channel, &self.buffer[..count]);
             }
-            SocketEvent::Closed(why) => self.session.on_closed(now, channel, &why),
+            Arrived::Closed(why) => self.session.on_closed(now, channel, &why),
         }
         self.carry_out();
         true
@@ -172,24 +207,13 @@ impl Connection {
         self.reports.pop_front()
     }
 
-    /// Waits until a socket has something, on a thread with a runtime. [`Self::listen`] must have said
-    /// that there is nothing.
-    pub async fn ready(&self) {
-        self.sockets.ready().await;
-    }
-
-    /// Gives what still waits to the peers, as far as they take it now.
-    pub fn flush(&mut self) {
-        self.sockets.flush();
-    }
-
     /// Does what the session wants.
     fn carry_out(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::Dial(channel) => self.sockets.dial(channel),
-                Output::Hangup(channel) => self.sockets.hang_up(channel),
-                Output::Send(channel, bytes) => self.sockets.send(channel, &bytes),
+                Output::Dial(channel) => self.carrier.dial(channel),
+                Output::Hangup(channel) => self.carrier.hang_up(channel),
+                Output::Send(channel, bytes) => self.carrier.send(channel, &bytes),
                 Output::Report(report) => {
                     match &report {
                         Report::Session(SessionStatus::Up) => self.up = true,
