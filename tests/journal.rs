@@ -744,6 +744,22 @@ fn a_head_mark_finds_lost_records_and_files() {
         let error = boot(&folder).err().unwrap().to_string();
         assert!(error.contains("missing") || error.contains("lost records"), "{error}");
     }
+    // A snapshot that stands for the file changes nothing about what is lost of it.
+    for cut in [true, false] {
+        let folder = MemoryFolder::new();
+        run(&folder, Durability::Process, &Wire::default(), 24).unwrap();
+        let last = segment_name(1);
+        let length = folder.read(&last).unwrap().len() as u64;
+        Mark { number: 1, length }.write(&folder).unwrap();
+        assert_eq!(boot(&folder).unwrap(), vec![]);
+        if cut {
+            folder.tamper(&last, |bytes| bytes.truncate(bytes.len() / 2));
+        } else {
+            folder.remove(&last).unwrap();
+        }
+        let error = boot(&folder).err().unwrap().to_string();
+        assert!(error.contains("lost records"), "{error}");
+    }
     let folder = marked(1);
     let bits = folder.read(&segment_name(1)).unwrap().len() * 8;
     for bit in (0..bits).rev().step_by(97).take(40) {

@@ -5,7 +5,7 @@ use super::agree::{Theirs, difference, ids_of};
 use super::reconnect::Footprint;
 use super::venues::VenueKind;
 use crate::types::KillLevel;
-use crate::view::{ArmChallenge, ArmResult, Fills, KillResult, Status, VerifyResult};
+use crate::view::{ArmChallenge, ArmResult, Fills, KillResult, Status, TripView, VerifyResult};
 use rand_core::Rng;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
@@ -302,13 +302,18 @@ impl World {
         self.kind.mend(&self.addr()?)
     }
 
-    /// Lets the orders flow again, in the two steps of an operator.
+    /// Lets the orders flow again, in the two steps of an operator for each kill that stands: a rule may
+    /// have raised one over what the campaign did.
     pub fn arm(&mut self) -> Result<(), Trouble> {
         self.wait("a gateway that can be armed", |world| {
-            let args = ["arm", "--scope", "global", "--reason", "campaign", "--state-dir", "g"];
-            let step: ArmChallenge = world.ask(&args).ok()?;
-            let args = ["arm", "--confirm", &step.challenge, "--state-dir", "g"];
-            world.ask::<ArmResult>(&args).ok()
+            let standing = world.status().ok()?.kill.scopes;
+            for TripView { scope, .. } in &standing {
+                let args = ["arm", "--scope", scope, "--reason", "campaign", "--state-dir", "g"];
+                let step: ArmChallenge = world.ask(&args).ok()?;
+                let args = ["arm", "--confirm", &step.challenge, "--state-dir", "g"];
+                world.ask::<ArmResult>(&args).ok()?;
+            }
+            standing.is_empty().then_some(())
         })?;
         self.wait("a gateway that takes orders", |world| {
             world.status().ok().filter(|status| status.ready)

@@ -2,6 +2,7 @@
 
 use super::args::{Global, JournalArgs, JournalCommand, ShowArgs};
 use super::{CliError, Exit};
+use crate::desk::mark::Mark;
 use crate::desk::segments::{self, JournalError, Segment};
 use crate::disk::OsFolder;
 use crate::journal::Entry;
@@ -25,32 +26,65 @@ pub fn run(command: &JournalCommand, global: &Global) -> Result<Exit, CliError> 
     }
 }
 
-/// Calls `each` with every record until it says that it has seen enough; gives the torn bytes.
+/// What a walk over all files has seen.
+#[derive(Default)]
+struct Seen {
+    /// Bytes behind the last whole record of a file.
+    torn: u64,
+    /// Each file's number, and how far it can be read.
+    files: Vec<(u32, u64)>,
+}
+
+/// Calls `each` with every record until it says that it has seen enough.
 fn walk(
     args: &JournalArgs,
     global: &Global,
     mut each: impl FnMut(u64, Entry) -> bool,
-) -> Result<u64, JournalError> {
+) -> Result<Seen, JournalError> {
     let state = args.journal.clone().unwrap_or_else(|| global.state_dir());
     let folder = OsFolder::new(&state);
     let files = segments::list(&folder)?;
     if files.is_empty() {
         return Err(JournalError::Empty(state.display().to_string()));
     }
-    let mut torn = 0;
+    let mut seen = Seen::default();
     for name in files {
+        let number = segments::number(&name).unwrap_or_default();
         let Some(mut segment) = Segment::open(&folder, &name)? else {
-            torn += std::fs::metadata(state.join(&name)).map_or(0, |file| file.len());
+            seen.torn += std::fs::metadata(state.join(&name)).map_or(0, |file| file.len());
+            seen.files.push((number, 0));
             continue;
         };
         while let Some(entry) = segment.next()? {
             if !each(segment.next_seq().saturating_sub(1), entry) {
-                return Ok(torn);
+                return Ok(seen);
             }
         }
-        torn += segment.torn;
+        seen.torn += segment.torn;
+        seen.files.push((number, segment.offset()));
     }
-    Ok(torn)
+    Ok(seen)
+}
+
+/// What is missing of a journal whose files can all be read, by their numbers and the head mark.
+fn missing(seen: &Seen, mark: Result<Option<Mark>, String>) -> Option<String> {
+    let gap = seen.files.windows(2).find(|pair| pair[1].0 != pair[0].0 + 1);
+    if let Some(gap) = gap {
+        return Some(format!("journal file {} is missing", gap[0].0 + 1));
+    }
+    let mark = match mark {
+        Ok(mark) => mark?,
+        Err(why) => return Some(format!("the head mark: {why}")),
+    };
+    let whole = seen.files.iter().find(|(number, _)| *number == mark.number);
+    match whole {
+        None => Some(format!("journal file {} is missing: the head mark names it", mark.number)),
+        Some((number, whole)) if *whole < mark.length => Some(format!(
+            "journal file {number} ends after {whole} bytes, {} were on stable storage",
+            mark.length
+        )),
+        Some(_) => None,
+    }
 }
 
 fn verify(args: &JournalArgs, global: &Global) -> Result<JournalCheck, CliError> {
@@ -61,7 +95,10 @@ fn verify(args: &JournalArgs, global: &Global) -> Result<JournalCheck, CliError>
         true
     });
     let (torn_bytes, error) = match end {
-        Ok(torn) => (torn, None),
+        Ok(seen) => {
+            let state = args.journal.clone().unwrap_or_else(|| global.state_dir());
+            (seen.torn, missing(&seen, Mark::read(&OsFolder::new(&state))))
+        }
         Err(error @ JournalError::Frame(..)) => (0, Some(error.to_string())),
         Err(error) => return Err(CliError::input(error.to_string())),
     };

@@ -6,6 +6,7 @@ use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
 use super::show::{
     agent_view, changed, fill_view, flattened, kill_view, order_view, positions, readiness,
 };
+use crate::actors::Core;
 use crate::desk::Desk;
 use crate::live::{Act, Handle, NoAnswer};
 use crate::msg::{
@@ -20,6 +21,10 @@ use crate::view::{
 };
 use crate::wiring::{Names, Topology};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the core has to count what a kill covers.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// [`Gateway`] over a [`Handle`].
 pub struct LiveGateway {
@@ -341,13 +346,21 @@ impl Gateway for LiveGateway {
     }
 
     fn kill(&self, scope: Scope, level: KillLevel, reason: &str) -> Result<KillResult, Refusal> {
+        // The gate is closed in any case; the core counts before it hears of the kill.
+        self.handle.board().raise(scope, level);
+        let open = self.handle.begin_call(move |desk, _, _| {
+            let core = desk.lane.core.as_ref();
+            let covered = |core: &Core| {
+                let open = core.oms.open();
+                open.filter(|(_, order)| order.route.covered_by(scope)).count() as u64
+            };
+            core.map_or(0, covered)
+        });
         let trip = self
             .handle
             .kill(scope, level, reason)
             .map_err(|error| Refusal::Unavailable(format!("killed, but not durable: {error}")))?;
-        let open = self.ask(|desk, _| {
-            desk.lane.core.as_ref().map_or(0, |core| core.oms.open().count() as u64)
-        });
+        let open = open.ok().and_then(|open| open.recv_timeout(PATIENCE).ok());
         Ok(KillResult {
             scope: trip.scope,
             level: trip.level,

@@ -20,7 +20,7 @@ use crate::types::{AgentId, ClientOrderId, KillLevel, Nanos, Scope, Timestamp};
 use crate::wiring::Topology;
 use crossbeam_queue::ArrayQueue;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -170,12 +170,23 @@ impl Handle {
         &self,
         look: impl FnOnce(&mut Desk, Timestamp, &Figures) -> R + Send + 'static,
     ) -> Result<R, NoAnswer> {
+        self.begin_call(look)?.recv_timeout(PATIENCE).map_err(|_| NoAnswer)
+    }
+
+    /// As [`Self::call`], without the wait: `look` runs before anything that is delivered after this.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn begin_call<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Desk, Timestamp, &Figures) -> R + Send + 'static,
+    ) -> Result<Receiver<R>, NoAnswer> {
         let (answer, wait) = sync_channel(1);
         let call = move |desk: &mut Desk, at: Timestamp, figures: &Figures| {
             let _ = answer.send(look(desk, at, figures));
         };
         self.ask(Ask::Call(Box::new(call)))?;
-        wait.recv_timeout(PATIENCE).map_err(|_| NoAnswer)
+        Ok(wait)
     }
 
     /// Delivers an input to the core.

@@ -17,6 +17,7 @@ use crate::feed::{Feed, FeedError};
 use crate::journal::{Derived, Entry, Header, HeaderKind, Record, World};
 use crate::kill::KillBoard;
 use crate::msg::{Input, OrderRequest, Report};
+use std::io;
 use std::sync::Arc;
 
 /// Where a walk has come to.
@@ -159,9 +160,17 @@ fn walk_over<'a>(
     let result = Walked::default();
     let mut walk = Walk { state, registry, board: None, stage: None, result, ended: None };
     walk.begin(&names, start)?;
+    let present: Vec<u32> = names.iter().filter_map(|name| segments::number(name)).collect();
     for name in names {
         let number = segments::number(&name).unwrap_or(0);
         if number <= walk.result.last && number > 0 {
+            // A snapshot stands for it: nothing in it is read, but it must not have grown shorter.
+            if let Some(mark) = mark.filter(|mark| mark.number == number) {
+                let length = length(state, &name)?;
+                if length < mark.length {
+                    return Err(WalkError::Lost(number, mark.length, length));
+                }
+            }
             continue;
         }
         let Some(segment) = Segment::open(state, &name)? else {
@@ -174,10 +183,19 @@ fn walk_over<'a>(
             return Err(WalkError::Lost(number, mark.length, whole));
         }
     }
-    if let Some(mark) = mark.filter(|mark| mark.number > walk.result.last) {
+    if let Some(mark) =
+        mark.filter(|mark| mark.number > walk.result.last || !present.contains(&mark.number))
+    {
         return Err(WalkError::Lost(mark.number, mark.length, 0));
     }
     Ok(walk.stage.is_some().then_some(walk))
+}
+
+/// Bytes of a file.
+fn length(state: &dyn Folder, name: &str) -> Result<u64, JournalError> {
+    let failed = |error| JournalError::Io(name.to_owned(), error);
+    let mut file = state.open(name).map_err(failed)?;
+    io::copy(&mut file, &mut io::sink()).map_err(failed)
 }
 
 impl Walk<'_> {

@@ -127,6 +127,9 @@ fn a_damaged_journal_is_refused_and_a_torn_tail_is_not() {
     // Cut below the head mark: lost, not torn. Without the mark the operator has accepted the loss.
     fs::write(&file, &good[..good.len() * 5 / 6]).unwrap();
     refused(dir, &["replay", "--journal", "made", "--verify"], 2, &["lost records"]);
+    let (code, answer) = json(dir, &["journal", "verify", "--journal", "made"]);
+    let said = answer["error"].as_str().unwrap_or_default();
+    assert!(code == 1 && said.contains("were on stable storage"), "{answer}");
     refused(dir, &["run", "--state-dir", "made", "--for", "1"], 2, &["lost records"]);
     fs::remove_file(dir.join("made/journal.head")).unwrap();
     for part in 1..6 {
