@@ -30,7 +30,11 @@ struct AuditLines {
 /// # Errors
 /// It cannot be read; damage makes `verify` false, and `show` fail.
 pub(super) fn run(command: AuditCommand, global: &Global) -> Result<Exit, CliError> {
-    let audit = Audit::of(&global.state_dir());
+    let state = global.state_dir();
+    if !state.is_dir() {
+        return Err(CliError::input(format!("{}: no state folder", state.display())));
+    }
+    let audit = Audit::of(&state);
     let mut lines = Vec::new();
     let mut count = 0;
     let found = audit.verify(|line| {
@@ -43,6 +47,11 @@ pub(super) fn run(command: AuditCommand, global: &Global) -> Result<Exit, CliErr
         (AuditCommand::Show, Ok(_)) => {
             global.print(&AuditLines { lines });
             return Ok(Exit::Done);
+        }
+        // Every boot leaves a line in it.
+        (AuditCommand::Verify, Ok((0, _))) if state.join("journal").is_dir() => {
+            let error = Some("the audit file is missing or empty".to_owned());
+            AuditCheck { ok: false, lines: 0, torn_bytes: 0, broken_line: None, error }
         }
         (AuditCommand::Verify, Ok((lines, torn_bytes))) => {
             AuditCheck { ok: true, lines, torn_bytes, broken_line: None, error: None }
