@@ -78,6 +78,16 @@ pub fn list(state: &dyn Folder) -> Result<Vec<String>, JournalError> {
     Ok(files)
 }
 
+/// Bytes of a file, readable or not.
+///
+/// # Errors
+/// The folder's.
+pub fn length(state: &dyn Folder, name: &str) -> Result<u64, JournalError> {
+    let failed = |error| JournalError::Io(name.to_owned(), error);
+    let mut file = state.open(name).map_err(failed)?;
+    io::copy(&mut file, &mut io::sink()).map_err(failed)
+}
+
 impl Segment {
     /// Opens a file. A file that was cut off before its header was whole holds nothing: `None`.
     ///

@@ -17,7 +17,6 @@ use crate::feed::{Feed, FeedError};
 use crate::journal::{Derived, Entry, Header, HeaderKind, Record, World};
 use crate::kill::KillBoard;
 use crate::msg::{Input, OrderRequest, Report};
-use std::io;
 use std::sync::Arc;
 
 /// Where a walk has come to.
@@ -166,7 +165,7 @@ fn walk_over<'a>(
         if number <= walk.result.last && number > 0 {
             // A snapshot stands for it: nothing in it is read, but it must not have grown shorter.
             if let Some(mark) = mark.filter(|mark| mark.number == number) {
-                let length = length(state, &name)?;
+                let length = segments::length(state, &name)?;
                 if length < mark.length {
                     return Err(WalkError::Lost(number, mark.length, length));
                 }
@@ -189,13 +188,6 @@ fn walk_over<'a>(
         return Err(WalkError::Lost(mark.number, mark.length, 0));
     }
     Ok(walk.stage.is_some().then_some(walk))
-}
-
-/// Bytes of a file.
-fn length(state: &dyn Folder, name: &str) -> Result<u64, JournalError> {
-    let failed = |error| JournalError::Io(name.to_owned(), error);
-    let mut file = state.open(name).map_err(failed)?;
-    io::copy(&mut file, &mut io::sink()).map_err(failed)
 }
 
 impl Walk<'_> {
