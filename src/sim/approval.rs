@@ -61,9 +61,7 @@ impl Watch {
         // New terms that ask for no more than there is open already may stand above a lowered limit.
         let grows = match request {
             OrderRequest::Replace(replace) => {
-                oms.find(replace.cl_ord_id).is_none_or(|(_, order)| {
-                    order.replacement.is_none_or(|(_, units)| units > order.units)
-                })
+                oms.find(replace.cl_ord_id).is_none_or(|(place, order)| self.grows(place, order))
             }
             _ => true,
         };

@@ -279,9 +279,14 @@ fn recorded(process: &Process, watch: &Watch, out: &mut Vec<Violation>) -> u64 {
     let mut ends: BTreeMap<ClientOrderId, u64> = BTreeMap::new();
     for bytes in &process.segments {
         let Ok(mut reader) = EntryReader::open(bytes.as_slice()) else { continue };
+        // Decisions before the first input were made, and recorded, in the boot before; what a power
+        // loss took of them is said again here.
+        let first = inputs;
         while let Ok(Some(entry)) = reader.next() {
             inputs += u64::from(matches!(entry, Entry::Input { .. }));
-            if let Entry::Derived(Derived::Sent { request, .. }) = &entry {
+            if let Entry::Derived(Derived::Sent { request, .. }) = &entry
+                && inputs > first
+            {
                 let end = reader.offset();
                 match request {
                     OrderRequest::New(new) => {

@@ -9,7 +9,7 @@ use super::shown::Shown;
 use super::world::START;
 use super::worst::worst_of;
 use crate::actors::Core;
-use crate::actors::oms::{Exposure, Fill, Oddity};
+use crate::actors::oms::{Exposure, Fill, Oddity, Order, OrderIndex};
 use crate::desk::Desk;
 use crate::kill::{Effect, KillBoard, Route};
 use crate::msg::OrderRequest;
@@ -48,6 +48,17 @@ pub struct Sent {
     pub(super) request: OrderRequest,
 }
 
+/// An order as of the last call.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    filled: Qty,
+    done: bool,
+    units: Qty,
+    /// Its size as of the call before: what a broker takes off an order of a list may be told in the
+    /// call in which it is replaced, after the decision.
+    before: Qty,
+}
+
 /// Held, and open on both sides, of an account in an instrument.
 pub type Held = BTreeMap<(AccountId, InstrumentId), (Qty, Qty, Qty)>;
 
@@ -72,7 +83,7 @@ pub struct Watch {
     /// Orders seen of them.
     known: usize,
     fold: BTreeMap<(AccountId, AgentId, InstrumentId), Qty>,
-    cums: Vec<(Qty, bool)>,
+    orders: Vec<Known>,
     odd: u64,
     /// Episodes of kills of level flatten so far, and exits by whom they close a position of.
     flattens: BTreeSet<u64>,
@@ -122,7 +133,7 @@ impl Watch {
             seen: 0,
             known: 0,
             fold: BTreeMap::new(),
-            cums: Vec::new(),
+            orders: Vec::new(),
             odd: 0,
             flattens: BTreeSet::new(),
             exits: BTreeMap::new(),
@@ -174,7 +185,7 @@ impl Watch {
         self.seen = 0;
         self.known = 0;
         self.fold.clear();
-        self.cums.clear();
+        self.orders.clear();
         self.odd = 0;
     }
 
@@ -264,6 +275,12 @@ impl Watch {
         Some(Sent { route, effect, shared, request })
     }
 
+    /// Whether a replace on its way asks for more than its order had.
+    pub(super) fn grows(&self, place: OrderIndex, order: &Order) -> bool {
+        let before = self.orders.get(place as usize).map_or(Qty::ZERO, |known| known.before);
+        order.replacement.is_none_or(|(_, units)| units > order.units.max(before))
+    }
+
     /// I13, after every call: what was raised stands.
     pub fn ratchet(&self, board: &KillBoard, out: &mut Vec<Violation>) {
         for (&scope, &level) in &self.levels {
@@ -296,14 +313,14 @@ impl Watch {
         }
     }
 
-    /// What lasts: it need not be looked for every time.
-    pub fn lasting(
+    /// What the gateway owes by itself. Losses come and go with a price, and the guardian may have
+    /// looked at any of them.
+    pub fn owed(
         &mut self,
         (at, now): (Timestamp, Timestamp),
         core: &Core,
         out: &mut Vec<Violation>,
     ) {
-        self.agents(core, out);
         let today = Losses::same_day(at, START) && !adopted(core);
         let lost = |account| self.losses.of(account, &self.shown).filter(|_| today);
         // The guardian looks when something comes in.
@@ -324,11 +341,11 @@ impl Watch {
             *sum += order.terms.side.signed(fill.qty);
             touched.insert(key);
             self.losses.book(order, fill);
-            if let Some(before) = self.cums.get_mut(fill.order as usize)
+            if let Some(known) = self.orders.get_mut(fill.order as usize)
                 && fill.qty.is_negative()
             {
                 // The broker took it back, and may work the order on.
-                *before = (before.0 + fill.qty, false);
+                (known.filled, known.done) = (known.filled + fill.qty, false);
             }
             // Only what was booked before can be taken back.
             let same = |other: &&Fill| {
@@ -379,25 +396,27 @@ impl Watch {
         let contradicted =
             core.oms.oddities().get(&Oddity::Contradiction).is_some_and(|count| *count > 0);
         for (place, order) in orders.iter().enumerate() {
-            let now = (order.filled(), order.state.is_done());
-            match self.cums.get_mut(place) {
-                Some(before) => {
-                    if now.0 < before.0 {
+            let (filled, done) = (order.filled(), order.state.is_done());
+            match self.orders.get_mut(place) {
+                Some(known) => {
+                    if filled < known.filled {
                         out.push(Violation::new(
                             "I07",
-                            format!("{}: filled {} after {}", order.cl_ord_id, now.0, before.0),
+                            format!("{}: filled {filled} after {}", order.cl_ord_id, known.filled),
                         ));
                     }
-                    if before.1 && !now.1 && !contradicted {
+                    if known.done && !done && !contradicted {
                         out.push(Violation::new("I09", format!("{} came back", order.cl_ord_id)));
                     }
-                    let ended = now.1 && !before.1;
-                    *before = now;
+                    let ended = done && !known.done;
+                    *known = Known { filled, done, units: order.units, before: known.units };
                     if ended {
                         self.duty.ended(at, core, order, out);
                     }
                 }
-                None => self.cums.push(now),
+                None => {
+                    self.orders.push(Known { filled, done, units: order.units, before: Qty::ZERO })
+                }
             }
         }
     }
@@ -426,8 +445,9 @@ impl Watch {
         sums
     }
 
-    /// I04 for agents over all their accounts.
-    fn agents(&self, core: &Core, out: &mut Vec<Violation>) {
+    /// I04 for agents over all their accounts. What is wrong here stays so: it need not be looked for
+    /// every time.
+    pub fn agents(&self, core: &Core, out: &mut Vec<Violation>) {
         let mut sums: BTreeMap<(AgentId, InstrumentId), (Qty, Qty)> = BTreeMap::new();
         for (_, order) in core.oms.open() {
             let sum = sums.entry((order.route.agent, order.route.instrument)).or_default();

@@ -415,8 +415,11 @@ impl World {
                     truth::compare(core, &self.brokers, &mut found);
                 }
             }
-            if let Some(core) = desk.lane.core.as_ref().filter(|_| self.looks.is_multiple_of(4)) {
-                self.watch.lasting((wall, now), core, &mut found);
+            if let Some(core) = &desk.lane.core {
+                self.watch.owed((wall, now), core, &mut found);
+                if self.looks.is_multiple_of(4) {
+                    self.watch.agents(core, &mut found);
+                }
             }
         }
         let given = self.process.ports.iter().map(|port| port.snapshots.load(Ordering::SeqCst));
