@@ -515,6 +515,18 @@ fn torn_and_damaged_recordings_are_errors() {
     };
     check(&whole[..whole.len() - 1], "torn tail");
     check(&whole[..whole.len() / 2], "torn tail");
+    fs::write(&path, &whole).unwrap();
+    let mut recording = Recording::open(&path).unwrap();
+    let mut ends = vec![recording.offset()];
+    while recording.next().unwrap().is_some() {
+        ends.push(recording.offset());
+    }
+    ends.dedup();
+    assert!(ends.len() > 3, "several frames");
+    ends.retain(|end| *end < whole.len() as u64);
+    for end in ends {
+        check(&whole[..end as usize], "end mark");
+    }
     check(&whole[..5], "not a recording");
     check(b"", "not a recording");
     check(b"ts,bid,ask\n", "not a recording");

@@ -7,6 +7,8 @@ use crate::desk::segments::{self, JournalError, Segment};
 use crate::disk::OsFolder;
 use crate::journal::Entry;
 use crate::view::{JournalCheck, JournalRecord, JournalRecords};
+use serde_json::value::to_raw_value;
+use std::collections::VecDeque;
 
 /// Looks into a journal.
 ///
@@ -35,11 +37,12 @@ struct Seen {
     files: Vec<(u32, u64)>,
 }
 
-/// Calls `each` with every record until it says that it has seen enough.
+/// Calls `each` with every record, its file's number and its own in it, until it says that it has seen
+/// enough.
 fn walk(
     args: &JournalArgs,
     global: &Global,
-    mut each: impl FnMut(u64, Entry) -> bool,
+    mut each: impl FnMut((u32, u64), Entry) -> bool,
 ) -> Result<Seen, JournalError> {
     let state = args.journal.clone().unwrap_or_else(|| global.state_dir());
     let folder = OsFolder::new(&state);
@@ -56,7 +59,7 @@ fn walk(
             continue;
         };
         while let Some(entry) = segment.next()? {
-            if !each(segment.next_seq().saturating_sub(1), entry) {
+            if !each((number, segment.next_seq().saturating_sub(1)), entry) {
                 return Ok(seen);
             }
         }
@@ -89,7 +92,7 @@ fn missing(seen: &Seen, mark: Result<Option<Mark>, String>) -> Option<String> {
 
 fn verify(args: &JournalArgs, global: &Global) -> Result<JournalCheck, CliError> {
     let (mut records, mut last_seq) = (0, 0);
-    let end = walk(args, global, |seq, _| {
+    let end = walk(args, global, |(_, seq), _| {
         records += 1;
         last_seq = seq;
         true
@@ -106,13 +109,24 @@ fn verify(args: &JournalArgs, global: &Global) -> Result<JournalCheck, CliError>
 }
 
 fn show(args: &ShowArgs, global: &Global) -> Result<JournalRecords, CliError> {
-    let mut records = Vec::new();
-    walk(&args.journal, global, |seq, entry| {
-        if seq >= args.from && (records.len() as u64) < args.limit {
-            records.push(JournalRecord { seq, record: format!("{entry:?}") });
+    let limit = args.limit as usize;
+    let mut records = VecDeque::new();
+    walk(&args.journal, global, |(file, seq), entry| {
+        let (wanted, from) = (args.file.is_none_or(|number| number == file), args.from);
+        if wanted && from.is_none_or(|from| seq >= from) {
+            // Without a beginning it is the end that is asked for.
+            if from.is_none() && records.len() == limit {
+                records.pop_front();
+            }
+            if records.len() < limit {
+                records.push_back((file, seq, entry));
+            }
         }
-        (records.len() as u64) < args.limit
+        from.is_none() || records.len() < limit
     })
     .map_err(|error| CliError::input(error.to_string()))?;
-    Ok(JournalRecords { records })
+    let shown =
+        |(file, seq, entry)| to_raw_value(&entry).map(|record| JournalRecord { file, seq, record });
+    let records = records.into_iter().map(shown).collect::<Result<_, _>>();
+    Ok(JournalRecords { records: records.map_err(|error| CliError::core(error.to_string()))? })
 }

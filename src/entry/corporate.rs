@@ -1,6 +1,7 @@
 //! Corporate actions as an operator gives them: an input of the core, and a line of the audit file.
 
 use super::gateway::Refusal;
+use super::show::as_json;
 use crate::actors::oms::ActionError;
 use crate::live::{Act, Handle};
 use crate::msg::{ActionKind, Control, CorporateAction, Input};
@@ -36,6 +37,6 @@ pub(super) fn give(
     })?;
     tracing::warn!(%symbol, ?kind, %on, reason, "corporate action");
     let act = Act::new("operator", "corporate_action", &scope, reason);
-    handle.note(act.changed("", format!("{kind:?} on {on}")));
+    handle.note(act.changed("", format!("{} on {on}", as_json(&kind))));
     Ok(ActionResult { symbol, on, waits, held })
 }

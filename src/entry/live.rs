@@ -3,8 +3,9 @@
 
 use super::dropin::Figures;
 use super::gateway::{Gateway, OrderEntry, OrderFilter, Refusal};
+use super::grounds::{grounds, route};
 use super::show::{
-    agent_view, changed, fill_view, flattened, kill_view, order_view, positions, readiness,
+    agent_view, as_json, changed, fill_view, flattened, kill_view, order_view, positions, readiness,
 };
 use crate::actors::Core;
 use crate::desk::Desk;
@@ -17,7 +18,7 @@ use crate::types::{AgentId, ClientOrderId, Date, InstrumentId, KillLevel, Nanos,
 use crate::view::{
     ActionResult, ActorView, AgentAction, AgentView, ArmChallenge, ArmResult, DrillResult,
     FillView, FlattenResult, Heartbeat, HoldView, KillResult, LimitRequest, LimitResult, Limits,
-    LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status,
+    LimitsVersion, Liveness, OrderView, PositionView, Readiness, ReplaceOrderRequest, Status, word,
 };
 use crate::wiring::{Names, Topology};
 use std::sync::Arc;
@@ -86,13 +87,16 @@ impl LiveGateway {
             {
                 return Err(control);
             }
+            let route = desk.lane.core.as_ref().and_then(|core| route(core, &request));
             let done = desk.request(at, AgentId::OPERATOR, request);
             let core = desk.lane.core.as_ref();
             let order = core.and_then(|core| core.oms.find(id)).map(|(_, order)| order);
             // A gate of another thread may have refused it by now.
             let unsent = order.filter(|order| order.was_denied()).and_then(|order| order.reason);
             let view = order.map(|order| order_view(order, &topology.names));
-            Ok((done.err().or(unsent), view))
+            let refused = done.err().or(unsent);
+            let grounds = refused.map(|why| grounds(desk, &topology.names, why, route));
+            Ok((refused.zip(grounds), view))
         })?;
         let done = done.map_err(|control| {
             Refusal::Refused(format!(
@@ -100,10 +104,12 @@ impl LiveGateway {
             ))
         })?;
         match done {
-            (Some(Reason::UnknownOrder), _) | (None, None) => {
+            (Some((Reason::UnknownOrder, _)), _) | (None, None) => {
                 Err(Refusal::NotFound(format!("no open order {id}")))
             }
-            (Some(reason), _) => Err(Refusal::Denied(reason, format!("{id} was refused"))),
+            (Some((reason, grounds)), _) => {
+                Err(Refusal::Denied(reason, format!("{id} was refused. {grounds}")))
+            }
             (None, Some(view)) => Ok(view),
         }
     }
@@ -116,8 +122,8 @@ impl LiveGateway {
         result: Result<OrderView, Refusal>,
     ) -> Result<OrderView, Refusal> {
         let after = match &result {
-            Ok(order) => format!("{} {:?}", order.id, order.status),
-            Err(refusal) => format!("{refusal:?}"),
+            Ok(order) => format!("{} {}", order.id, word(&order.status)),
+            Err(refusal) => format!("refused: {refusal}"),
         };
         self.handle.note(Act::new("operator", what, said, "").changed("", after));
         result
@@ -278,7 +284,7 @@ impl Gateway for LiveGateway {
             parent: None,
         };
         tracing::info!(id = %cl_ord_id, "order of the operator");
-        let said = format!("{new:?}");
+        let said = as_json(&new);
         self.noted("order", &said, self.request(OrderRequest::New(new), cl_ord_id, order.confirmed))
     }
 
@@ -306,7 +312,7 @@ impl Gateway for LiveGateway {
         let intent = u64::from(cl_ord_id.epoch) << 32 | u64::from(cl_ord_id.seq);
         let replace = ReplaceOrder { orig_cl_ord_id: order, cl_ord_id, intent, terms };
         tracing::info!(id = %order, "replace by the operator");
-        let said = format!("{replace:?}");
+        let said = as_json(&replace);
         self.noted(
             "order_replace",
             &said,

@@ -8,6 +8,7 @@ mod corporate;
 pub mod dropin;
 mod error;
 mod gateway;
+mod grounds;
 mod guard;
 mod limits;
 mod live;

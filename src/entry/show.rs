@@ -12,6 +12,12 @@ use crate::view::{
     ReplaceOrderRequest, TripView,
 };
 use crate::wiring::{Names, Topology};
+use serde::Serialize;
+
+/// What somebody asked for, as the audit file keeps it.
+pub(super) fn as_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
 
 /// Trips in force: those of the kill file, and what the core refuses by where the file lacks it.
 pub(super) fn kill_view(trips: Vec<Trip>, core: &Core, names: &Names) -> KillView {

@@ -1,7 +1,7 @@
 //! Recorded sessions: a `.qrec` is a journal file that holds market records only.
 
 use super::{Counts, Feed, FeedError};
-use crate::journal::{EntryReader, EntryWriter, FrameError, Header, HeaderKind, Units};
+use crate::journal::{Entry, EntryReader, EntryWriter, FrameError, Header, HeaderKind, Units};
 use crate::msg::MarketData;
 use crate::types::{InstrumentTable, Timestamp};
 use sha2::{Digest, Sha256};
@@ -90,13 +90,20 @@ impl RecordingWriter {
     /// The disk's; then there is no file.
     pub fn finish(mut self) -> Result<Written, FeedError> {
         self.entries
-            .flush()
+            .push(&end(self.written.counts.records()))
+            .and_then(|()| self.entries.flush())
             .and_then(|()| self.entries.get_mut().sync_all())
             .and_then(|()| fs::rename(&self.partial, &self.path))
             .map_err(|error| FeedError::io(&self.path, error))?;
         self.finished = true;
         Ok(self.written)
     }
+}
+
+/// The last entry of a recording. Without it a file that was cut off between two frames would pass for
+/// a shorter day.
+fn end(records: u64) -> Entry {
+    Entry::Other(records.to_le_bytes().to_vec())
 }
 
 impl Drop for RecordingWriter {
@@ -165,9 +172,15 @@ impl Feed for Recording {
     #[inline]
     fn next_into(&mut self, into: &mut MarketData) -> Result<bool, FeedError> {
         match self.entries.next_market(into) {
-            Ok(more) => {
-                self.position += u64::from(more);
-                Ok(more)
+            Ok(true) => {
+                self.position += 1;
+                Ok(true)
+            }
+            Ok(false) if self.entries.passed() == Some(&end(self.position)) => Ok(false),
+            Ok(false) => {
+                let (offset, last_seq) = (self.offset(), self.position);
+                let what = "it ends without its end mark: what followed is missing";
+                Err(self.bad(FrameError::Damaged { offset, last_seq, what }))
             }
             Err(error) => Err(self.bad(error)),
         }

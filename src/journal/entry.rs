@@ -286,6 +286,8 @@ pub struct EntryReader<R> {
     entry: Entry,
     /// The last that was one.
     market: MarketData,
+    /// The last that was passed over for one.
+    passed: Option<Entry>,
 }
 
 /// An entry where the reader holds it: entries are large, and most are market records.
@@ -356,6 +358,7 @@ impl<R: Read> EntryReader<R> {
             frame,
             entry: Entry::Other(Vec::new()),
             market: MarketData::BLANK,
+            passed: None,
         })
     }
 
@@ -442,6 +445,11 @@ impl<R: Read> EntryReader<R> {
         self.next_rare(into)
     }
 
+    /// The last entry that [`Self::next_market`] passed over.
+    pub const fn passed(&self) -> Option<&Entry> {
+        self.passed.as_ref()
+    }
+
     /// The next market record where the next entry is none of the common kinds.
     #[inline(never)]
     fn next_rare(&mut self, into: &mut MarketData) -> Result<bool, FrameError> {
@@ -450,6 +458,7 @@ impl<R: Read> EntryReader<R> {
                 *into = record;
                 return Ok(true);
             }
+            self.passed = Some(entry);
         }
         Ok(false)
     }

@@ -12,7 +12,7 @@ use crate::desk::{Desk, Link};
 use crate::disk::OsFolder;
 use crate::journal::{Derived, Entry, Log};
 use crate::msg::{Act, Control, Input, Intervention, OrderRequest, OrderTerms};
-use crate::types::{AgentId, BrokerId, InstrumentId, Notional, OrderQty, text};
+use crate::types::{AgentId, BrokerId, InstrumentId, Notional, OrderQty};
 use crate::venue::ExchangeConfig;
 use crate::view::{Divergence, Summary, word};
 use crate::wiring::{ConfigError, Names, Placement, Registry, Start, Topology, WalkError, walk};
@@ -45,7 +45,6 @@ pub struct Totals {
     /// New orders and replaces refused.
     pub denied: i64,
     /// Profit in the account currency, fees taken off.
-    #[serde(with = "text")]
     pub pnl: Notional,
 }
 

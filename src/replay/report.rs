@@ -36,13 +36,10 @@ pub struct Metrics {
     /// Largest fall from a peak in percent of the peak; null below two days.
     pub max_drawdown_pct: Option<f64>,
     /// Value traded, both sides.
-    #[serde(with = "crate::types::text")]
     pub turnover: Notional,
     /// What fills cost against the middle price when their order was sent; negative is a gain.
-    #[serde(with = "crate::types::text")]
     pub slippage: Notional,
     /// Fees.
-    #[serde(with = "crate::types::text")]
     pub fees: Notional,
     /// Days with data.
     pub days: u64,
@@ -54,16 +51,12 @@ pub struct Metrics {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct AgentMetrics {
     /// Profit, fees taken off.
-    #[serde(with = "crate::types::text")]
     pub pnl: Notional,
     /// Value traded.
-    #[serde(with = "crate::types::text")]
     pub turnover: Notional,
     /// Against the middle price at sending.
-    #[serde(with = "crate::types::text")]
     pub slippage: Notional,
     /// Fees.
-    #[serde(with = "crate::types::text")]
     pub fees: Notional,
     /// Executions.
     pub fills: u64,

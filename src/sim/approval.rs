@@ -6,7 +6,7 @@ use super::watch::{Held, Sent, Violation, Watch, adopted};
 use super::world::START;
 use super::worst::worst_of;
 use crate::actors::Core;
-use crate::actors::oms::{Order, Pending, Role};
+use crate::actors::oms::{Order, OrderIndex, Pending, Role};
 use crate::kill::Effect;
 use crate::msg::{Contingent, OrderRequest};
 use crate::types::{
@@ -82,6 +82,12 @@ impl Watch {
                 format!("worst case {worst}, limit {most}: {request:?}"),
             ));
         }
+    }
+
+    /// Whether a replace on its way asks for more than its order had.
+    fn grows(&self, place: OrderIndex, order: &Order) -> bool {
+        let before = self.orders.get(place as usize).map_or(Qty::ZERO, |known| known.before);
+        order.replacement.is_none_or(|(_, units)| units > order.units.max(before))
     }
 
     /// I04 in money and in number, for calls in which nothing was filled.

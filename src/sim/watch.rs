@@ -9,7 +9,7 @@ use super::shown::Shown;
 use super::world::START;
 use super::worst::worst_of;
 use crate::actors::Core;
-use crate::actors::oms::{Exposure, Fill, Oddity, Order, OrderIndex};
+use crate::actors::oms::{Exposure, Fill, Oddity};
 use crate::desk::Desk;
 use crate::kill::{Effect, KillBoard, Route};
 use crate::msg::OrderRequest;
@@ -50,13 +50,13 @@ pub struct Sent {
 
 /// An order as of the last call.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+pub(super) struct Known {
     filled: Qty,
     done: bool,
     units: Qty,
     /// Its size as of the call before: what a broker takes off an order of a list may be told in the
     /// call in which it is replaced, after the decision.
-    before: Qty,
+    pub(super) before: Qty,
 }
 
 /// Held, and open on both sides, of an account in an instrument.
@@ -83,7 +83,7 @@ pub struct Watch {
     /// Orders seen of them.
     known: usize,
     fold: BTreeMap<(AccountId, AgentId, InstrumentId), Qty>,
-    orders: Vec<Known>,
+    pub(super) orders: Vec<Known>,
     odd: u64,
     /// Episodes of kills of level flatten so far, and exits by whom they close a position of.
     flattens: BTreeSet<u64>,
@@ -273,12 +273,6 @@ impl Watch {
         }
         let shared = self.level(Route { agent: AgentId(u16::MAX), ..route });
         Some(Sent { route, effect, shared, request })
-    }
-
-    /// Whether a replace on its way asks for more than its order had.
-    pub(super) fn grows(&self, place: OrderIndex, order: &Order) -> bool {
-        let before = self.orders.get(place as usize).map_or(Qty::ZERO, |known| known.before);
-        order.replacement.is_none_or(|(_, units)| units > order.units.max(before))
     }
 
     /// I13, after every call: what was raised stands.

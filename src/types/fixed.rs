@@ -3,8 +3,8 @@
 //! `price * quantity` is therefore exact. `rust_decimal` is the only way in and out at a border
 //! (config, JSON, broker payloads); a value that does not fit is a named error, never a rounding.
 
+use super::text::text_for_people;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use std::str::FromStr;
@@ -31,9 +31,10 @@ pub enum NumberError {
 macro_rules! fixed {
     ($(#[$doc:meta])* $name:ident($raw:ty), scale $scale:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         pub struct $name($raw);
+
+        text_for_people! { $name as $raw, |value: &$name| value.0, Self; }
 
         impl $name {
             /// Nothing.

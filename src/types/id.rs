@@ -1,5 +1,6 @@
 //! Names of things as small numbers. Text names live in the tables of `wiring`; here are the indices.
 
+use super::text::text_for_people;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -50,27 +51,49 @@ impl AgentId {
     pub const FIRST: u16 = 2;
 }
 
-/// The broker's own number of an order (FIX 37). Wide enough for a UUID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct VenueOrderId(pub u128);
+/// Numbers that brokers give.
+macro_rules! theirs {
+    ($($(#[$doc:meta])* $name:ident)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u128);
+
+        text_for_people! { $name as u128, |id: &Self| id.0, Self; }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = std::num::ParseIntError;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )+};
+}
+
+theirs! {
+    /// The broker's own number of an order (FIX 37). Wide enough for a UUID.
+    VenueOrderId
+    /// The broker's number of an execution (FIX 17): an alias only, see
+    /// [`crate::msg::ExecutionReport`].
+    ExecId
+}
 
 impl VenueOrderId {
     /// No number: the broker refused the order before it gave it one.
     pub const NONE: Self = Self(0);
 }
 
-/// The broker's number of an execution (FIX 17): an alias only, see [`crate::msg::ExecutionReport`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ExecId(pub u128);
-
 /// FIX 11: who an order is, for ever. Never reused, also when the state folder was lost (INV-9).
 ///
 /// `instance` is drawn at random when a state folder is made, `epoch` counts the boots of that
 /// folder, and each agent counts its own orders in `seq`, so that agents on other lanes need no
 /// common counter.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientOrderId {
     /// Random tag of the state folder.
     pub instance: u32,
@@ -80,6 +103,12 @@ pub struct ClientOrderId {
     pub agent: AgentId,
     /// The agent's own count within the epoch, from 1.
     pub seq: u32,
+}
+
+text_for_people! {
+    ClientOrderId as (u32, u32, AgentId, u32),
+    |id: &Self| (id.instance, id.epoch, id.agent, id.seq),
+    |(instance, epoch, agent, seq)| Self { instance, epoch, agent, seq };
 }
 
 impl ClientOrderId {

@@ -1,10 +1,10 @@
 //! Values as people write them: serde glue for everything with `Display` and `FromStr`.
 //!
-//! Money, quantities, times and spans are text at every border. `#[serde(with = "types::text")]`
-//! writes them as strings; it also reads plain numbers where every digit survives.
+//! Money, quantities, times, spans and order names are text at every border. They see to it
+//! themselves, with [`text_for_people`]; other values do with [`Text`].
 
 use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer};
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -105,58 +105,32 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
     }
 }
 
-/// Writes the value as text.
-///
-/// # Errors
-/// Those of the format.
-pub fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-/// Reads the value from text or a number.
-///
-/// # Errors
-/// What `FromStr` says, or that too many digits stand in a number.
-pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: FromStr,
-    T::Err: Display,
-    D: Deserializer<'de>,
-{
-    Text::deserialize(deserializer).map(|text| text.0)
-}
-
-/// The same for a value that may be absent; add `#[serde(default)]` to let the key be left out.
-pub mod option {
-    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, Text};
-
-    /// Writes text or null.
-    ///
-    /// # Errors
-    /// Those of the format.
-    pub fn serialize<T: Display, S: Serializer>(
-        value: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
+/// How values of the domain are written: as text in formats that people read, as their bare parts in
+/// those of the journal. Reading from text also takes a plain number whose digits all survive.
+macro_rules! text_for_people {
+    ($($name:ident as $parts:ty, $take:expr, $make:expr;)+) => {$(
+        impl serde::Serialize for $name {
+            #[inline]
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match serializer.is_human_readable() {
+                    true => serializer.collect_str(self),
+                    false => $take(self).serialize(serializer),
+                }
+            }
         }
-    }
 
-    /// Reads text, a number or null.
-    ///
-    /// # Errors
-    /// Those of [`super::deserialize`].
-    pub fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-    where
-        T: FromStr,
-        T::Err: Display,
-        D: Deserializer<'de>,
-    {
-        Ok(Option::<Text<T>>::deserialize(deserializer)?.map(|text| text.0))
-    }
+        impl<'de> serde::Deserialize<'de> for $name {
+            #[inline]
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match deserializer.is_human_readable() {
+                    true => $crate::types::text::Text::deserialize(deserializer).map(|text| text.0),
+                    false => <$parts>::deserialize(deserializer).map($make),
+                }
+            }
+        }
+    )+};
 }
+pub(in crate::types) use text_for_people;
 
 #[cfg(test)]
 mod tests {
@@ -165,9 +139,8 @@ mod tests {
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Row {
-        #[serde(with = "crate::types::text")]
         price: Price,
-        #[serde(default, with = "crate::types::text::option")]
+        #[serde(default)]
         at: Option<Timestamp>,
     }
 

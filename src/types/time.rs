@@ -1,19 +1,22 @@
 //! Moments and spans in nanoseconds. There is no `now()` here: time arrives as an argument.
 
-use serde::{Deserialize, Serialize};
+use super::text::text_for_people;
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z; good until the year 2554.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
 /// A span of nanoseconds, never negative.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Nanos(pub u64);
+
+text_for_people! {
+    Timestamp as u64, |value: &Self| value.0, Self;
+    Nanos as u64, |value: &Self| value.0, Self;
+}
 
 impl Timestamp {
     /// The beginning of the epoch.

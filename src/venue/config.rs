@@ -1,6 +1,6 @@
 //! How the sandbox exchange behaves: fill model, latency, fees, rejects, all from a seed.
 
-use crate::types::{Calendar, Nanos, Notional, Price, Qty, Timestamp, text};
+use crate::types::{Calendar, Nanos, Notional, Price, Qty, Timestamp};
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 use rust_decimal::Decimal;
@@ -37,10 +37,8 @@ pub struct ExchangeConfig {
     /// At which price and for which size orders fill.
     pub fill_model: FillModel,
     /// Session time from a request's arrival at the port to its execution.
-    #[serde(with = "text")]
     pub latency: Nanos,
     /// Up to this much more, drawn from the seed for each request; requests never overtake.
-    #[serde(with = "text")]
     pub jitter: Nanos,
     /// Fees.
     pub fees: Fees,

@@ -1,7 +1,7 @@
 //! What operators ask for, and what they get back.
 
 use super::state::OrderView;
-use crate::types::{Date, KillLevel, Notional, Price, Qty, Side, TimeInForce, Timestamp, text};
+use crate::types::{Date, KillLevel, Notional, Price, Qty, Side, TimeInForce, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -31,19 +31,19 @@ pub struct NewOrderRequest {
     #[serde(rename = "type")]
     pub ord_type: String,
     /// Units; or `cash`.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qty: Option<Qty>,
     /// Money; or `qty`.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cash: Option<Notional>,
     /// Worst price of a limit or stop limit.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     /// Trigger of a stop or stop limit.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_px: Option<Price>,
     /// Distance of a trailing stop in price; or `trail_bps`.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trail: Option<Price>,
     /// Distance of a trailing stop in basis points, 1 to 9,999; or `trail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ pub struct NewOrderRequest {
     #[serde(default = "day")]
     pub tif: TimeInForce,
     /// FIX 126, with `gtd`.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_at: Option<Timestamp>,
     /// May trade outside regular hours.
     #[serde(default)]
@@ -62,7 +62,7 @@ pub struct NewOrderRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<u64>,
     /// `qty` or `cash` once more: needed where the order uses more than half of a limit.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Notional>,
 }
 
@@ -75,16 +75,16 @@ const fn day() -> TimeInForce {
 #[serde(deny_unknown_fields)]
 pub struct ReplaceOrderRequest {
     /// New total, filled part included.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qty: Option<Qty>,
     /// New worst price.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     /// New trigger.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_px: Option<Price>,
     /// The new total once more: needed where the order then uses more than half of a limit.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Notional>,
 }
 
@@ -98,10 +98,10 @@ pub struct ActionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
     /// Cash for each unit, in the instrument's currency.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dividend: Option<Price>,
     /// The trading day at whose start it takes effect; the one under way without it.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<Date>,
     /// Why; goes into the audit file.
     pub reason: String,
@@ -113,7 +113,6 @@ pub struct ActionResult {
     /// Which instrument.
     pub symbol: String,
     /// The trading day at whose start it takes effect.
-    #[serde(with = "text")]
     pub on: Date,
     /// It waits for that day.
     pub waits: bool,
@@ -232,7 +231,6 @@ pub struct DirectResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchdogAct {
     /// When it was done.
-    #[serde(with = "text")]
     pub time: Timestamp,
     /// Every broker has confirmed, and the kill is left for the next boot. It tries again until then.
     pub confirmed: bool,
@@ -246,7 +244,6 @@ pub struct WatchdogAct {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// When it was heard.
-    #[serde(with = "text")]
     pub heard: Timestamp,
 }
 

@@ -2,9 +2,9 @@
 
 use super::{
     Actors, AgentView, Agents, ArmChallenge, ArmResult, Bench, BenchRow, Check, Controls, Copied,
-    DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecords, KillResult,
-    LimitResult, Limits, LimitsVersion, OrderView, Orders, PositionView, Positions, Status,
-    Summary, VenueResult, VerifyResult,
+    DrillResult, Fills, FlattenResult, Heartbeat, Import, JournalCheck, JournalRecord,
+    JournalRecords, KillResult, LimitResult, Limits, LimitsVersion, OrderView, Orders,
+    PositionView, Positions, Status, Summary, VenueResult, VerifyResult,
 };
 use crate::feed::Info;
 use serde::Serialize;
@@ -407,7 +407,9 @@ impl Render for JournalCheck {
 
 impl Render for JournalRecords {
     fn render(&self) -> String {
-        self.records.iter().map(|one| format!("{:>8}  {}\n", one.seq, one.record)).collect()
+        let line =
+            |one: &JournalRecord| format!("{:>4} {:>8}  {}\n", one.file, one.seq, one.record);
+        self.records.iter().map(line).collect()
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a run, a file or a measurement came to.
 
 use crate::feed::Counts;
-use crate::types::{Notional, Timestamp, text};
+use crate::types::{Notional, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// Summary of `demo`, `run` and `replay`.
@@ -21,7 +22,6 @@ pub struct Summary {
     /// New or replace refused by risk, hold or kill.
     pub denied: u64,
     /// Realised + unrealised - fees, in the account currency.
-    #[serde(with = "text")]
     pub pnl: Notional,
     /// Of the core's state, 64 lower-case hex digits.
     pub digest: String,
@@ -37,7 +37,6 @@ pub struct AgentSummary {
     /// Executions.
     pub fills: u64,
     /// Realised + unrealised - fees, in the account currency.
-    #[serde(with = "text")]
     pub pnl: Notional,
 }
 
@@ -61,10 +60,8 @@ pub struct Import {
     /// Source rows of a kind that has no place in a recording.
     pub skipped: u64,
     /// Time of the first record.
-    #[serde(with = "text::option")]
     pub first: Option<Timestamp>,
     /// Time of the last record.
-    #[serde(with = "text::option")]
     pub last: Option<Timestamp>,
 }
 
@@ -76,7 +73,6 @@ pub struct VenueResult {
     /// Orders in its ledger.
     pub orders: u64,
     /// Session time.
-    #[serde(with = "text")]
     pub time: Timestamp,
 }
 
@@ -115,26 +111,29 @@ pub struct JournalCheck {
     pub records: u64,
     /// Bytes of an unfinished record at the end.
     pub torn_bytes: u64,
-    /// Sequence number of the last good record.
+    /// Sequence number of the last good record, in the last file.
     pub last_seq: u64,
     /// What is wrong, and where.
     pub error: Option<String>,
 }
 
 /// `journal show`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JournalRecords {
     /// Oldest first.
     pub records: Vec<JournalRecord>,
 }
 
 /// One record of a journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JournalRecord {
-    /// Its sequence number.
+    /// Number of the journal file.
+    pub file: u32,
+    /// Its sequence number in that file.
     pub seq: u64,
-    /// What it says, for people; the form may change.
-    pub record: String,
+    /// The entry as it stands, its kind first; instruments, agents, brokers and accounts by their
+    /// numbers in the header.
+    pub record: Box<RawValue>,
 }
 
 /// `check`.

@@ -1,9 +1,7 @@
 //! What a gateway is doing now.
 
 use crate::msg::AgentState;
-use crate::types::{
-    KillLevel, Notional, OrdStatus, Price, Qty, Side, TimeInForce, Timestamp, text,
-};
+use crate::types::{KillLevel, Notional, OrdStatus, Price, Qty, Side, TimeInForce, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// `status`.
@@ -48,7 +46,6 @@ pub struct TripView {
     /// Number of the trip.
     pub episode: u64,
     /// When it was raised.
-    #[serde(with = "text")]
     pub since: Timestamp,
     /// How far it has been carried out: `in_force` below level cancel, else `requested`, `cancelled`
     /// or `flat`, the latter two on two snapshots of each broker.
@@ -63,7 +60,6 @@ pub struct HoldView {
     /// Which condition.
     pub reason: String,
     /// When it began.
-    #[serde(with = "text")]
     pub since: Timestamp,
 }
 
@@ -77,19 +73,14 @@ pub struct PositionView {
     /// Instrument.
     pub symbol: String,
     /// Signed quantity.
-    #[serde(with = "text")]
     pub qty: Qty,
     /// Average entry price; zero when flat.
-    #[serde(with = "text")]
     pub avg_price: Price,
     /// Profit of what was closed, before fees, in the account currency.
-    #[serde(with = "text")]
     pub realised: Notional,
     /// Profit of what is open at the last mark, in the account currency.
-    #[serde(with = "text")]
     pub unrealised: Notional,
     /// Fees paid, in the account currency.
-    #[serde(with = "text")]
     pub fees: Notional,
 }
 
@@ -124,7 +115,6 @@ pub struct AgentView {
     /// Requests refused by risk, hold or kill.
     pub denied: u64,
     /// Realised + unrealised - fees.
-    #[serde(with = "text")]
     pub pnl: Notional,
 }
 
@@ -147,32 +137,29 @@ pub struct OrderView {
     #[serde(rename = "type")]
     pub ord_type: String,
     /// FIX 38; absent for an order in money.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qty: Option<Qty>,
     /// FIX 152; absent for an order in units.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cash: Option<Notional>,
     /// FIX 44.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     /// FIX 99.
-    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_px: Option<Price>,
     /// FIX 59.
     pub tif: TimeInForce,
     /// FIX 39.
     pub status: OrdStatus,
     /// FIX 14.
-    #[serde(with = "text")]
     pub filled: Qty,
     /// FIX 6; zero without a fill.
-    #[serde(with = "text")]
     pub avg_price: Price,
     /// FIX 58: why it was refused or ended, where there is a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When the gateway took it.
-    #[serde(with = "text")]
     pub created: Timestamp,
 }
 
@@ -190,19 +177,14 @@ pub struct FillView {
     /// FIX 54.
     pub side: Side,
     /// FIX 32.
-    #[serde(with = "text")]
     pub qty: Qty,
     /// FIX 31.
-    #[serde(with = "text")]
     pub price: Price,
     /// FIX 12, in the instrument's currency; negative is a rebate.
-    #[serde(with = "text")]
     pub fee: Notional,
     /// FIX 14 after it: with the order, this identifies the fill.
-    #[serde(with = "text")]
     pub cum_qty: Qty,
     /// FIX 60.
-    #[serde(with = "text")]
     pub time: Timestamp,
 }
 

@@ -4,7 +4,7 @@ use super::names::unknown;
 use super::source::{ConfigError, Params};
 use super::topology::Topology;
 use crate::feed::{GeneratedInstrument, GeneratedMarket};
-use crate::types::text::{self, Text};
+use crate::types::text::Text;
 use crate::types::{Instrument, Nanos, Price, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 struct Generated {
     seed: u64,
     /// Mean span between records.
-    #[serde(with = "text")]
     interval: Nanos,
     /// One record in so many is a trade.
     trade_every: u64,

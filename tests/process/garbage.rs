@@ -143,6 +143,18 @@ fn a_damaged_journal_is_refused_and_a_torn_tail_is_not() {
     assert_eq!(code, 0, "{answer}");
     let (code, answer) = json(dir, &["replay", "--journal", "made", "--verify"]);
     assert_eq!((code, &answer["identical"]), (0, &true.into()), "{answer}");
+    // The end without `--from`; with it from there on, in one file. Values as people write them.
+    let shown = |more: &[&str]| {
+        let (code, answer) = json(dir, &[&["journal", "show", "--journal", "made"], more].concat());
+        assert_eq!(code, 0, "{answer}");
+        answer["records"].as_array().unwrap().clone()
+    };
+    let (last, first) = (shown(&["--limit", "3"]), shown(&["--file", "1", "--from", "0"]));
+    assert_eq!((last.len(), first.len()), (3, 100));
+    assert!(last.iter().all(|one| one["file"].as_u64() > Some(1)), "{last:?}");
+    let boot = &first[0]["record"]["Input"];
+    assert!(boot["input"]["Control"]["Boot"]["epoch"] == 1 && first[0]["seq"] == 1, "{boot}");
+    assert!(boot["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{boot}");
     refused(dir, &["journal", "verify", "--journal", "absent"], 2, &["absent"]);
     refused(dir, &["replay", "--journal", "absent", "--verify"], 2, &["absent"]);
 }
@@ -225,7 +237,9 @@ fn a_bad_order_is_refused() {
     order(&["buy", "XYZ", "5"], 2, &["XYZ"]);
     order(&["buy", "AAPL", "-5"], 2, &["qty"]);
     order(&["buy", "AAPL", "0"], 2, &["qty"]);
-    order(&["buy", "AAPL", "100000"], 3, &["max_order_qty"]);
+    order(&["buy", "AAPL", "100000"], 3, &["max_order_qty", "confirm"]);
+    let sure = ["buy", "AAPL", "100000", "--confirm", "100000"];
+    order(&sure, 3, &["max_order_qty is ", " on global"]);
     order(&["buy", "AAPL", "1", "--limit", "1000"], 3, &["price_collar"]);
     order(&["buy", "AAPL", "1", "--limit", "190.001"], 3, &["invalid_order"]);
     order(&["cancel", "q7-1-0-1"], 2, &["q7-1-0-1"]);

@@ -267,9 +267,12 @@ pub struct ShowArgs {
     /// Which journal.
     #[command(flatten)]
     pub journal: JournalArgs,
-    /// First sequence number
-    #[arg(long, value_name = "SEQ", default_value_t = 0)]
-    pub from: u64,
+    /// Only this journal file
+    #[arg(long, value_name = "NUMBER")]
+    pub file: Option<u32>,
+    /// From this sequence number of each file on, instead of the end
+    #[arg(long, value_name = "SEQ")]
+    pub from: Option<u64>,
     /// At most so many records
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: u64,

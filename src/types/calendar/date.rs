@@ -1,12 +1,13 @@
 //! Dates of the Gregorian calendar.
 
-use serde::{Deserialize, Serialize};
+use crate::types::text::text_for_people;
 use std::fmt;
 
 /// A date, counted in days from 1970-01-01.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Date(u32);
+
+text_for_people! { Date as u32, |date: &Self| date.0, Self; }
 
 /// Days from 0000-03-01 to 1970-01-01. Years that begin in March have their leap day at the end.
 const EPOCH: u32 = 719_468;
