@@ -2,7 +2,7 @@
 //! moment and started again, and after every kill both must say the same.
 
 use super::venues::VenueKind;
-use super::world::{SPEED, Trouble, Who, World};
+use super::world::{Market, Trouble, Who, World};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
@@ -185,7 +185,8 @@ fn live(
     let text = (config.venue, config.config.as_deref().unwrap_or(shipped));
     let mut kill = next.load(Ordering::SeqCst);
     let mut run = || -> Result<(), Trouble> {
-        let mut world = World::start(&config.qtos, folder.clone(), text, SPEED, Arc::clone(stop))?;
+        let mut world =
+            World::start(&config.qtos, folder.clone(), text, &Market::USUAL, Arc::clone(stop))?;
         world.reconciled()?;
         let (orders, fills) = world.traded()?;
         while !stop.load(Ordering::SeqCst) {

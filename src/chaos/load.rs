@@ -1,7 +1,7 @@
 //! Kills of a gateway under load: processes, sockets and disks as they are, drilled by an operator.
 
 use super::venues::VenueKind;
-use super::world::{Trouble, World};
+use super::world::{Market, Trouble, World};
 use crate::view::{Agents, DrillResult};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -46,8 +46,9 @@ pub struct Load {
 /// For people: a process ended, or something did not come in time.
 pub fn load(config: &LoadConfig) -> Result<Load, Trouble> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (dir, speed) = (config.dir.clone(), config.speed);
-    let mut world = World::start(&config.qtos, dir, (config.venue, &config.config), speed, stop)?;
+    let market = Market { speed: config.speed, data: None };
+    let (dir, kind) = (config.dir.clone(), (config.venue, config.config.as_str()));
+    let mut world = World::start(&config.qtos, dir, kind, &market, stop)?;
     let mut random = Pcg64Mcg::seed_from_u64(config.seed);
     let mut load = Load::default();
     for _ in 0..config.kills {

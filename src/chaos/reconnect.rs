@@ -2,7 +2,7 @@
 //! seconds. Nothing is killed; what grows with each reconnect shows.
 
 use super::venues::VenueKind;
-use super::world::{SPEED, Trouble, Who, World};
+use super::world::{Market, Trouble, Who, World};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
@@ -83,7 +83,8 @@ fn live(
     let kind = VenueKind::Alpaca;
     let text = (kind, config.config.as_deref().unwrap_or(kind.configs()[0]));
     let mut random = Pcg64::seed_from_u64(config.seed);
-    let mut world = World::start(&config.qtos, config.dir.clone(), text, SPEED, Arc::clone(stop))?;
+    let mut world =
+        World::start(&config.qtos, config.dir.clone(), text, &Market::USUAL, Arc::clone(stop))?;
     world.reconciled()?;
     let begin = Instant::now();
     while begin.elapsed() < config.span && !stop.load(Ordering::SeqCst) {

@@ -274,3 +274,15 @@ fn an_address_in_use_is_an_error() {
     let error = proxy(config, |_| (), |_| (), &stop).unwrap_err().to_string();
     assert!(error.contains(&listen.to_string()), "{error}");
 }
+
+#[test]
+fn every_fault_is_played_alone_and_with_each_other_once() {
+    let (alone, all) = (super::slices(true), super::slices(false));
+    let count = alone.len();
+    assert!(alone.iter().all(|faults| faults.len() == 1) && all[..count] == alone);
+    assert_eq!(all.len(), count + count * (count - 1) / 2);
+    for (place, faults) in all.iter().enumerate() {
+        assert!(faults.len() == 1 || faults[0] != faults[1]);
+        assert!(all[place + 1..].iter().all(|other| other != faults), "{faults:?} twice");
+    }
+}

@@ -1,10 +1,11 @@
 //! The venue of a campaign: how it is started, what it says of its ledger, how it is made to misbehave.
 
 use super::agree::Theirs;
-use super::world::Trouble;
+use super::world::{Market, Trouble};
 use crate::alpaca::{Activity, Order, Position, Uuid};
 use crate::venue::Ledger;
 use rand_core::Rng;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -40,14 +41,21 @@ impl VenueKind {
     }
 
     /// Arguments that start the venue.
-    pub(super) fn arguments(self, addr: &str, speed: u32) -> Vec<String> {
-        let speed = speed.to_string();
+    pub(super) fn arguments(self, addr: &str, market: &Market) -> Vec<String> {
         let own: &[&str] = match self {
-            Self::Sandbox => &["venue", "sandbox", "--config", "venue.toml", "--speed", &speed],
+            Self::Sandbox => &["venue", "sandbox", "--config", "venue.toml"],
             Self::Alpaca => &["venue", "alpaca", "--rate", "1000000"],
         };
         let both = ["--state-dir", "v", "--seed", "1", "--listen", addr];
-        own.iter().chain(&both).map(|text| (*text).to_owned()).collect()
+        let mut all: Vec<String> = own.iter().chain(&both).map(|text| (*text).to_owned()).collect();
+        // The market that an Alpaca venue generates has a pace of its own.
+        if self == Self::Sandbox || market.data.is_some() {
+            all.extend(["--speed".to_owned(), market.speed.to_string()]);
+        }
+        if let Some(data) = &market.data {
+            all.extend(["--data".to_owned(), data.display().to_string()]);
+        }
+        all
     }
 
     /// What both processes find in their environment.
@@ -83,12 +91,25 @@ impl VenueKind {
         if self == Self::Sandbox {
             return Ok(());
         }
-        let asker = Asker::new(addr);
         for _ in 0..=random.next_u64() % 2 {
-            let (path, body) = fault(random);
-            asker.tell("POST", &path, &body)?;
+            let place = random.next_u64() % VenueFault::ALL.len() as u64;
+            self.misbehave(addr, VenueFault::ALL[place as usize], random)?;
         }
         Ok(())
+    }
+
+    /// Has the venue misbehave in this way for a while, where it can.
+    pub(super) fn misbehave(
+        self,
+        addr: &str,
+        fault: VenueFault,
+        random: &mut impl Rng,
+    ) -> Result<(), Trouble> {
+        let (path, body) = fault.rule(random);
+        match self {
+            Self::Sandbox => Ok(()),
+            Self::Alpaca => Asker::new(addr).tell("POST", path, &body),
+        }
     }
 
     /// Has the venue hang up on everybody, where it can.
@@ -108,30 +129,99 @@ impl VenueKind {
     }
 }
 
-/// One way to misbehave, below `/__sim/`.
-fn fault(random: &mut impl Rng) -> (String, Value) {
-    let mut draw = |below: u64| random.next_u64() % below;
-    let (times, ms) = (1 + draw(5), 50 + draw(2_000));
-    let rule = |rule: Value| ("/__sim/faults".to_owned(), rule);
-    match draw(16) {
-        0 => rule(json!({"kind": "drop", "method": "POST", "path": "/v2/orders", "times": times})),
-        1 => rule(
-            json!({"kind": "lost_response", "method": "POST", "path": "/v2/orders", "times": times}),
-        ),
-        2 => rule(json!({"kind": "lost_response", "method": "PATCH", "times": times})),
-        3 => rule(json!({"kind": "lost_response", "method": "DELETE", "times": times})),
-        4 => rule(json!({"kind": "delay", "ms": ms, "times": 10 * times})),
-        5 => rule(json!({"kind": "status", "status": 500, "method": "POST", "times": times})),
-        6 => rule(json!({"kind": "status", "status": 429, "retry_after": 1, "times": times})),
-        7 => rule(json!({"kind": "status", "status": 504, "times": times})),
-        8 => rule(json!({"kind": "maintenance", "times": 5 * times})),
-        9 => rule(json!({"kind": "update_lost", "times": times})),
-        10 => rule(json!({"kind": "update_duplicated", "times": 3 * times})),
-        11 => rule(json!({"kind": "update_reordered", "times": 3 * times})),
-        12 => rule(json!({"kind": "update_delayed", "ms": ms, "times": times})),
-        13 => rule(json!({"kind": "mute", "times": 1})),
-        14 => rule(json!({"kind": "half_open", "times": 1})),
-        _ => ("/__sim/disconnect".to_owned(), Value::Null),
+/// A way in which an Alpaca venue can misbehave for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VenueFault {
+    /// Orders are not looked at.
+    DroppedOrder,
+    /// Orders are taken, their answer is lost.
+    LostOrder,
+    /// Replaces are done, their answer is lost.
+    LostReplace,
+    /// Cancels are done, their answer is lost.
+    LostCancel,
+    /// Answers come late.
+    Delay,
+    /// 500 to orders.
+    Error500,
+    /// 429 to everything.
+    Error429,
+    /// 504 to everything.
+    Error504,
+    /// 503 to everything.
+    Maintenance,
+    /// Trade updates are not told.
+    UpdateLost,
+    /// They are told twice.
+    UpdateDuplicated,
+    /// They are told in another order.
+    UpdateReordered,
+    /// They are told late.
+    UpdateDelayed,
+    /// Sockets stay open and say nothing but pongs.
+    Mute,
+    /// Not even pongs.
+    HalfOpen,
+    /// All sockets end.
+    Disconnect,
+}
+
+impl VenueFault {
+    /// Every way.
+    pub const ALL: &'static [Self] = &[
+        Self::DroppedOrder,
+        Self::LostOrder,
+        Self::LostReplace,
+        Self::LostCancel,
+        Self::Delay,
+        Self::Error500,
+        Self::Error429,
+        Self::Error504,
+        Self::Maintenance,
+        Self::UpdateLost,
+        Self::UpdateDuplicated,
+        Self::UpdateReordered,
+        Self::UpdateDelayed,
+        Self::Mute,
+        Self::HalfOpen,
+        Self::Disconnect,
+    ];
+
+    /// What the venue is told below `/__sim/`; how often and how late are drawn.
+    fn rule(self, random: &mut impl Rng) -> (&'static str, Value) {
+        let (times, ms) = (1 + random.next_u64() % 5, 50 + random.next_u64() % 2_000);
+        let rule = match self {
+            Self::DroppedOrder => {
+                json!({"kind": "drop", "method": "POST", "path": "/v2/orders", "times": times})
+            }
+            Self::LostOrder => {
+                json!({"kind": "lost_response", "method": "POST", "path": "/v2/orders", "times": times})
+            }
+            Self::LostReplace => {
+                json!({"kind": "lost_response", "method": "PATCH", "times": times})
+            }
+            Self::LostCancel => {
+                json!({"kind": "lost_response", "method": "DELETE", "times": times})
+            }
+            Self::Delay => json!({"kind": "delay", "ms": ms, "times": 10 * times}),
+            Self::Error500 => {
+                json!({"kind": "status", "status": 500, "method": "POST", "times": times})
+            }
+            Self::Error429 => {
+                json!({"kind": "status", "status": 429, "retry_after": 1, "times": times})
+            }
+            Self::Error504 => json!({"kind": "status", "status": 504, "times": times}),
+            Self::Maintenance => json!({"kind": "maintenance", "times": 5 * times}),
+            Self::UpdateLost => json!({"kind": "update_lost", "times": times}),
+            Self::UpdateDuplicated => json!({"kind": "update_duplicated", "times": 3 * times}),
+            Self::UpdateReordered => json!({"kind": "update_reordered", "times": 3 * times}),
+            Self::UpdateDelayed => json!({"kind": "update_delayed", "ms": ms, "times": times}),
+            Self::Mute => json!({"kind": "mute", "times": 1}),
+            Self::HalfOpen => json!({"kind": "half_open", "times": 1}),
+            Self::Disconnect => return ("/__sim/disconnect", Value::Null),
+        };
+        ("/__sim/faults", rule)
     }
 }
 

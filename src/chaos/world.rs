@@ -3,7 +3,7 @@
 
 use super::agree::{Theirs, difference, ids_of};
 use super::reconnect::Footprint;
-use super::venues::VenueKind;
+use super::venues::{VenueFault, VenueKind};
 use crate::types::KillLevel;
 use crate::view::{ArmChallenge, ArmResult, Fills, KillResult, Status, TripView, VerifyResult};
 use rand_core::Rng;
@@ -21,8 +21,20 @@ use toml::{Table, Value};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether it has come.
 const LOOK: Duration = Duration::from_millis(10);
-/// Session seconds in a second of a campaign: tens of orders come in one.
-pub(super) const SPEED: u32 = 20;
+
+/// The venue's market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Market {
+    /// Session seconds in a second.
+    pub speed: u32,
+    /// A recording; `None`: a generated market.
+    pub data: Option<PathBuf>,
+}
+
+impl Market {
+    /// That of a campaign without one of its own: tens of orders come in a second.
+    pub const USUAL: Self = Self { speed: 20, data: None };
+}
 
 /// What went wrong in a world, for people.
 pub type Trouble = String;
@@ -40,7 +52,7 @@ pub(super) struct World {
     dir: PathBuf,
     stop: Arc<AtomicBool>,
     kind: VenueKind,
-    speed: u32,
+    market: Market,
     venue: Option<Child>,
     gateway: Option<Child>,
 }
@@ -49,8 +61,12 @@ pub(super) struct World {
 fn aimed(config: &str, addr: &str) -> Result<String, Trouble> {
     let mut table: Table = config.parse().map_err(|error| format!("config: {error}"))?;
     for feed in venues(&mut table, "feed") {
+        let (key, value) = match is(feed, "alpaca") {
+            true => ("url", format!("ws://{addr}")),
+            false => ("addr", addr.to_owned()),
+        };
         if let Some(params) = feed.get_mut("params").and_then(Value::as_table_mut) {
-            params.insert("addr".to_owned(), addr.into());
+            params.insert(key.to_owned(), value.into());
         }
     }
     for broker in venues(&mut table, "broker") {
@@ -102,17 +118,17 @@ fn venues<'a>(table: &'a mut Table, name: &str) -> impl Iterator<Item = &'a mut 
 
 impl World {
     /// Starts a venue and a gateway with the agents of `config` in `dir`, which may hold an older
-    /// world. `qtos` is the program, `speed` the session seconds in a second; `stop` ends every wait.
+    /// world. `qtos` is the program; `stop` ends every wait.
     pub fn start(
         qtos: &Path,
         dir: PathBuf,
         (kind, config): (VenueKind, &str),
-        speed: u32,
+        market: &Market,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Trouble> {
         fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        let mut world =
-            Self { qtos: qtos.to_owned(), dir, stop, kind, speed, venue: None, gateway: None };
+        let (qtos, market) = (qtos.to_owned(), market.clone());
+        let mut world = Self { qtos, dir, stop, kind, market, venue: None, gateway: None };
         let nowhere = aimed(config, "127.0.0.1:1")?;
         world.write("venue.toml", &nowhere)?;
         world.write("addr", "127.0.0.1:0")?;
@@ -149,7 +165,7 @@ impl World {
         let (name, mut command) = match who {
             Who::Venue => {
                 let addr = fs::read_to_string(self.dir.join("addr")).map_err(failed)?;
-                let args = self.kind.arguments(&addr, self.speed);
+                let args = self.kind.arguments(&addr, &self.market);
                 let args: Vec<&str> = args.iter().map(String::as_str).collect();
                 ("venue", self.command(&args))
             }
@@ -278,6 +294,11 @@ impl World {
     /// Has the venue misbehave for a while, where it can.
     pub fn spoil(&self, random: &mut impl Rng) -> Result<(), Trouble> {
         self.kind.spoil(&self.addr()?, random)
+    }
+
+    /// Has the venue misbehave in this way for a while, where it can.
+    pub fn misbehave(&self, fault: VenueFault, random: &mut impl Rng) -> Result<(), Trouble> {
+        self.kind.misbehave(&self.addr()?, fault, random)
     }
 
     /// Has the venue hang up on everybody.

@@ -1,12 +1,12 @@
 //! `qtos chaos`.
 
-use super::args::{ChaosCommand, Global, Kill9Args, ProxyArgs, ReconnectArgs};
+use super::args::{ChaosCommand, Global, Kill9Args, PairsArgs, ProxyArgs, ReconnectArgs};
 use super::demo::fresh_folder;
 use super::signal::until_signal;
 use super::{CliError, Exit, Progress};
 use crate::chaos::{
-    Campaign, CampaignConfig, Faults, Incident, ProxyConfig, ProxyError, ProxyTotals,
-    ReconnectConfig, Reconnects, kill9, proxy, reconnect,
+    Campaign, CampaignConfig, Faults, Incident, Market, Pairs, PairsConfig, ProxyConfig,
+    ProxyError, ProxyTotals, ReconnectConfig, Reconnects, kill9, pairs, proxy, reconnect, slices,
 };
 use crate::view::Render;
 use serde::Serialize;
@@ -24,6 +24,7 @@ pub fn run(command: &ChaosCommand, global: &Global) -> Result<Exit, CliError> {
         ChaosCommand::Proxy(args) => run_proxy(args, global),
         ChaosCommand::Kill9(args) => run_kill9(args, global),
         ChaosCommand::Reconnect(args) => run_reconnect(args, global),
+        ChaosCommand::Pairs(args) => run_pairs(args, global),
     }
 }
 
@@ -149,6 +150,49 @@ impl Render for Reconnects {
         );
         if let Some(what) = violation {
             let _ = writeln!(text, "wrong: {what}");
+        }
+        text
+    }
+}
+
+fn run_pairs(args: &PairsArgs, global: &Global) -> Result<Exit, CliError> {
+    let stop = until_signal()?;
+    let (config, qtos) = world_of(global)?;
+    let fresh = global.state_dir.is_none();
+    let dir = global.state_dir.clone().map_or_else(|| fresh_folder("pairs"), Ok)?;
+    // The venue runs in a folder of its own.
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path).map_err(|error| unreadable(&path.display().to_string(), &error))
+    };
+    let data = args.data.as_ref().map(absolute).transpose()?;
+    let bar = Progress::count("slices", slices(args.alone).len() as u64);
+    let config = PairsConfig {
+        qtos,
+        span: Duration::from_nanos(args.slice.0),
+        market: Market { speed: args.speed, data },
+        seed: args.seed,
+        alone: args.alone,
+        dir: dir.clone(),
+        config,
+    };
+    let done = pairs(&config, &stop, |slices| bar.set(slices));
+    bar.finish();
+    let sound = done.violations.is_empty();
+    if fresh && sound {
+        let _ = std::fs::remove_dir_all(&dir);
+    }
+    global.print(&done);
+    Ok(if sound { Exit::Done } else { Exit::False })
+}
+
+impl Render for Pairs {
+    fn render(&self) -> String {
+        let Self { seed, slices, orders, least_orders, fills, violations } = self;
+        let mut text = format!(
+            "seed {seed}: {slices} slices, {orders} orders ({least_orders} at least in one), {fills} fills\n"
+        );
+        for bad in violations {
+            let _ = writeln!(text, "{:?}: {} ({})", bad.faults, bad.what, bad.folder.display());
         }
         text
     }

@@ -15,6 +15,8 @@ pub enum ChaosCommand {
     Kill9(Kill9Args),
     /// Have an Alpaca venue hang up on a trading gateway and misbehave every 5 to 20 s, and compare them
     Reconnect(ReconnectArgs),
+    /// Trade at a venue that misbehaves in each way, alone and in pairs, and compare
+    Pairs(PairsArgs),
 }
 
 /// `chaos proxy`. A DOSE is a probability for each piece (0.01) or the numbers of pieces, from 1, in
@@ -97,6 +99,26 @@ pub struct ReconnectArgs {
     /// How long
     #[arg(long, value_name = "M", default_value_t = 60)]
     pub minutes: u64,
+    /// Of every draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `chaos pairs`. The worlds live below the state folder, by default a temporary one.
+#[derive(Debug, Clone, Args)]
+pub struct PairsArgs {
+    /// How long each slice is
+    #[arg(long, value_name = "SPAN", default_value = "15s")]
+    pub slice: Nanos,
+    /// A recording for the venue's market, instead of a generated one; the gateway's config must take its data
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Seconds of the recording in a second
+    #[arg(long, value_name = "X", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub speed: u32,
+    /// Each way alone, and no pairs
+    #[arg(long)]
+    pub alone: bool,
     /// Of every draw
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

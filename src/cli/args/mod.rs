@@ -4,7 +4,7 @@ mod chaos;
 mod client;
 mod engine;
 
-pub use chaos::{ChaosCommand, Kill9Args, ProxyArgs, ReconnectArgs};
+pub use chaos::{ChaosCommand, Kill9Args, PairsArgs, ProxyArgs, ReconnectArgs};
 pub use client::{
     ActionArgs, AgentCommand, AgentName, ArmArgs, CancelArgs, ConfirmArgs, DrillArgs, DrillCommand,
     FillsArgs, FlattenArgs, KillArgs, LimitArgs, LimitsArgs, LimitsCommand, OrderCommand,
