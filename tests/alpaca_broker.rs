@@ -136,6 +136,40 @@ fn trades_and_cancels(config: fn(&Path, &str)) {
 }
 
 #[test]
+fn the_broker_is_asked_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (_venue, addr) = venue(dir);
+    config(dir, &addr);
+    let ask = |words: &[&str]| {
+        let (code, said) = json(dir, &[&["broker"], words, &["--config", "c.toml"]].concat());
+        assert_eq!(code, 0, "{words:?}: {said}");
+        assert_eq!(said["broker"], "alpaca");
+        said["answer"].clone()
+    };
+    let cash = ask(&["account"])["cash"].clone();
+    assert!(cash.as_str().is_some_and(|cash| cash.parse::<f64>().unwrap() > 0.0), "{cash}");
+    assert_eq!(ask(&["configuration"])["no_shorting"], false);
+    assert_eq!(ask(&["clock"])["is_open"], true);
+    assert_eq!(ask(&["assets", "--symbol", "AAPL"])["symbol"], "AAPL");
+    assert_eq!(ask(&["assets", "--symbol", "BTC/USD"])["class"], "crypto");
+    assert_eq!(ask(&["positions"]).as_array().map(Vec::len), Some(0));
+    let day = ask(&["calendar", "--from", "2024-11-29", "--to", "2024-11-29"]);
+    assert_eq!((&day[0]["close"], day.as_array().map(Vec::len)), (&"13:00".into(), Some(1)));
+    assert_eq!(ask(&["activities"]).as_array().map(Vec::len), Some(0));
+    let refused = |words: &[&str], code: i32, word: &str| {
+        let words = [&["broker"], words, &["--config", "c.toml"]].concat();
+        let (exit, _, said) = qtos(dir, &words);
+        assert!(exit == code && said.contains(word), "{words:?}: {exit} {said}");
+    };
+    refused(&["positions", "--symbol", "IBM"], 3, "404");
+    refused(&["account", "--broker", "other"], 2, "other");
+    refused(&["positions", "--symbol", "I?M"], 2, "I?M");
+    fs::write(dir.join("secret"), "wrong\n").unwrap();
+    refused(&["account"], 3, "401");
+}
+
+#[test]
 fn a_wrong_secret_holds_the_broker_and_is_named_nowhere() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

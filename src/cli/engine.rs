@@ -2,8 +2,8 @@
 
 use super::args::{EngineCommand, Global};
 use super::{
-    CliError, Exit, audit, backup, bench, chaos, check, demo, export, import, info, journal, kill,
-    login, record, replay, run, sim, token, venue, watchdog,
+    CliError, Exit, audit, backup, bench, broker, chaos, check, demo, export, import, info,
+    journal, kill, login, record, replay, run, sim, token, venue, watchdog,
 };
 use crate::desk::segments::JournalError;
 use crate::replay::ReplayError;
@@ -34,6 +34,7 @@ pub fn dispatch(
         EngineCommand::Backup(args) => backup::backup(args, global),
         EngineCommand::Restore(args) => backup::restore(args, global),
         EngineCommand::Token(command) => token::run(command, global, registry),
+        EngineCommand::Broker(args) => broker::run(args, global, registry),
         EngineCommand::Login(command) => login::run(command, global),
         EngineCommand::Check(args) => check::run(args, global, registry),
         EngineCommand::Kill(args) => kill::run(args, global, registry),

@@ -6,6 +6,7 @@ mod arm;
 mod audit;
 mod backup;
 mod bench;
+mod broker;
 mod chaos;
 pub mod check;
 mod client;

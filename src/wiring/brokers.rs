@@ -170,6 +170,18 @@ impl Topology {
         }))
     }
 
+    /// Where an Alpaca broker answers questions, and the header lines that it wants to see.
+    ///
+    /// # Errors
+    /// It is none of Alpaca's; as [`Self::remote_session`].
+    pub fn alpaca_access(&self, broker: BrokerId) -> Result<(Endpoint, String), String> {
+        let spec = &self.brokers[broker.index()];
+        let Venue::Alpaca(alpaca) = &spec.venue else {
+            return Err(format!("broker `{}`: it is none of Alpaca's", spec.name));
+        };
+        Ok((alpaca.endpoint.clone(), alpaca_login(spec, alpaca)?.headers()))
+    }
+
     /// The session of an Alpaca broker that logs in with `credentials`, and knows these orders.
     ///
     /// # Errors

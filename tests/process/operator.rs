@@ -32,7 +32,7 @@ fn what_operators_do_is_noted_and_cannot_be_changed_unnoticed() {
     let seen = acts(&rig);
     let words: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).collect();
     assert_eq!(words, ["boot", "order", "limits_set", "kill", "boot", "stop"]);
-    assert!(seen[1].1.contains("Denied"), "{seen:?}");
+    assert!(seen[1].1.starts_with("refused: price_collar: "), "{seen:?}");
     assert_eq!((&*seen[0].1, &*seen[4].1), ("normal", "cancel"), "{seen:?}");
 
     let (code, check) = json(rig.dir(), &["audit", "verify", "--state-dir", "g"]);

@@ -56,8 +56,8 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Header lines of every request.
-    fn headers(&self) -> String {
+    /// Header lines of every request, which are secret.
+    pub fn headers(&self) -> String {
         match self {
             Self::Keys { key, secret } => {
                 format!("APCA-API-KEY-ID: {key}\r\nAPCA-API-SECRET-KEY: {secret}\r\n")

@@ -1,7 +1,7 @@
 //! Options of the commands that work in this process.
 
 use crate::feed::Speed;
-use crate::types::{Nanos, Timestamp};
+use crate::types::{Date, Nanos, Timestamp};
 use clap::{ArgGroup, Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -312,6 +312,45 @@ pub struct RestoreArgs {
     /// The backup
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// `broker`.
+#[derive(Debug, Clone, Args)]
+pub struct BrokerArgs {
+    /// What to ask for
+    #[arg(value_enum, value_name = "WHAT")]
+    pub what: BrokerQuestion,
+    /// Which broker of the config, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub broker: Option<String>,
+    /// Only this symbol, as the broker writes it (positions, assets)
+    #[arg(long, value_name = "SYMBOL")]
+    pub symbol: Option<String>,
+    /// From this date on (calendar, activities)
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+    /// Up to this date (calendar, activities)
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+}
+
+/// What a broker can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BrokerQuestion {
+    /// Cash, equity, buying power, blocks
+    Account,
+    /// The account's own settings
+    Configuration,
+    /// What it holds
+    Positions,
+    /// What can be traded
+    Assets,
+    /// Whether the market is open, and when next
+    Clock,
+    /// Trading days and their hours
+    Calendar,
+    /// Fills, fees, dividends, transfers: newest first
+    Activities,
 }
 
 /// `login`.

@@ -11,10 +11,11 @@ pub use client::{
     OrdersArgs, PlaceArgs, ReplaceArgs,
 };
 pub use engine::{
-    AlpacaArgs, AuditCommand, BackupArgs, BenchArgs, CheckArgs, ClockArg, DemoArgs, ExportArgs,
-    ImportAlpaca, ImportCapture, ImportCommand, ImportCsv, ImportLean, InfoArgs, JournalArgs,
-    JournalCommand, LoginArgs, LoginCommand, RecordArgs, ReplayArgs, RestoreArgs, RunArgs,
-    ShowArgs, SimArgs, TokenCommand, VenueArgs, VenueCommand, WatchdogArgs,
+    AlpacaArgs, AuditCommand, BackupArgs, BenchArgs, BrokerArgs, BrokerQuestion, CheckArgs,
+    ClockArg, DemoArgs, ExportArgs, ImportAlpaca, ImportCapture, ImportCommand, ImportCsv,
+    ImportLean, InfoArgs, JournalArgs, JournalCommand, LoginArgs, LoginCommand, RecordArgs,
+    ReplayArgs, RestoreArgs, RunArgs, ShowArgs, SimArgs, TokenCommand, VenueArgs, VenueCommand,
+    WatchdogArgs,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -99,6 +100,8 @@ pub enum EngineCommand {
     /// Keys of programs that trade through the order entry
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Ask a broker itself about the account; needs no gateway and changes nothing
+    Broker(BrokerArgs),
     /// Log in at a broker and keep its token
     #[command(subcommand)]
     Login(LoginCommand),
