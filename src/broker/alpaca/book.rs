@@ -293,6 +293,11 @@ impl Book {
         base.saturating_add(end)
     }
 
+    /// Whether an order at the broker is one of ours.
+    pub fn is_own(&self, id: Option<Uuid>) -> bool {
+        id.and_then(|id| self.nodes.get(&id)).is_some_and(|node| node.name.is_some())
+    }
+
     /// What the older orders of its chain have filled.
     pub fn base(&self, id: Uuid) -> Qty {
         self.ancestors(id)

@@ -176,6 +176,12 @@ impl Resync {
                 match (body, asked) {
                     (Some(body), _) => {
                         let row: Order = serde_json::from_slice(body).map_err(json)?;
+                        // What took its place may have ended since, and stand in no list either.
+                        let shown = |id: &Uuid| {
+                            self.rows.contains_key(id) || self.touched.contains_key(id)
+                        };
+                        let next = row.replaced_by.filter(|id| !shown(id));
+                        self.missing.extend(next.map(Missing::Id));
                         self.see(now, row, book);
                     }
                     (None, Some(Missing::Id(id))) => book.set_ended(id, true),
@@ -248,7 +254,9 @@ impl Resync {
 
     fn find_missing(&mut self, book: &Book) {
         let shown = |id: &Uuid| self.rows.contains_key(id) || self.touched.contains_key(id);
-        let ids = book.open().chain(book.corrected()).filter(|id| !shown(id)).map(Missing::Id);
+        let known = book.open().chain(book.corrected());
+        let successors = self.rows.values().filter_map(|row| row.replaced_by);
+        let ids = known.chain(successors).filter(|id| !shown(id)).map(Missing::Id);
         let names = book.unnumbered().map(Missing::Name);
         self.missing = ids.chain(names).collect();
     }
@@ -357,6 +365,8 @@ impl Resync {
             let cum_qty = fills.iter().fold(Qty::ZERO, |sum, fill| sum.saturating_add(fill.qty));
             let filled = row.filled_qty.qty().unwrap_or(Qty::ZERO);
             let ord_status = match terms::status(&row.status, filled) {
+                // It goes on in an order that the broker does not show: nothing can be said of it.
+                OrdStatus::Replaced if book.is_own(row.replaced_by) => continue,
                 // The successor is nobody's here: this one is gone.
                 OrdStatus::Replaced => OrdStatus::Canceled,
                 status => status,
