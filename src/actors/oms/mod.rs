@@ -34,8 +34,8 @@ pub use worth::Worth;
 use crate::kill::Route;
 use crate::msg::ReplaceOrder;
 use crate::types::{
-    AgentId, BrokerId, ClientOrderId, ExecId, ExecType, Notional, OrdStatus, Price, Qty, Reason,
-    Side, Timestamp, VenueOrderId,
+    AgentId, BrokerId, ClientOrderId, ExecId, ExecType, Nanos, Notional, OrdStatus, Price, Qty,
+    Reason, Side, Timestamp, VenueOrderId,
 };
 use corrections::Dispute;
 use id_hasher::IdHasher;
@@ -171,6 +171,11 @@ impl Oms {
             disputes: BTreeMap::new(),
             actions: Actions::default(),
         }
+    }
+
+    /// How long after a request a snapshot that lacks it is proof that the broker does not have it.
+    pub(in crate::actors) fn absence(&self, broker: BrokerId) -> Nanos {
+        self.patience.get(broker.index()).map_or(Nanos(0), |patience| patience.absence)
     }
 
     /// Takes over all that `old` knows; instruments, rates and patience stay this one's.

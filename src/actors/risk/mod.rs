@@ -194,7 +194,7 @@ impl Risk {
             legs.iter().take(count).flatten().try_for_each(|leg| check.check(leg))?;
         }
         let displaces = self.displaced(case);
-        let mut terms = self.terms(at, route);
+        let mut terms = self.terms(at, route, case.oms);
         terms.follows = !displaces.is_empty();
         if let Some(parent) = new.parent {
             let family = case.oms.family(route.agent, parent.id);
@@ -271,7 +271,7 @@ impl Risk {
             check.check(&case)?;
         }
         let displaces = self.displaced(&case);
-        let mut terms = self.terms(at, order.route);
+        let mut terms = self.terms(at, order.route, oms);
         terms.follows = !displaces.is_empty();
         if let Some(parent) = order.parent {
             let family = oms.family(order.route.agent, parent);
@@ -381,15 +381,16 @@ impl Risk {
             orig_cl_ord_id: order.cl_ord_id,
             venue_order_id: order.venue_order_id.filter(|_| order.cl_ord_id.is_made_up()),
         };
-        let terms = self.terms(at, order.route);
+        let terms = self.terms(at, order.route, oms);
         Ok(Approved::new(at, OrderRequest::Cancel(current), order.route, Effect::Cancels, terms))
     }
 
-    /// What every control asks of the gate at the wire.
-    fn terms(&self, at: Timestamp, route: Route) -> Terms {
+    /// What every control asks of the gate at the wire. Whatever they say, nothing leaves once a broker
+    /// that does not list it proves that it never had it.
+    fn terms(&self, at: Timestamp, route: Route, oms: &Oms) -> Terms {
         let mut terms = Terms {
             limits: self.version,
-            expires: Timestamp::MAX,
+            expires: at + oms.absence(route.broker),
             quotas: [None; 2],
             children: Qty::ZERO,
             parent: Qty::ZERO,

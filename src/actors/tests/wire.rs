@@ -121,6 +121,23 @@ fn an_old_approval_does_not_leave() {
     }
 }
 
+/// The core gives an order up that a broker does not list for long enough: it must not leave then.
+#[test]
+fn what_may_have_been_given_up_does_not_leave() {
+    let mut rig = rig(&[]);
+    let absence = rig.core.oms.absence(BrokerId(0));
+    assert!(absence > Nanos(1));
+    for (after, expected) in [(absence, None), (Nanos(absence.0 + 1), Some(Reason::ApprovalAge))] {
+        let mut exit = Exit::new();
+        let (id, approved) = buy(&mut rig, 1);
+        let cleared = exit.clear(approved);
+        assert_eq!(reason(exit.send(rig.at + after, &cleared)), expected, "{after}");
+        let approved = approve(&mut rig, AGENT, OrderRequest::Cancel(CancelOrder::of(id)));
+        let cleared = exit.clear(approved);
+        assert_eq!(reason(exit.send(rig.at + after, &cleared)), None, "a cancel always does");
+    }
+}
+
 #[test]
 fn an_approval_under_other_limits_does_not_leave() {
     let (mut rig, mut exit) = (rig(&[]), Exit::new());

@@ -186,6 +186,12 @@ impl Book {
         self.node(leg.id, now).ended |= leg.status.is_terminal();
     }
 
+    /// Orders whose legs have no number yet: only an answer that nests them says which they are.
+    pub fn awaiting_legs(&self) -> impl Iterator<Item = Uuid> {
+        let waiting = self.legs.iter().filter(|(_, legs)| !legs.is_empty());
+        waiting.filter_map(|(name, _)| self.number(*name))
+    }
+
     /// The name of an order that is one of a gateway's.
     pub fn own_name(&self, order: &Order) -> Option<ClientOrderId> {
         let known = self.nodes.get(&order.id).and_then(|node| node.name);

@@ -177,9 +177,8 @@ impl Resync {
                     (Some(body), _) => {
                         let row: Order = serde_json::from_slice(body).map_err(json)?;
                         // What took its place may have ended since, and stand in no list either.
-                        let shown = |id: &Uuid| {
-                            self.rows.contains_key(id) || self.touched.contains_key(id)
-                        };
+                        let shown =
+                            |id: &Uuid| self.rows.contains_key(id) || self.touched.contains_key(id);
                         let next = row.replaced_by.filter(|id| !shown(id));
                         self.missing.extend(next.map(Missing::Id));
                         self.see(now, row, book);
@@ -240,8 +239,10 @@ impl Resync {
         if let Err(field) = terms {
             tracing::warn!(id = %row.id, field, "an order of the broker has a field that cannot be read");
         }
-        // What the stream has said since is newer.
-        if !self.touched.contains_key(&row.id) {
+        // What the stream has said since is newer, but it names no legs.
+        if self.touched.contains_key(&row.id) {
+            book.learn(now, &row, None);
+        } else {
             book.learn(now, &row, terms.ok());
             book.set_ended(row.id, row.status.is_terminal());
         }
@@ -258,7 +259,9 @@ impl Resync {
         let successors = self.rows.values().filter_map(|row| row.replaced_by);
         let ids = known.chain(successors).filter(|id| !shown(id)).map(Missing::Id);
         let names = book.unnumbered().map(Missing::Name);
-        self.missing = ids.chain(names).collect();
+        // Lists do not nest legs.
+        let nested = book.awaiting_legs().map(Missing::Id);
+        self.missing = ids.chain(names).chain(nested).collect();
     }
 
     /// Orders whose fills are not all known.

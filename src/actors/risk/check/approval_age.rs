@@ -28,7 +28,7 @@ impl Check for ApprovalAge {
 
     fn at_wire(&self, at: Timestamp, route: Route, terms: &mut Terms) {
         if let Some(most) = self.0.on(route).map(|(_, most)| *most).min() {
-            terms.expires = at + most;
+            terms.expires = terms.expires.min(at + most);
         }
     }
 
