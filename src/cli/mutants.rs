@@ -113,7 +113,7 @@ fn first(seed: u64, sessions: u64, threads: usize) -> Result<Option<(u64, Violat
 /// Has every planted bug run, until a session or at last a scenario notices it.
 ///
 /// # Errors
-/// A session breaks without a bug: then nothing that is noticed means anything.
+/// A session or scenario breaks without a bug: then nothing that is noticed means anything.
 pub(super) fn run(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
     let start = Instant::now();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -125,6 +125,11 @@ pub(super) fn run(args: &SimArgs, global: &Global) -> Result<Exit, CliError> {
         let seed = args.seed + number;
         return Err(CliError::core(format!(
             "seed {seed} breaks without a bug: {invariant}: {what}"
+        )));
+    }
+    if let Some((id, Violation { invariant, what, .. })) = mutants::scenarios()? {
+        return Err(CliError::core(format!(
+            "scenario {id} breaks without a bug: {invariant}: {what}"
         )));
     }
     // What a bug makes panic is a finding, not news for standard error.
