@@ -2,7 +2,7 @@
 
 use super::http::{write_page, write_reply};
 use super::server::{AlpacaServer, STREAM};
-use crate::alpaca::{Backend, Method, Reply, Request};
+use crate::alpaca::{Backend, Method, Reply, Request, Uuid};
 use crate::broker::session::Channel;
 use crate::sim::broker::line::Line;
 use crate::sim::fault::Fault;
@@ -311,6 +311,7 @@ impl AlpacaServer {
         let done = self.ask(now, Method::Post, &target).is_ok_and(|reply| reply.status == 200);
         if done {
             self.struck.push(fault);
+            self.meddled.extend(id.parse::<Uuid>().ok());
         }
         if done && fault == Fault::TradeCorrect {
             let target = format!("/__sim/fill?order={id}&qty=1&price=51");

@@ -4,7 +4,7 @@
 use super::http::{Asked, take_request, write_reply};
 use super::socket::{Socket, accept};
 use super::{KEY, SECRET};
-use crate::alpaca::{Backend, Credentials, Method, Output, Reply, SocketId, Stream, Ticket};
+use crate::alpaca::{Backend, Credentials, Method, Output, Reply, SocketId, Stream, Ticket, Uuid};
 use crate::broker::session::Channel;
 use crate::sim::broker::line::Line;
 use crate::sim::dice::Dice;
@@ -14,7 +14,7 @@ use crate::sim::port::{OrderWrite, Outbound, Port};
 use crate::sim::watch::Violation;
 use crate::types::{InstrumentTable, Nanos, Timestamp};
 use crate::venue::alpaca::{AlpacaConfig, AlpacaVenue, Login, MarketClock, Pace};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tungstenite::Message;
 
@@ -49,6 +49,8 @@ pub struct AlpacaServer {
     pub struck: Vec<Fault>,
     /// Orders that the venue took, by its numbers.
     pub(super) taken: Vec<String>,
+    /// Those in which it booked what no market did.
+    pub(super) meddled: BTreeSet<Uuid>,
     /// The last list of orders was said to be empty: two in a row would be evidence.
     pub(super) emptied: bool,
     /// A trade update that the next one overtakes.
@@ -100,6 +102,7 @@ impl AlpacaServer {
             lasting: BTreeMap::new(),
             struck: Vec::new(),
             taken: Vec::new(),
+            meddled: BTreeSet::new(),
             emptied: false,
             held: None,
             history: VecDeque::new(),
